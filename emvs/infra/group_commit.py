@@ -1,0 +1,124 @@
+"""Group commit: entries that wait while one write runs share the next one.
+
+Knows nothing of what is written. The group adapts by itself: it is whatever piled up during the
+last write, so a lone entry costs one write and a crowd shares one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+from emvs.errors import OverloadedError
+
+Entry = TypeVar("Entry")
+Result = TypeVar("Result")
+
+
+class GroupCommit(Generic[Entry, Result]):
+    """Collects entries, writes them in groups in order of arrival, one group at a time.
+
+    `write` takes a group and returns one result for each entry. If it raises, the entries of that
+    group and all that wait get the error, `on_failure` is awaited with them, and only then are
+    further groups written: memory may be ahead of disk until `on_failure` has put it right.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[list[Entry]], Awaitable[Sequence[Result]]],
+        on_failure: Callable[[list[Entry], BaseException], Awaitable[None]],
+        *,
+        group_count_max: int,
+        waiting_count_max: int,
+    ) -> None:
+        self._write = write
+        self._on_failure = on_failure
+        self._group_count_max = group_count_max
+        self._waiting_count_max = waiting_count_max
+        self._waiting: deque[tuple[Entry, asyncio.Future[Result]]] = deque()
+        self._arrived = asyncio.Event()
+        self._last_in_write: asyncio.Future[Result] | None = None
+        self.group_count = 0
+        self.entry_count = 0
+        self.group_count_largest = 0
+        self.failure_count = 0
+
+    @property
+    def waiting_count(self) -> int:
+        """Entries that no write has taken yet."""
+        return len(self._waiting)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the next `submit` would be refused."""
+        return len(self._waiting) >= self._waiting_count_max
+
+    def submit(self, entry: Entry) -> asyncio.Future[Result]:
+        """Queue `entry`; the future is done when its group is written.
+
+        Raises OverloadedError if too many entries wait. Nothing is queued then.
+        """
+        if self.is_full:
+            raise OverloadedError(f"{len(self._waiting)} entries wait to be written")
+        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((entry, future))
+        self._arrived.set()
+        return future
+
+    async def settle(self) -> None:
+        """Return when every entry submitted so far is written or has failed."""
+        last = self._waiting[-1][1] if self._waiting else self._last_in_write
+        if last is not None:
+            await asyncio.wait([last])
+
+    async def run(self) -> None:
+        """Write groups until cancelled; then fail whatever still waits."""
+        try:
+            while True:
+                await self._arrived.wait()
+                group = self._take_group()
+                if group:
+                    await self._write_group(group)
+        finally:
+            self._fail(list(self._waiting), asyncio.CancelledError())
+            self._waiting.clear()
+
+    def _take_group(self) -> list[tuple[Entry, asyncio.Future[Result]]]:
+        waiting = self._waiting
+        count = min(len(waiting), self._group_count_max)
+        group = [waiting.popleft() for _ in range(count)]
+        if not waiting:
+            self._arrived.clear()
+        if group:
+            self._last_in_write = group[-1][1]
+        return group
+
+    async def _write_group(self, group: list[tuple[Entry, asyncio.Future[Result]]]) -> None:
+        try:
+            results = await self._write([entry for entry, _ in group])
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may be told "done".
+            self.failure_count += 1
+            group += self._waiting
+            self._waiting.clear()
+            self._arrived.clear()
+            self._fail(group, error)
+            await self._on_failure([entry for entry, _ in group], error)
+            return
+        self.group_count += 1
+        self.entry_count += len(group)
+        self.group_count_largest = max(self.group_count_largest, len(group))
+        for (_, future), result in zip(group, results, strict=True):
+            if not future.done():  # The caller may have gone meanwhile.
+                future.set_result(result)
+
+    @staticmethod
+    def _fail(group: list[tuple[Entry, asyncio.Future[Result]]], error: BaseException) -> None:
+        for _, future in group:
+            if future.done():
+                continue
+            if isinstance(error, asyncio.CancelledError):
+                future.cancel()
+            else:
+                future.set_exception(error)

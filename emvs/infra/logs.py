@@ -1,0 +1,43 @@
+"""Logging: one JSON object a line on standard error, with a stable `action` field.
+
+There is no line per request: metrics count those. A line is an event somebody may act on.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import orjson
+import structlog
+
+
+def configure_logs(*, system: str, level: str = "info") -> None:
+    """Set up logging for a process; `system` ("hub", "nmvs-ie") stands in every line."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(serializer=_to_json),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[level.upper()]
+        ),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
+        cache_logger_on_first_use=True,
+    )
+    structlog.contextvars.bind_contextvars(system=system)
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+
+
+def _to_json(event: Any, **_: Any) -> bytes:
+    return orjson.dumps(event, default=str)
+
+
+def get_logger(name: str) -> structlog.typing.FilteringBoundLogger:
+    """Return the logger of a module."""
+    logger: structlog.typing.FilteringBoundLogger = structlog.get_logger(module=name)
+    return logger

@@ -1,0 +1,189 @@
+"""HTTP plumbing for every server: bounded bodies, problem JSON, listening on a port.
+
+No path and no message is known here. Errors that carry a sentence (`emvs.errors`) become RFC 9457
+problems; anything else is a defect of ours: logged with the request id, answered without detail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, TypeVar
+
+import msgspec
+import orjson
+from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+
+from emvs.errors import BadRequestError, EmvsError, OverloadedError, TooLargeError, UnavailableError
+from emvs.infra.database import CONNECTION_ERRORS
+from emvs.infra.logs import get_logger
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_Message = TypeVar("_Message")
+_log = get_logger(__name__)
+
+KEEP_ALIVE_S: Final = 75.0
+"""An idle connection, or one whose request head does not end, is closed after so long."""
+LINGER_S: Final = 2.0
+"""How long the rest of a refused body is read and thrown away, so that the answer arrives."""
+_BACKLOG: Final = 1024
+
+
+class SlowSenderError(EmvsError):
+    """The body did not arrive in time."""
+
+    http_status = 408
+    title = "Body too slow"
+
+
+async def read_body(request: web.BaseRequest, *, bytes_max: int, timeout_s: float) -> bytes:
+    """Return the whole body, decompressed.
+
+    Raises TooLargeError as soon as the length is known to pass `bytes_max`, SlowSenderError after
+    `timeout_s`, BadRequestError if the transfer or its compression is broken, and
+    ConnectionResetError if the sender has gone.
+    """
+    length = request.content_length
+    if length is not None and length > bytes_max:
+        raise TooLargeError(f"the body has {length} bytes, at most {bytes_max} are taken")
+    content = request.content
+    if content.is_eof():  # The usual case: it came with the head.
+        chunks = [content.read_nowait()] if content.total_bytes else []
+        return _joined(chunks, bytes_max)
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(timeout_s):
+            while chunk := await content.readany():
+                parts.append(chunk)
+                size += len(chunk)
+                if size > bytes_max:
+                    raise TooLargeError(f"the body has more than {bytes_max} bytes")
+    except TimeoutError as error:
+        raise SlowSenderError(f"the body did not arrive within {timeout_s:g} s") from error
+    except (web.RequestPayloadError, HttpProcessingError) as error:
+        raise BadRequestError("the body ends early or its compression is broken") from error
+    return b"".join(parts)
+
+
+def _joined(chunks: list[bytes], bytes_max: int) -> bytes:
+    body = chunks[0] if chunks else b""
+    if len(body) > bytes_max:
+        raise TooLargeError(f"the body has more than {bytes_max} bytes")
+    return body
+
+
+def decode_body(body: bytes, kind: type[_Message]) -> _Message:
+    """Return the JSON message in `body`. Raises BadRequestError naming the wrong member."""
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequestError(str(error) or "the JSON is nested too deeply") from error
+
+
+def json_response(
+    content: Any, *, status: int = 200, headers: dict[str, str] | None = None
+) -> web.Response:
+    """Return `content` as JSON."""
+    return web.Response(
+        body=orjson.dumps(content), status=status, content_type="application/json", headers=headers
+    )
+
+
+def bearer_token(request: web.BaseRequest) -> str | None:
+    """Return the token of an `Authorization: Bearer` header, whatever its case."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None
+
+
+def problem_response(error: EmvsError, request_id: str) -> web.Response:
+    """Return an error as a problem document (RFC 9457)."""
+    headers = {"X-Request-Id": request_id}
+    if isinstance(error, OverloadedError):
+        headers["Retry-After"] = str(error.retry_after_s)
+    elif error.http_status == 503:
+        headers["Retry-After"] = "1"
+    elif error.http_status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    body = {
+        "type": "about:blank",
+        "title": error.title,
+        "status": error.http_status,
+        "detail": str(error),
+        "requestId": request_id,
+    }
+    return web.Response(
+        body=orjson.dumps(body),
+        status=error.http_status,
+        content_type="application/problem+json",
+        headers=headers,
+    )
+
+
+@web.middleware
+async def render_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn every error of a handler into a problem document."""
+    request_id = secrets.token_hex(8)
+    try:
+        return await handler(request)
+    except EmvsError as error:
+        return problem_response(error, request_id)
+    except web.HTTPException as error:
+        known = EmvsError(f"{request.method} {request.path}: {error.reason}")
+        known.http_status, known.title = error.status, error.reason
+        return problem_response(known, request_id)
+    except ConnectionResetError:
+        raise
+    except CONNECTION_ERRORS as error:
+        _log.warning("database away", action="database_away", error=repr(error))
+        away = UnavailableError("the database is away; nothing was done, try again")
+        return problem_response(away, request_id)
+    except Exception:
+        _log.exception("request failed", action="request_failed", request_id=request_id)
+        return problem_response(EmvsError("an internal error; see the log"), request_id)
+
+
+class Site:
+    """A listening server; `port` is the real one where 0 was asked for."""
+
+    def __init__(self, runner: web.BaseRunner, port: int) -> None:
+        self._runner = runner
+        self.port = port
+
+    async def close(self) -> None:
+        """Stop listening, let running requests end for a moment, close all connections."""
+        await self._runner.cleanup()
+
+
+async def serve_app(app: web.Application, host: str, port: int) -> Site:
+    """Listen for an application."""
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        keepalive_timeout=KEEP_ALIVE_S,
+        lingering_time=LINGER_S,
+        shutdown_timeout=5,
+    )
+    return await _listen(runner, host, port)
+
+
+async def serve_handler(
+    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], host: str, port: int
+) -> Site:
+    """Listen for a bare handler: no routing, no middleware, nothing on the hot path."""
+    server = web.Server(
+        handler, access_log=None, keepalive_timeout=KEEP_ALIVE_S, lingering_time=LINGER_S
+    )
+    return await _listen(web.ServerRunner(server, shutdown_timeout=5), host, port)
+
+
+async def _listen(runner: web.BaseRunner, host: str, port: int) -> Site:
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, host, port, backlog=_BACKLOG).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise EmvsError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+    return Site(runner, runner.addresses[0][1])

@@ -1,0 +1,122 @@
+"""What the EU Hub and the national systems say to each other: the messages both ends use.
+
+JSON over HTTP with a shared bearer token. The real exchange is not public; this one is ours.
+All members are camelCase on the wire: the snake_case names below, converted by `msgspec`
+(`rename="camel"` is not there for dataclasses, so the wire names stand here as they are).
+
+Deliveries (hub to national system) are at least once: `PUT {base}/hub/v1/{kind}/{delivery id}`
+with kind `products`, `packs`, `recalls` or `withdrawals`; the same id gets the same answer.
+Intermarket (national system to hub to national system) is `POST {base}/hub/v1/intermarket` and
+`POST {hub}/nmvs/v1/intermarket`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+# ruff: noqa: N815 - these are the names on the wire.
+
+
+@dataclass(slots=True)
+class ProductDelivery:
+    """A version of a product for one market."""
+
+    scheme: str
+    productCode: str
+    version: int
+    name: str
+    commonName: str
+    nationalCode: str | None = None
+    articleFields: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class PacksDelivery:
+    """Packs of one batch. At most `limits.SERIALS_PER_MESSAGE_MAX` serial numbers."""
+
+    productCode: str
+    productVersion: int
+    batchId: str
+    expiry: str
+    serialNumbers: list[str]
+
+
+@dataclass(slots=True)
+class RecallDelivery:
+    """A batch is recalled in this market. Final."""
+
+    productCode: str
+    batchId: str
+    reason: str
+
+
+@dataclass(slots=True)
+class WithdrawalDelivery:
+    """A product is withdrawn from this market. Final."""
+
+    productCode: str
+    reason: str
+
+
+@dataclass(slots=True)
+class RefusedSerial:
+    """A pack that was not loaded, and why: a code of the national systems' catalogue."""
+
+    serialNumber: str
+    code: str
+
+
+@dataclass(slots=True)
+class DeliveryResult:
+    """What became of a delivery. A refused one is not repeated; HTTP status is 200 for both."""
+
+    deliveryId: str
+    accepted: bool
+    code: str | None = None
+    text: str | None = None
+    loadedCount: int = 0
+    refusedSerials: list[RefusedSerial] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class IntermarketRequest:
+    """An operation on a pack that the asking market does not hold."""
+
+    requestId: str
+    market: str
+    """Market that asks."""
+    operation: str
+    """Name of an `emvs.states.Operation`."""
+    scheme: str
+    productCode: str
+    serialNumber: str
+    batchId: str | None
+    expiry: str | None
+    manual: bool
+    location: int
+    """Number of the asking location in its market; no name travels (Art. 38)."""
+    role: str
+    """Value of an `emvs.roles.Role`."""
+
+
+@dataclass(slots=True)
+class IntermarketAnswer:
+    """What came of it. `market` is None if no other market is served with the product."""
+
+    requestId: str
+    market: str | None
+    outcome: str
+    """Name of an `emvs.outcomes.Outcome`."""
+    state: str | None = None
+    effective: str | None = None
+    here: bool = False
+    undoUntil: int | None = None
+    """Seconds since 1970."""
+    alertId: str | None = None
+    alertCode: str | None = None
+    productName: str | None = None
+    nationalCode: str | None = None
+    batchId: str | None = None
+    expiry: str | None = None
+    recallReason: str | None = None
+    withdrawalReason: str | None = None

@@ -1,0 +1,42 @@
+"""Every bound of the system, with its unit and its source."""
+
+from __future__ import annotations
+
+from typing import Final
+
+SERIALS_PER_MESSAGE_MAX: Final = 250_000
+"""A large serialisation vendor splits its reports there; no official figure is public."""
+SERIAL_LENGTH_MAX: Final = 20
+"""Delegated Regulation (EU) 2016/161, Art. 4(b)(i): at most 20 alphanumeric characters."""
+BATCH_ID_LENGTH_MAX: Final = 20
+"""GS1 application identifier 10."""
+
+HUB_BODY_BYTES_MAX: Final = 32 * 1024 * 1024
+"""250,000 serials of 20 characters, six-fold escaped, fit in (our choice)."""
+SERVICE_BODY_BYTES_MAX: Final = 64 * 1024
+"""A single-pack request has some 2 kB (our choice)."""
+SERVICE_BODY_READ_S_MAX: Final = 10.0
+"""A slow sender is cut off (our choice)."""
+URL_LENGTH_MAX: Final = 4_096
+"""A verification has some 120 characters (our choice)."""
+
+LEDGER_GROUP_COUNT_MAX: Final = 512
+"""Entries that share one commit (our choice, measured)."""
+LEDGER_WAITING_COUNT_MAX: Final = 10_000
+"""Entries that wait for a commit; beyond, requests are refused (our choice)."""
+LEDGER_WRITE_S_MAX: Final = 10.0
+"""A commit that takes longer counts as failed (our choice)."""
+
+DELIVERIES_WAITING_PER_MARKET_MAX: Final = 10_000
+"""Undelivered messages the hub keeps for one market before it refuses uploads (our choice)."""
+INTERMARKET_HUB_S_MAX: Final = 5.0
+"""A national system waits so long for the hub (our choice: five seconds)."""
+INTERMARKET_MARKET_S_MAX: Final = 4.0
+"""The hub waits so long for the market that holds the pack, so that its answer is in time."""
+INTERMARKET_CONCURRENT_MAX: Final = 200
+"""Intermarket requests in flight per system; beyond, they are refused (our choice)."""
+
+CLOCK_ADVANCE_S_MAX: Final = 100 * 366 * 86_400
+"""The clock can be moved by so much at once (our choice: a century)."""
+AUDIT_ROWS_MAX: Final = 10_000
+"""Rows one reading of an audit trail or alert list returns at most (our choice)."""

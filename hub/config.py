@@ -1,0 +1,107 @@
+"""What the hub is told at start: one JSON or TOML file, read once (`emvs.infra.config`).
+
+Nothing else reads settings. Figures are our choice unless they name a source.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from emvs import limits
+from emvs.errors import ConfigurationError
+from emvs.markets import MARKETS
+
+Port = Annotated[int, Meta(ge=0, le=65_535)]
+Positive = Annotated[float, Meta(gt=0)]
+Count = Annotated[int, Meta(ge=1)]
+
+
+class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where a national system listens for the hub."""
+
+    interconnect_url: str
+    """Base address, without `/hub/v1`."""
+    token: str
+    """What the hub shows to it."""
+
+
+class RetryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a delivery is repeated. No real figures are public."""
+
+    first_wait_s: Positive = 0.5
+    wait_s_max: Positive = 30.0
+    jitter: Annotated[float, Meta(ge=0, le=1)] = 0.2
+    """Share of a wait that is drawn at random, so that markets do not come back in step."""
+    give_up_after_s: Positive = 7 * 86_400.0
+    """By the system's clock; then the delivery has failed (STDF)."""
+    attempt_s_max: Positive = 60.0
+    """A national system that takes longer for one delivery is tried again."""
+
+
+class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Bounds that a test may want to reach; the defaults are those of `emvs.limits`."""
+
+    serials_per_message_max: Count = limits.SERIALS_PER_MESSAGE_MAX
+    body_bytes_max: Count = limits.HUB_BODY_BYTES_MAX
+    body_read_s_max: Positive = 60.0
+    uploads_in_memory_max: Count = 8
+    """Bodies read and decoded at one time; each may take ten times its bytes."""
+    requests_unchecked_max: Count = 2_000
+    deliveries_waiting_per_market_max: Count = limits.DELIVERIES_WAITING_PER_MARKET_MAX
+    intermarket_s_max: Positive = limits.INTERMARKET_MARKET_S_MAX
+    intermarket_concurrent_max: Count = limits.INTERMARKET_CONCURRENT_MAX
+    answers_kept_s: Positive = 30 * 86_400.0
+    """How long serial numbers stay in answers about them (Art. 33: the hub stores none)."""
+
+
+class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The hub's settings."""
+
+    dsn: str
+    schema: str = "hub"
+    host: str = "127.0.0.1"
+    port: Port = 0
+    """0: any free one; the ready file tells which."""
+    management_host: str = "127.0.0.1"
+    management_port: Port = 0
+    ready_file: str | None = None
+    markets: dict[str, MarketConfig] = {}
+    national_tokens: dict[str, str] = {}
+    """Market to the token its national system shows to the hub."""
+    retry: RetryConfig = RetryConfig()
+    limits: LimitsConfig = LimitsConfig()
+    log_level: str = "info"
+    seed: int | None = None
+    """Of the jitter."""
+
+    def systems(self) -> dict[str, MarketConfig]:
+        """Return the national systems connected here, by the market whose system each is.
+
+        Raises ConfigurationError if a market is unknown or one system has two addresses.
+        """
+        systems: dict[str, MarketConfig] = {}
+        for code, market in self.markets.items():
+            system = _system_of(code, "markets")
+            if systems.setdefault(system, market) != market:
+                raise ConfigurationError(
+                    f"markets.{code}: the system of {system} serves it, and has another address"
+                )
+        return systems
+
+    def national_systems_by_token(self) -> dict[str, str]:
+        """Return which national system shows which token."""
+        by_token: dict[str, str] = {}
+        for code, token in self.national_tokens.items():
+            system = _system_of(code, "national_tokens")
+            if by_token.setdefault(token, system) != system:
+                raise ConfigurationError(f"national_tokens.{code}: another system has this token")
+        return by_token
+
+
+def _system_of(code: str, setting: str) -> str:
+    if code not in MARKETS:
+        raise ConfigurationError(f"{setting}.{code}: no market of the EMVS has this code")
+    return MARKETS[code].system

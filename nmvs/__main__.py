@@ -1,0 +1,21 @@
+"""`python -m nmvs --config FILE`: one national system as a process."""
+
+from __future__ import annotations
+
+import sys
+
+from emvs.infra.service import run_service
+from nmvs.app import NationalSystem
+from nmvs.config import NmvsConfig
+
+
+def _describe(system: NationalSystem) -> dict[str, object]:
+    return {"market": system.market.code, "dialects": list(system.dialects), **system.ports}
+
+
+if __name__ == "__main__":
+    sys.exit(
+        run_service(
+            NmvsConfig, lambda config: f"nmvs-{config.market.lower()}", NationalSystem, _describe
+        )
+    )

@@ -1,0 +1,101 @@
+"""Products and batches of one market, all in memory: what a decision needs besides the pack.
+
+Loaded at start, changed only by deliveries from the hub. Batch numbers are the national system's
+own, dense from 1, so that the pack index needs four bytes for a batch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from zoneinfo import ZoneInfo
+
+from emvs.expiry import expires_at
+from emvs.pack import BatchFacts
+from emvs.scheme import Scheme
+
+
+@dataclass(slots=True)
+class Product:
+    """A product in this market."""
+
+    scheme: Scheme
+    code: str
+    version: int
+    name: str
+    common_name: str
+    national_code: str | None
+    withdrawn: bool = False
+    withdrawal_reason: str | None = None
+    batches: dict[str, Batch] = field(default_factory=dict, repr=False)
+
+
+@dataclass(slots=True)
+class Batch:
+    """A batch of a product in this market."""
+
+    number: int
+    product: Product
+    product_version: int
+    facts: BatchFacts
+    recall_reason: str | None = None
+
+
+class Catalogue:
+    """Products by code, batches by number."""
+
+    def __init__(self, zone: ZoneInfo) -> None:
+        self._zone = zone
+        self.products: dict[str, Product] = {}
+        self.batches: list[Batch | None] = [None]
+        """By batch number; number 0 is no batch."""
+
+    def put_product(self, product: Product) -> None:
+        """Add a product, or its new version. What is withdrawn stays withdrawn."""
+        known = self.products.setdefault(product.code, product)
+        if known is product:
+            return
+        known.version = product.version
+        known.name = product.name
+        known.common_name = product.common_name
+        known.national_code = product.national_code
+
+    def next_batch_number(self) -> int:
+        """Return the number that the next new batch gets."""
+        return len(self.batches)
+
+    def put_batch(
+        self,
+        product: Product,
+        batch_id: str,
+        *,
+        number: int,
+        expiry: str,
+        product_version: int,
+        recall_reason: str | None = None,
+        recalled: bool = False,
+    ) -> Batch:
+        """Add a batch; give the one that is there if it is."""
+        known = product.batches.get(batch_id)
+        if known is not None:
+            return known
+        facts = BatchFacts(
+            batch_id, expiry, expires_at(expiry, self._zone), recalled, product.withdrawn
+        )
+        batch = Batch(number, product, product_version, facts, recall_reason)
+        product.batches[batch_id] = batch
+        self.batches.extend([None] * (number + 1 - len(self.batches)))
+        self.batches[number] = batch
+        return batch
+
+    @staticmethod
+    def recall(batch: Batch, reason: str) -> None:
+        """Mark a batch recalled. Final."""
+        batch.recall_reason = reason
+        batch.facts = batch.facts._replace(recalled=True)
+
+    @staticmethod
+    def withdraw(product: Product, reason: str) -> None:
+        """Mark a product withdrawn, with all its batches. Final."""
+        product.withdrawn, product.withdrawal_reason = True, reason
+        for batch in product.batches.values():
+            batch.facts = batch.facts._replace(withdrawn=True)

@@ -1,0 +1,72 @@
+"""Settings of one national system, read once at start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from emvs.errors import ConfigurationError
+from emvs.markets import MARKETS, Dialect, Market
+from emvs.rules import MarketRules
+from nmvs.pack_index import PACKS_MAX
+
+
+class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Settings of one national system. Port 0 takes a free one."""
+
+    market: str
+    dsn: str
+    schema: str = ""
+    """Default: `nmvs_` and the market's code."""
+    host: str = "127.0.0.1"
+    port: int = 0
+    """Where pharmacies and wholesalers connect."""
+    management_host: str = "127.0.0.1"
+    management_port: int = 0
+    interconnect_port: int = 0
+    """Where the hub connects."""
+    interconnect_token: str = ""
+    hub_url: str | None = None
+    """None: no intermarket requests."""
+    dialects: tuple[Dialect, ...] = ()
+    """Default: the market's own."""
+    rules: dict[str, Any] = {}
+    """Overrides of single settings of `emvs.rules.MarketRules`."""
+    packs_max: int = PACKS_MAX
+    """Packs that the index has room for; memory is used as packs come."""
+    ready_file: str | None = None
+    """Written once everything listens."""
+    log_level: str = "info"
+
+    @property
+    def schema_name(self) -> str:
+        """Schema of this system's tables."""
+        return self.schema or f"nmvs_{self.market.lower()}"
+
+    def market_row(self) -> Market:
+        """Return the market, or raise ConfigurationError."""
+        row = MARKETS.get(self.market)
+        if row is None:
+            raise ConfigurationError(
+                f"{self.market!r} is no market of the system: {', '.join(MARKETS)}"
+            )
+        return row
+
+    def market_rules(self) -> MarketRules:
+        """Return the market's rules with the overrides, or raise ConfigurationError."""
+        defaults = self.market_row().rules
+        unknown = sorted(self.rules.keys() - set(MarketRules.__slots__))
+        if unknown:
+            raise ConfigurationError(f"rules: no setting is called {unknown[0]!r}")
+        members = {name: getattr(defaults, name) for name in MarketRules.__slots__}
+        try:
+            return msgspec.convert(members | self.rules, MarketRules)
+        except msgspec.ValidationError as error:
+            raise ConfigurationError(f"rules: {error}") from error
+
+    @property
+    def ready_path(self) -> Path | None:
+        """Where to write the ports once everything listens."""
+        return Path(self.ready_file) if self.ready_file else None

@@ -1,0 +1,308 @@
+"""What the hub delivers: products, packs, recalls, withdrawals. Applied once, however often sent.
+
+One delivery at a time: the database first, memory after the commit. A delivery that cannot be
+accepted is answered so and not repeated; trouble is raised, and the hub tries again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import asyncpg
+import msgspec
+import numpy as np
+
+from emvs.character_sets import is_set82
+from emvs.errors import BadRequestError, UnavailableError
+from emvs.expiry import parse_expiry
+from emvs.infra.clock import Clock
+from emvs.infra.logs import get_logger
+from emvs.interconnect import (
+    DeliveryResult,
+    PacksDelivery,
+    ProductDelivery,
+    RecallDelivery,
+    RefusedSerial,
+    WithdrawalDelivery,
+)
+from emvs.limits import SERIALS_PER_MESSAGE_MAX
+from emvs.scheme import Scheme
+from emvs.states import State
+from nmvs.catalogue import Catalogue, Product
+from nmvs.pack_copy import new_pack_rows
+from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex
+from nmvs.pack_keys import PackKeys
+from nmvs.store import Store
+
+_KEYS_AT_ONCE: Final = 2_048
+"""Keys computed between two turns of the event loop: about a millisecond."""
+
+_log = get_logger(__name__)
+
+
+class Deliveries:
+    """Applies the hub's deliveries."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        catalogue: Catalogue,
+        keys: PackKeys,
+        index: PackIndex,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._keys = keys
+        self._index = index
+        self._clock = clock
+        self._one_at_a_time = asyncio.Lock()
+        self.packs_loaded_count = 0
+
+    async def product(self, delivery_id: str, message: ProductDelivery) -> DeliveryResult:
+        """Store a version of a product."""
+        async with self._one_at_a_time:
+            if known := await self._known(delivery_id):
+                return known
+            result = DeliveryResult(delivery_id, accepted=True)
+            row = (
+                message.productCode,
+                message.scheme,
+                message.version,
+                message.name,
+                message.commonName,
+                message.nationalCode,
+            )
+            await self._store.put_product(delivery_id, _json(result), self._clock.now(), row)
+            self._catalogue.put_product(
+                Product(
+                    Scheme(message.scheme),
+                    message.productCode,
+                    message.version,
+                    message.name,
+                    message.commonName,
+                    message.nationalCode,
+                )
+            )
+            return result
+
+    async def recall(self, delivery_id: str, message: RecallDelivery) -> DeliveryResult:
+        """Recall a batch. Delegated Regulation (EU) 2016/161, Art. 40(a)."""
+        async with self._one_at_a_time:
+            if known := await self._known(delivery_id):
+                return known
+            product = self._catalogue.products.get(message.productCode)
+            batch = product.batches.get(message.batchId) if product else None
+            if batch is None:
+                return await self._refuse(
+                    delivery_id, "NMVS_FE_LOT_03", f"batch {message.batchId} is unknown here"
+                )
+            if batch.facts.recalled:
+                return await self._refuse(
+                    delivery_id, "NMVS_FE_LOT_01", f"batch {message.batchId} is recalled already"
+                )
+            result = DeliveryResult(delivery_id, accepted=True)
+            await self._store.put_recall(
+                delivery_id,
+                _json(result),
+                self._clock.now(),
+                (message.productCode, message.batchId),
+                message.reason,
+            )
+            self._catalogue.recall(batch, message.reason)
+            return result
+
+    async def withdrawal(self, delivery_id: str, message: WithdrawalDelivery) -> DeliveryResult:
+        """Withdraw a product from this market. Art. 40(a)."""
+        async with self._one_at_a_time:
+            if known := await self._known(delivery_id):
+                return known
+            product = self._catalogue.products.get(message.productCode)
+            if product is None:
+                return await self._refuse(delivery_id, "NMVS_NC_PC_01", "the product is unknown")
+            if product.withdrawn:
+                return await self._refuse(delivery_id, "NMVS_NC_PC_12", "withdrawn already")
+            result = DeliveryResult(delivery_id, accepted=True)
+            await self._store.put_withdrawal(
+                delivery_id, _json(result), self._clock.now(), product.code, message.reason
+            )
+            self._catalogue.withdraw(product, message.reason)
+            return result
+
+    async def packs(self, delivery_id: str, message: PacksDelivery) -> DeliveryResult:
+        """Load packs of a batch; those whose serial number is stored already are refused.
+
+        Art. 35(3) and 42: a product code and serial number are stored once.
+        """
+        if len(message.serialNumbers) > SERIALS_PER_MESSAGE_MAX:
+            raise BadRequestError(f"at most {SERIALS_PER_MESSAGE_MAX} serial numbers in a message")
+        async with self._one_at_a_time:
+            product = self._catalogue.products.get(message.productCode)
+            if known := await self._known(delivery_id):
+                await self._index_stored(message)
+                return known
+            if product is None:
+                return await self._refuse(delivery_id, "NMVS_NC_PC_01", "the product is unknown")
+            if refusal := _batch_refusal(product, message):
+                return await self._refuse(delivery_id, *refusal)
+            for _ in range(2):
+                try:
+                    return await self._load(delivery_id, message, product)
+                except asyncpg.UniqueViolationError:
+                    # Stored, but not indexed: a commit whose answer was lost, or another node.
+                    await self._index_stored(message)
+            raise UnavailableError("the packs are being stored elsewhere")
+
+    async def _load(
+        self, delivery_id: str, message: PacksDelivery, product: Product
+    ) -> DeliveryResult:
+        fresh, keys, refused = await self._split(message)
+        known_batch = product.batches.get(message.batchId)
+        number = known_batch.number if known_batch else self._catalogue.next_batch_number()
+        result = DeliveryResult(
+            delivery_id, accepted=True, loadedCount=len(fresh), refusedSerials=refused
+        )
+        batch_row = (
+            product.code,
+            message.batchId,
+            number,
+            message.expiry,
+            message.productVersion,
+        )
+        await self._store.put_packs(
+            delivery_id,
+            _json(result),
+            self._clock.now(),
+            batch_row,
+            new_pack_rows(keys, fresh, number),
+        )
+        self._catalogue.put_batch(
+            product,
+            message.batchId,
+            number=number,
+            expiry=message.expiry,
+            product_version=message.productVersion,
+        )
+        await self._insert(keys, number)
+        self.packs_loaded_count += len(fresh)
+        _log.info("packs loaded", action="packs_loaded", delivery=delivery_id, packs=len(fresh))
+        return result
+
+    async def _insert(self, keys: bytes, batch_number: int) -> None:
+        for start in range(0, len(keys), SLICE_COUNT_MAX * 16):
+            self._index.insert_many(
+                keys[start : start + SLICE_COUNT_MAX * 16], batch_number, states=State.ACTIVE
+            )
+            await asyncio.sleep(0)
+
+    async def _split(self, message: PacksDelivery) -> tuple[list[str], bytes, list[RefusedSerial]]:
+        """Return the serial numbers that are new, their keys, and those that are refused."""
+        serial_numbers, refused = _well_formed(message.serialNumbers)
+        keys = await self._keys_of(message.productCode, serial_numbers)
+        found = np.empty(len(serial_numbers), np.bool_)
+        for start in range(0, len(serial_numbers), SLICE_COUNT_MAX):
+            part = keys[start * 16 : (start + SLICE_COUNT_MAX) * 16]
+            found[start : start + SLICE_COUNT_MAX] = self._index.find_many(part) >= 0
+            await asyncio.sleep(0)
+        if not found.any():
+            return serial_numbers, keys, refused
+        refused += [
+            RefusedSerial(serial_numbers[position], "NMVS_FE_SN_02")
+            for position in np.flatnonzero(found)
+        ]
+        fresh = [serial_numbers[position] for position in np.flatnonzero(~found)]
+        return fresh, np.frombuffer(keys, "V16")[~found].tobytes(), refused
+
+    async def _keys_of(self, product_code: str, serial_numbers: Sequence[str]) -> bytes:
+        parts: list[bytes] = []
+        for start in range(0, len(serial_numbers), _KEYS_AT_ONCE):
+            part = serial_numbers[start : start + _KEYS_AT_ONCE]
+            parts.append(self._keys.keys(product_code, part))
+            await asyncio.sleep(0)
+        return b"".join(parts)
+
+    async def _index_stored(self, message: PacksDelivery) -> None:
+        """Put into memory what the database has of a delivery whose commit was not seen."""
+        serial_numbers, _ = _well_formed(message.serialNumbers)
+        keys = await self._keys_of(message.productCode, serial_numbers)
+        missing = [
+            keys[start : start + 16]
+            for start in range(0, len(keys), 16)
+            if self._index.find(keys[start : start + 16]) < 0
+        ]
+        if not missing:
+            return
+        for row in await self._store.batches():
+            product = self._catalogue.products[row["product_code"]]
+            self._catalogue.put_batch(
+                product,
+                row["batch_id"],
+                number=row["batch_number"],
+                expiry=row["expiry"],
+                product_version=row["product_version"],
+            )
+        for start in range(0, len(missing), SLICE_COUNT_MAX):
+            stored = await self._store.packs(missing[start : start + SLICE_COUNT_MAX])
+            for key, pack in stored.items():
+                if self._index.find(key) < 0:
+                    self._index.insert(
+                        key,
+                        pack.batch_number,
+                        state=pack.state,
+                        set_by=pack.set_by,
+                        set_at_s=pack.set_at_s,
+                        repeat_count=pack.repeat_count,
+                        version=pack.version,
+                    )
+
+    async def _known(self, delivery_id: str) -> DeliveryResult | None:
+        stored = await self._store.delivery_result(delivery_id)
+        return msgspec.json.decode(stored, type=DeliveryResult) if stored else None
+
+    async def _refuse(self, delivery_id: str, code: str, text: str) -> DeliveryResult:
+        result = DeliveryResult(delivery_id, accepted=False, code=code, text=text)
+        await self._store.put_delivery(delivery_id, _json(result), self._clock.now())
+        return result
+
+
+def _batch_refusal(product: Product, message: PacksDelivery) -> tuple[str, str] | None:
+    """Return code and text if no pack of the message can be taken."""
+    if parse_expiry(message.expiry) is None:
+        return "NMVS_FE_LOT_07", f"{message.expiry!r} is no expiry date"
+    if not is_set82(message.batchId):
+        return "NMVS_FE_LOT_03", f"{message.batchId!r} is no batch identifier"
+    if product.withdrawn:
+        return "NMVS_NC_PC_12", "the product is withdrawn from this market"
+    batch = product.batches.get(message.batchId)
+    if batch is None:
+        return None
+    if batch.facts.recalled:
+        return "NMVS_FE_LOT_01", f"batch {message.batchId} is recalled"
+    if batch.facts.expiry != message.expiry:
+        return "NMVS_FE_LOT_02", f"batch {message.batchId} has expiry {batch.facts.expiry}"
+    if batch.product_version != message.productVersion:
+        return (
+            "NMVS_NC_PC_05",
+            f"batch {message.batchId} belongs to version {batch.product_version} of the product",
+        )
+    return None
+
+
+def _well_formed(serial_numbers: list[str]) -> tuple[list[str], list[RefusedSerial]]:
+    """Return each well-formed serial number once, and those that are refused."""
+    unique = list(dict.fromkeys(serial_numbers))
+    if len(unique) == len(serial_numbers) and all(map(is_set82, unique)):
+        return unique, []
+    refused = [
+        RefusedSerial(serial_number, "NMVS_FE_SN_01")
+        for serial_number in unique
+        if not is_set82(serial_number)
+    ]
+    return [serial_number for serial_number in unique if is_set82(serial_number)], refused
+
+
+def _json(result: DeliveryResult) -> str:
+    return msgspec.json.encode(result).decode()

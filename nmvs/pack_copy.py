@@ -1,0 +1,130 @@
+"""Packs in the binary form of PostgreSQL's COPY, in and out, made and read by numpy at a stroke.
+
+A row is a field count, then for each field its length and its bytes. Out, every column has a
+fixed width. In, only the serial number varies: rows with serial numbers of one length are made
+together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex
+
+_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+_TRAILER: Final = b"\xff\xff"
+_ROWS_PER_CHUNK: Final = 8_192
+
+# Columns in the order of `Store`'s pack columns, each after its length.
+_OUT: Final = np.dtype(
+    [
+        ("count", ">i2"),
+        ("key_length", ">i4"),
+        ("key", np.uint64, (2,)),
+        ("state_length", ">i4"),
+        ("state", ">i2"),
+        ("set_by_length", ">i4"),
+        ("set_by", ">i4"),
+        ("set_at_length", ">i4"),
+        ("set_at_s", ">i8"),
+        ("repeat_length", ">i4"),
+        ("repeat_count", ">i2"),
+        ("version_length", ">i4"),
+        ("version", ">i4"),
+        ("batch_length", ">i4"),
+        ("batch_number", ">i4"),
+    ]
+)
+
+
+class PackReader:
+    """Puts chunks of a binary COPY of all packs into the index as they come."""
+
+    def __init__(self, index: PackIndex) -> None:
+        self._index = index
+        self._rest = b""
+        self._header_read = False
+        self.read_count = 0
+
+    async def feed(self, chunk: bytes) -> None:
+        """Take the next chunk, of any length."""
+        data = self._rest + chunk
+        if not self._header_read:
+            if len(data) < len(_SIGNATURE):
+                self._rest = data
+                return
+            data, self._header_read = data[len(_SIGNATURE) :], True
+        count = len(data) // _OUT.itemsize
+        self._rest = data[count * _OUT.itemsize :]
+        for start in range(0, count, SLICE_COUNT_MAX):
+            rows = np.frombuffer(
+                data, _OUT, min(SLICE_COUNT_MAX, count - start), start * _OUT.itemsize
+            )
+            self._insert(rows)
+            await asyncio.sleep(0)
+
+    def _insert(self, rows: NDArray[Any]) -> None:
+        self._index.insert_many(
+            np.ascontiguousarray(rows["key"]),
+            rows["batch_number"].astype(np.uint32),
+            states=rows["state"].astype(np.uint8),
+            set_by=rows["set_by"].astype(np.uint32),
+            set_at_s=rows["set_at_s"].astype(np.uint32),
+            repeat_counts=rows["repeat_count"].astype(np.uint8),
+            versions=rows["version"].astype(np.uint16),
+        )
+        self.read_count += len(rows)
+
+
+async def new_pack_rows(
+    keys: bytes, serial_numbers: Sequence[str], batch_number: int
+) -> AsyncIterator[bytes]:
+    """Yield new packs as a binary COPY of (pack_key, serial_number, batch_number).
+
+    `keys` holds 16 bytes for each serial number; serial numbers are ASCII.
+    """
+    words = np.frombuffer(keys, np.uint8).reshape(-1, 16)
+    by_length: defaultdict[int, list[int]] = defaultdict(list)
+    for position, serial_number in enumerate(serial_numbers):
+        by_length[len(serial_number)].append(position)
+    yield _SIGNATURE
+    for length, positions in by_length.items():
+        for start in range(0, len(positions), _ROWS_PER_CHUNK):
+            part = positions[start : start + _ROWS_PER_CHUNK]
+            texts = np.array([serial_numbers[p] for p in part], f"S{length}")
+            yield _new_rows(words[part], texts, length, batch_number)
+            await asyncio.sleep(0)
+    yield _TRAILER
+
+
+def _new_rows(
+    keys: NDArray[np.uint8], serial_numbers: NDArray[np.bytes_], length: int, batch_number: int
+) -> bytes:
+    rows = np.empty(
+        len(keys),
+        np.dtype(
+            [
+                ("count", ">i2"),
+                ("key_length", ">i4"),
+                ("key", np.uint8, (16,)),
+                ("serial_length", ">i4"),
+                ("serial", f"S{length}"),
+                ("batch_length", ">i4"),
+                ("batch", ">i4"),
+            ]
+        ),
+    )
+    rows["count"], rows["key_length"], rows["serial_length"], rows["batch_length"] = (
+        3,
+        16,
+        length,
+        4,
+    )
+    rows["key"], rows["serial"], rows["batch"] = keys, serial_numbers, batch_number
+    return rows.tobytes()

@@ -1,0 +1,29 @@
+"""Who may talk to this national system: locations and their logins. Filled at start, added to by
+the management port; lookups here are in memory.
+
+Identity follows the real systems: organisation, location, equipment or user. The rule "same
+location" is decided on the location's number, whatever dialect and login it used.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from emvs.roles import Role
+from emvs.states import Operation
+
+
+class Participant(NamedTuple):
+    """A location with a login, as operations see it."""
+
+    number: int
+    """Number of the location in this national system; 1 or more."""
+    role: Role
+    name: str
+    location: str
+    """Public identifier of the location."""
+    organisation: str
+    permitted: frozenset[Operation]
+    """Operations its role may ask for in this market."""
+    market: str
+    """Market the participant belongs to; another one's in intermarket requests."""

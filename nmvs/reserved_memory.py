@@ -1,0 +1,61 @@
+"""Memory reserved once at its largest size and paid for page by page, as it is first written.
+
+What grows in it never has to be copied, which is what keeps the pack index free of pauses. It
+knows addresses and pages only; what lies in them must not enter here.
+"""
+
+from __future__ import annotations
+
+import mmap
+import sys
+from typing import Final
+
+PAGE_BYTES: Final = mmap.PAGESIZE
+HUGE_PAGE_BYTES: Final = 2 * 1024 * 1024
+"""Of x86-64 and of AArch64 with pages of 4 KiB; elsewhere only the accounting is coarser."""
+
+_IS_LINUX: Final = sys.platform == "linux"
+# Python names this flag from 3.13 on. Without it a system that counts commitments strictly
+# would charge the whole reservation at once. The value is the same on x86-64 and AArch64.
+_MAP_NORESERVE: Final = 0x4000
+
+
+class ReservedMemory:
+    """Zeroed memory of `bytes_max` bytes (rounded up to pages), of which only written pages cost.
+
+    `buffer` lives as long as a view of it does; there is nothing to close.
+    """
+
+    __slots__ = ("buffer", "gives_back")
+
+    def __init__(self, bytes_max: int) -> None:
+        size_bytes = -(-bytes_max // PAGE_BYTES) * PAGE_BYTES
+        self.gives_back: bool = _IS_LINUX
+        """Whether `clear` returns pages to the system. Only Linux promises them zeroed."""
+        if sys.platform == "win32":
+            self.buffer = mmap.mmap(-1, size_bytes)
+            return
+        flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        self.buffer = mmap.mmap(-1, size_bytes, flags=flags | (_MAP_NORESERVE * _IS_LINUX))
+
+    def prefer_huge_pages(self, start: int, stop: int) -> None:
+        """Ask for huge pages in whole pages of the range; a system that has none ignores it."""
+        if sys.platform == "linux":
+            start = -(-start // PAGE_BYTES) * PAGE_BYTES
+            if start < stop:
+                self.buffer.madvise(mmap.MADV_HUGEPAGE, start, stop - start)
+
+    def clear(self, start: int, stop: int) -> None:
+        """Zero the bytes from `start` to `stop`; whole pages go back to the system if it can."""
+        inner_start = -(-start // PAGE_BYTES) * PAGE_BYTES
+        inner_stop = stop // PAGE_BYTES * PAGE_BYTES
+        if sys.platform == "linux" and inner_start < inner_stop:
+            self._zero(start, inner_start)
+            self.buffer.madvise(mmap.MADV_DONTNEED, inner_start, inner_stop - inner_start)
+            self._zero(inner_stop, stop)
+        else:
+            self._zero(start, stop)
+
+    def _zero(self, start: int, stop: int) -> None:
+        if start < stop:
+            self.buffer[start:stop] = bytes(stop - start)

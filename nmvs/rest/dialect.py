@@ -1,0 +1,182 @@
+"""The REST dialect as HTTP: takes a request, asks operations, answers. No exception leaves it.
+
+What clients of the real systems can't bear decides the statuses: on 400, 405 and 415 one vendor's
+library takes itself offline and stores the call twice, so whatever is wrong with a request is
+422. Only the token endpoint answers 400, which those clients read.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from emvs.errors import BadRequestError, TooLargeError
+from emvs.infra.logs import get_logger
+from emvs.infra.web import SlowSenderError, read_body
+from emvs.limits import SERVICE_BODY_BYTES_MAX, SERVICE_BODY_READ_S_MAX, URL_LENGTH_MAX
+from nmvs.directory import Directory
+from nmvs.operations import Operations
+from nmvs.participants import Participant
+from nmvs.rest import codes
+from nmvs.rest.answers import render_answer, render_code
+from nmvs.rest.pack_requests import read_pack_request
+from nmvs.rest.targets import PackTarget, is_token_target, parse_pack_target
+from nmvs.rest.token_requests import (
+    INVALID_CLIENT,
+    INVALID_REQUEST,
+    read_credentials,
+    render_token,
+    render_token_error,
+)
+from nmvs.rest.tokens import AccessTokens
+
+_log = get_logger(__name__)
+
+_JSON: Final = CIMultiDict({"Content-Type": "application/json"})
+_RETRY: Final = CIMultiDict({"Content-Type": "application/json", "Retry-After": "1"})
+# Without this header one vendor's library throws.
+_WHO: Final = CIMultiDict({"Content-Type": "application/json", "WWW-Authenticate": "Bearer"})
+_TOKEN: Final = CIMultiDict({"Content-Type": "application/json", "Cache-Control": "no-store"})
+
+
+@dataclass(frozen=True, slots=True)
+class RestSettings:
+    """What a market may set; the defaults are our choice where no source is named."""
+
+    token_life_s: int = 32_767
+    """A national organisation's mail to its suppliers gives this figure."""
+    token_scope: str = "nmvs"  # noqa: S105 - a scope
+    """Real value unknown: no client sends or reads one."""
+    ams_url: str = "https://ams.example/"
+    """Address of the alert management system; an alert's id is put behind it."""
+
+
+class RestDialect:
+    """The national system as clients of the REST-built systems know it."""
+
+    def __init__(
+        self,
+        operations: Operations,
+        directory: Directory,
+        signing_key: str,
+        settings: RestSettings | None = None,
+    ) -> None:
+        """`signing_key`: private key on curve P-256 as PEM."""
+        self._operations = operations
+        self._directory = directory
+        self._settings = settings or RestSettings()
+        self._tokens = AccessTokens(
+            signing_key,
+            operations.clock,
+            issuer=f"nmvs-{operations.market.code.lower()}",
+            life_s=self._settings.token_life_s,
+        )
+
+    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a request, whatever it is."""
+        try:
+            raw_target = request.raw_path
+            if len(raw_target) > URL_LENGTH_MAX:
+                return _refusal(codes.REQUEST_INVALID)
+            target = parse_pack_target(raw_target)
+            if target is not None:
+                return await self._answer_pack(request, target)
+            if is_token_target(raw_target):
+                return await self._answer_token(request)
+            return _refusal(codes.PATH_UNKNOWN)
+        except Exception:  # noqa: BLE001 - a defect of ours; its traceback is for the log alone
+            _log.exception(
+                "REST request failed",
+                action="request_failed",
+                dialect="rest",
+                request_id=secrets.token_hex(8),
+            )
+            return _response(503, render_code(codes.TECHNICAL), _RETRY)
+
+    async def _answer_pack(
+        self, request: web.BaseRequest, target: PackTarget
+    ) -> web.StreamResponse:
+        headers = request.headers
+        participant = self._participant(headers.get("Authorization"))
+        if participant is None:
+            return _response(401, render_code(codes.NOT_LOGGED_IN), _WHO)
+        method = request.method
+        body = None
+        if method == "PATCH":
+            body = await _read_body(request)
+            if isinstance(body, web.Response):
+                return body
+        elif method != "GET":
+            return _refusal(codes.REQUEST_INVALID)
+        wanted = read_pack_request(
+            target,
+            entry_mode=headers.get("emvs-data-entry-mode"),
+            body=body,
+            participant=participant,
+        )
+        if isinstance(wanted, str):
+            return _refusal(wanted)
+        answer = await self._operations.perform(wanted)
+        status, content = render_answer(answer, wanted.operation, self._settings.ams_url)
+        return _response(status, content, _RETRY if status == 503 else _JSON)
+
+    def _participant(self, authorization: str | None) -> Participant | None:
+        """Return who an Authorization header speaks for. Its scheme matches in any case."""
+        if authorization is None or authorization[:7].lower() != "bearer ":
+            return None
+        client_id = self._tokens.client_id_of(authorization[7:].strip())
+        if client_id is None:
+            return None
+        return self._directory.participant_of_rest_client(client_id)
+
+    async def _answer_token(self, request: web.BaseRequest) -> web.StreamResponse:
+        if request.method != "POST":
+            return _token_refusal(INVALID_REQUEST)
+        body = await _read_body(request)
+        if isinstance(body, web.Response):
+            return _token_refusal(INVALID_REQUEST, close=True)
+        credentials = read_credentials(request.headers.get("Authorization"), body)
+        if isinstance(credentials, str):
+            return _token_refusal(credentials)
+        client_id, client_secret = credentials
+        if await self._directory.rest_client(client_id, client_secret) is None:
+            return _token_refusal(INVALID_CLIENT)
+        settings = self._settings
+        content = render_token(
+            self._tokens.issue(client_id), life_s=settings.token_life_s, scope=settings.token_scope
+        )
+        return _response(200, content, _TOKEN)
+
+
+async def _read_body(request: web.BaseRequest) -> bytes | web.Response:
+    """Return the body, or the answer if there is none to be had; that one ends the connection."""
+    try:
+        return await read_body(
+            request, bytes_max=SERVICE_BODY_BYTES_MAX, timeout_s=SERVICE_BODY_READ_S_MAX
+        )
+    except SlowSenderError:
+        # The clients repeat a call on 408; on 422 they would give it up.
+        refused = _response(408, render_code(codes.BODY_INVALID), _JSON)
+    except (TooLargeError, BadRequestError, ConnectionResetError):
+        refused = _refusal(codes.BODY_INVALID)
+    refused.force_close()
+    return refused
+
+
+def _refusal(code: str) -> web.Response:
+    return _response(codes.http_status(code), render_code(code), _JSON)
+
+
+def _token_refusal(error: str, *, close: bool = False) -> web.Response:
+    response = _response(400, render_token_error(error), _TOKEN)
+    if close:
+        response.force_close()
+    return response
+
+
+def _response(status: int, content: bytes, headers: CIMultiDict[str]) -> web.Response:
+    return web.Response(body=content, status=status, headers=headers)

@@ -1,0 +1,200 @@
+"""What the SOAP interface offers, as tables: versions, services, operations.
+
+A further version, service or operation is a row here. No parsing and no rendering enters.
+Sources: the published v2.0 and v4.0 interface definitions as far as described; v5 is the v4
+shape with another number in its names plus further return codes. Names marked inferred are made
+by analogy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Final, NamedTuple
+
+from emvs.states import Operation
+
+
+class Version(NamedTuple):
+    """One version of the interface; requests name it by their namespaces, never by the path."""
+
+    number: int
+    types_file: str
+    """File in `definitions` with the types of everything inside requests and replies."""
+    has_alert_ids: bool
+    has_silent_twins: bool
+    """Whether a finding that raises no alert has a return code of its own."""
+    fallback_code: str
+    """Stands for a return code that this version does not know."""
+
+    @property
+    def elements_namespace(self) -> str:
+        """Namespace of the outermost element of a request or reply."""
+        return f"urn:wsdltypes.nmvs.eu:v{self.number}.0"
+
+    @property
+    def types_namespace(self) -> str:
+        """Namespace of everything inside."""
+        return f"urn:types.nmvs.eu:v{self.number}.0"
+
+    @property
+    def services_namespace(self) -> str:
+        """Target namespace of the WSDL."""
+        return f"urn:services.nmvs.eu:v{self.number}.0"
+
+
+VERSIONS: Final = {
+    4: Version(4, "types_v4.xsd", True, False, "TE_IF_01"),
+    5: Version(5, "types_v4.xsd", True, True, "TE_IF_01"),
+}
+NEWEST: Final = VERSIONS[max(VERSIONS)]
+
+
+class Service(NamedTuple):
+    """A group of operations with a WSDL of its own."""
+
+    name: str
+    context: str
+    """First part of the path; the same in all versions."""
+    path_stem: str
+    """Last part of the path, before the version."""
+
+    def path(self, version: Version) -> str:
+        """Return the path as clients of `version` configure it."""
+        return f"/{self.context}/{self.path_stem}V{version.number}0"
+
+
+SERVICES: Final = {
+    service.name: service
+    for service in (
+        Service("SinglePackServices", "WS_SINGLE_TRANSACTIONS_V1", "SinglePackService"),
+        Service("BulkServices", "WS_BULK_TRANSACTIONS_V1", "BulkService"),  # Name inferred.
+        Service("SupportServices", "WS_SUPPORT_V1", "SupportService"),  # Name inferred.
+    )
+}
+
+
+class Shape(Enum):
+    """What the body of a request holds; the values are names of types in the definitions."""
+
+    PACK = "PackRequestType"
+    """Product with batch, and pack."""
+    UNDO = "UndoRequestType"
+    """The same, and what is undone."""
+    MANUAL = "ManualRequestType"
+    """Product without batch, and pack: typed in by hand."""
+    UNDO_MANUAL = "UndoManualRequestType"
+    PING = "PingRequestType"
+    """No header; the text comes back."""
+
+    @property
+    def is_manual(self) -> bool:
+        """Whether batch and expiry are left out."""
+        return self in (Shape.MANUAL, Shape.UNDO_MANUAL)
+
+    @property
+    def response_type(self) -> str:
+        """Name of the reply's type in the definitions."""
+        return "PingResponseType" if self is Shape.PING else "PackResponseType"
+
+
+class SoapOperation(NamedTuple):
+    """One row of the catalogue."""
+
+    name: str
+    """Without the endings "Request" and "Response"."""
+    wsdl_name: str
+    action: str
+    service: Service
+    shape: Shape
+    operation: Operation | None
+    """None for a ping."""
+    version_numbers: frozenset[int]
+
+
+# name         WSDL operation              soapAction (urn:)           service  shape  operation  versions
+_ROWS: Final = """
+SinglePackPing PingSinglePack              PingSinglePack              SinglePackServices PING        -                245
+G110           G110Verify                  G110Verify                  SinglePackServices PACK        VERIFY           245
+G112           G112ManualVerify            G112Verify                  SinglePackServices MANUAL      VERIFY           45
+G120           G120Dispense                G120Dispense                SinglePackServices PACK        SUPPLY           245
+G121           G121UndoDispense            G121UndoDispense            SinglePackServices UNDO        UNDO_SUPPLY      245
+G122           G122DispenseManualEntry     G122DispenseManualEntry     SinglePackServices MANUAL      SUPPLY           245
+G123           G123UndoDispenseManualEntry G123UndoDispenseManualEntry SinglePackServices UNDO_MANUAL UNDO_SUPPLY      45
+G130           G130Destroy                 G130Destroy                 SinglePackServices PACK        DESTROY          245
+G140           G140Export                  G140Export                  SinglePackServices PACK        EXPORT           245
+G141           G141UndoExport              G141UndoExport              SinglePackServices UNDO        UNDO_EXPORT      245
+G150           G150Sample                  G150Sample                  SinglePackServices PACK        SAMPLE           245
+G151           G151UndoSample              G151UndoSample              SinglePackServices UNDO        UNDO_SAMPLE      245
+G160           G160FreeSample              G160FreeSample              SinglePackServices PACK        FREE_SAMPLE      245
+G161           G161UndoFreeSample          G161UndoFreeSample          SinglePackServices UNDO        UNDO_FREE_SAMPLE 245
+G170           G170Lock                    G170Lock                    SinglePackServices PACK        LOCK             245
+G171           G171UndoLock                G171UndoLock                SinglePackServices UNDO        UNDO_LOCK        245
+G180           G180Stolen                  G180Stolen                  SinglePackServices PACK        STOLEN           245
+G182           G182StolenManualEntry       G182StolenManualEntry       SinglePackServices MANUAL      STOLEN           245
+BulkPing       PingBulk                    PingBulk                    BulkServices       PING        -                245
+SupportPing    PingSupport                 PingSupport                 SupportServices    PING        -                245
+"""  # noqa: E501 - a table is read by its columns
+# Inferred: the WSDL operations of the pings, and the soapActions of the bulk and support pings.
+
+
+def _read_rows(text: str) -> tuple[SoapOperation, ...]:
+    rows = (line.split() for line in text.strip().splitlines())
+    return tuple(
+        SoapOperation(
+            name,
+            wsdl_name,
+            f"urn:{action}",
+            SERVICES[service],
+            Shape[shape],
+            None if operation == "-" else Operation[operation],
+            frozenset(map(int, versions)),
+        )
+        for name, wsdl_name, action, service, shape, operation, versions in rows
+    )
+
+
+OPERATIONS: Final = _read_rows(_ROWS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Endpoint:
+    """An operation in one version: what a request's outermost element selects."""
+
+    row: SoapOperation
+    version: Version
+    request_tag: str
+    """Qualified name, in lxml's notation."""
+    has_batch: bool
+    """Whether the product of a request holds a batch."""
+
+    @property
+    def is_undo(self) -> bool:
+        """Whether the operation takes a decommissioning back."""
+        return self.row.operation is not None and self.row.operation.is_undo
+
+
+ENDPOINTS: Final = {
+    f"{{{version.elements_namespace}}}{row.name}Request": Endpoint(
+        row,
+        version,
+        f"{{{version.elements_namespace}}}{row.name}Request",
+        has_batch=row.shape in (Shape.PACK, Shape.UNDO),
+    )
+    for version in VERSIONS.values()
+    for row in OPERATIONS
+    if version.number in row.version_numbers
+}
+
+
+def find_endpoint(name: str, version: Version) -> Endpoint | None:
+    """Return the operation with this name, such as "G110", in `version`."""
+    return ENDPOINTS.get(f"{{{version.elements_namespace}}}{name}Request")
+
+
+class Media(StrEnum):
+    """Media types of what is sent."""
+
+    SOAP = "application/soap+xml; charset=utf-8"
+    XML = "text/xml; charset=utf-8"
+    TEXT = "text/plain; charset=utf-8"

@@ -1,0 +1,97 @@
+"""Loading a national system's state from its database before it serves."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import time
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from emvs.infra.clock import MovableClock
+from emvs.infra.logs import get_logger
+from emvs.markets import Market
+from emvs.scheme import Scheme
+from nmvs.catalogue import Catalogue, Product
+from nmvs.pack_copy import PackReader
+from nmvs.pack_index import PackIndex
+from nmvs.pack_keys import PackKeys
+from nmvs.store import Store
+
+_MONTHS_AHEAD = 2
+
+_log = get_logger(__name__)
+
+
+async def load_clock(store: Store) -> MovableClock:
+    """Return the clock with the offset that testers have given it."""
+    return MovableClock(int(await store.setting("clock_offset_s", "0")))
+
+
+async def load_pack_keys(store: Store) -> PackKeys:
+    """Return the keyed hash of this database; its secret is made once."""
+    fresh = base64.b64encode(secrets.token_bytes(32)).decode()
+    return PackKeys(base64.b64decode(await store.setting("pack_key_secret", fresh)))
+
+
+async def load_signing_key(store: Store) -> str:
+    """Return the private key that signs access tokens, as PEM; made once."""
+    fresh = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return await store.setting("token_signing_key", fresh.decode())
+
+
+async def load_catalogue(store: Store, market: Market) -> Catalogue:
+    """Return all products and batches."""
+    catalogue = Catalogue(ZoneInfo(market.time_zone))
+    for row in await store.products():
+        catalogue.put_product(
+            Product(
+                Scheme(row["scheme"]),
+                row["product_code"],
+                row["version"],
+                row["name"],
+                row["common_name"],
+                row["national_code"],
+                row["withdrawn_at"] is not None,
+                row["withdrawal_reason"],
+            )
+        )
+    for row in await store.batches():
+        catalogue.put_batch(
+            catalogue.products[row["product_code"]],
+            row["batch_id"],
+            number=row["batch_number"],
+            expiry=row["expiry"],
+            product_version=row["product_version"],
+            recalled=row["recalled_at"] is not None,
+            recall_reason=row["recall_reason"],
+        )
+    return catalogue
+
+
+async def load_packs(store: Store, index: PackIndex) -> None:
+    """Fill the index with all packs."""
+    started = time.monotonic()
+    index.reserve(await store.pack_count())
+    reader = PackReader(index)
+    await store.copy_packs_out(reader.feed)
+    seconds = time.monotonic() - started
+    _log.info("packs loaded", action="cold_start", packs=len(index), seconds=round(seconds, 3))
+
+
+async def ensure_trail_partitions(store: Store, now: datetime) -> None:
+    """Make the audit trail's partitions for this month and the next ones."""
+    start = datetime(now.year, now.month, 1, tzinfo=UTC)
+    months = []
+    for _ in range(_MONTHS_AHEAD + 1):
+        end = (start + timedelta(days=32)).replace(day=1)
+        months.append((start, end))
+        start = end
+    await store.ensure_trail_partitions(months)

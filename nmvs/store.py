@@ -1,0 +1,280 @@
+"""Every query of a national system outside the ledger's hot path: one method each.
+
+Rows become values here; no SQL elsewhere, no rule here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from emvs.infra.database import Database
+from emvs.pack import Pack
+from emvs.states import State
+
+_PACK_COLUMNS = "pack_key, state, set_by, set_at_s, repeat_count, version, batch_number"
+
+
+class StoredLocation(NamedTuple):
+    """A row of the location table."""
+
+    location_number: int
+    market: str
+    location: str
+    role: str
+    name: str
+    organisation: str
+
+
+class Store:
+    """Queries on one national system's schema."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @property
+    def _pool(self) -> asyncpg.Pool[asyncpg.Record]:
+        return self._database.pool
+
+    async def setting(self, name: str, default: str) -> str:
+        """Return a value of the system table; the first caller's default becomes the value."""
+        await self._pool.execute(
+            "insert into system (name, value) values ($1, $2) on conflict do nothing", name, default
+        )
+        value: str = await self._pool.fetchval("select value from system where name = $1", name)
+        return value
+
+    async def put_setting(self, name: str, value: str) -> None:
+        """Store a value of the system table."""
+        await self._pool.execute(
+            "insert into system (name, value) values ($1, $2)"
+            " on conflict (name) do update set value = excluded.value",
+            name,
+            value,
+        )
+
+    async def products(self) -> list[asyncpg.Record]:
+        """Return all products."""
+        return await self._pool.fetch("select * from product")
+
+    async def batches(self) -> list[asyncpg.Record]:
+        """Return all batches, in order of their numbers."""
+        return await self._pool.fetch("select * from batch order by batch_number")
+
+    async def locations(self) -> list[StoredLocation]:
+        """Return all locations."""
+        rows = await self._pool.fetch(
+            "select location_number, market, location, role, name, organisation from location"
+        )
+        return [StoredLocation(*row) for row in rows]
+
+    async def put_location(self, location: StoredLocation) -> None:
+        """Store a location; a known one keeps its number."""
+        await self._pool.execute(
+            "insert into location (location_number, market, location, role, name, organisation)"
+            " values ($1, $2, $3, $4, $5, $6) on conflict (market, location) do update"
+            " set role = excluded.role, name = excluded.name, organisation = excluded.organisation",
+            *location,
+        )
+
+    async def soap_logins(self) -> list[tuple[str, str, str, int]]:
+        """Return client login id, user id, password hash, location number of each SOAP login."""
+        rows = await self._pool.fetch(
+            "select client_login_id, user_id, password_hash, location_number from soap_login"
+        )
+        return [tuple(row) for row in rows]
+
+    async def put_soap_login(
+        self, client_login_id: str, user_id: str, password_hash: str, location_number: int
+    ) -> None:
+        """Store a SOAP login."""
+        await self._pool.execute(
+            "insert into soap_login values ($1, $2, $3, $4) on conflict (client_login_id, user_id)"
+            " do update set password_hash = excluded.password_hash,"
+            " location_number = excluded.location_number",
+            client_login_id,
+            user_id,
+            password_hash,
+            location_number,
+        )
+
+    async def rest_clients(self) -> list[tuple[str, str, int]]:
+        """Return client id, secret hash, location number of each REST client."""
+        rows = await self._pool.fetch(
+            "select client_id, secret_hash, location_number from rest_client"
+        )
+        return [tuple(row) for row in rows]
+
+    async def put_rest_client(self, client_id: str, secret_hash: str, location_number: int) -> None:
+        """Store a REST client."""
+        await self._pool.execute(
+            "insert into rest_client values ($1, $2, $3) on conflict (client_id) do update"
+            " set secret_hash = excluded.secret_hash, location_number = excluded.location_number",
+            client_id,
+            secret_hash,
+            location_number,
+        )
+
+    async def packs(self, pack_keys: Iterable[bytes]) -> dict[bytes, Pack]:
+        """Return what is stored of these packs."""
+        rows = await self._pool.fetch(
+            f"select {_PACK_COLUMNS} from pack where pack_key = any($1::uuid[])",  # noqa: S608 - a constant.
+            list(pack_keys),
+        )
+        return {row[0]: Pack(State(row[1]), *row[2:]) for row in rows}
+
+    async def pack_count(self) -> int:
+        """Return how many packs are stored."""
+        count: int = await self._pool.fetchval("select count(*) from pack")
+        return count
+
+    async def client_transaction_of(self, pack_key: bytes, outcome: int) -> str | None:
+        """Return the client's id of the last request about a pack that ended in `outcome`."""
+        value: str | None = await self._pool.fetchval(
+            "select client_transaction_id from trail where pack_key = $1 and outcome = $2"
+            " order by recorded_at desc limit 1",
+            pack_key,
+            outcome,
+        )
+        return value
+
+    async def trail(self, pack_key: bytes, limit: int) -> list[asyncpg.Record]:
+        """Return the audit trail of one pack, oldest first."""
+        return await self._pool.fetch(
+            "select t.recorded_at, t.transaction_id, t.operation, t.outcome, t.state_before,"
+            " t.state_after, t.manual, t.dialect, t.client_transaction_id, t.alert_id, t.submitted,"
+            " l.location, l.name, l.role, l.market from trail t left join location l"
+            " using (location_number) where t.pack_key = $1"
+            " order by t.recorded_at, t.transaction_id limit $2",
+            pack_key,
+            limit,
+        )
+
+    async def alerts(self, since: datetime, limit: int) -> list[asyncpg.Record]:
+        """Return alerts raised from `since` on, oldest first."""
+        return await self._pool.fetch(
+            "select a.*, l.location, l.name from alert a left join location l"
+            " using (location_number) where raised_at >= $1 order by raised_at limit $2",
+            since,
+            limit,
+        )
+
+    async def ensure_trail_partitions(self, months: Iterable[tuple[datetime, datetime]]) -> None:
+        """Make a partition of the audit trail for each month that has none yet."""
+        for start, end in months:
+            name = f"trail_{start:%Y_%m}"
+            await self._pool.execute(
+                f'create table if not exists "{name}" partition of trail'
+                f" for values from ('{start:%Y-%m-%d}+00') to ('{end:%Y-%m-%d}+00')"
+            )
+
+    async def copy_packs_out(self, on_chunk: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
+        """Copy all packs out in binary form, each chunk awaited by `on_chunk`."""
+        connection = await self._database.connect()
+        try:
+            await connection.copy_from_query(
+                f"select {_PACK_COLUMNS} from pack",  # noqa: S608 - a constant.
+                output=on_chunk,
+                format="binary",
+                timeout=3600,
+            )
+        finally:
+            await connection.close(timeout=5)
+
+    async def delivery_result(self, delivery_id: str) -> str | None:
+        """Return the stored answer to a delivery, as JSON, if it was worked through."""
+        value: str | None = await self._pool.fetchval(
+            "select result::text from delivery where delivery_id = $1", delivery_id
+        )
+        return value
+
+    async def put_delivery(self, delivery_id: str, result: str, now: datetime) -> None:
+        """Store the answer to a delivery that changes nothing else."""
+        await self._pool.execute(_PUT_DELIVERY, delivery_id, result, now)
+
+    async def put_product(
+        self, delivery_id: str, result: str, now: datetime, product: tuple[object, ...]
+    ) -> None:
+        """Store a product version and the answer to its delivery. `product` holds code, scheme,
+        version, name, common name and national code."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(
+                "insert into product (product_code, scheme, version, name, common_name,"
+                " national_code) values ($1, $2, $3, $4, $5, $6) on conflict (product_code)"
+                " do update set version = excluded.version, name = excluded.name,"
+                " common_name = excluded.common_name, national_code = excluded.national_code"
+                " where excluded.version >= product.version",
+                *product,
+            )
+            await connection.execute(_PUT_DELIVERY, delivery_id, result, now)
+
+    async def put_recall(
+        self, delivery_id: str, result: str, now: datetime, batch: tuple[str, str], reason: str
+    ) -> None:
+        """Store a recall of (product code, batch id) and the answer to its delivery."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(
+                "update batch set recalled_at = coalesce(recalled_at, $3), recall_reason = $4"
+                " where product_code = $1 and batch_id = $2",
+                *batch,
+                now,
+                reason,
+            )
+            await connection.execute(_PUT_DELIVERY, delivery_id, result, now)
+
+    async def put_withdrawal(
+        self, delivery_id: str, result: str, now: datetime, product_code: str, reason: str
+    ) -> None:
+        """Store a product's withdrawal and the answer to its delivery."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(
+                "update product set withdrawn_at = coalesce(withdrawn_at, $2),"
+                " withdrawal_reason = $3 where product_code = $1",
+                product_code,
+                now,
+                reason,
+            )
+            await connection.execute(_PUT_DELIVERY, delivery_id, result, now)
+
+    async def put_packs(
+        self,
+        delivery_id: str,
+        result: str,
+        now: datetime,
+        batch: tuple[str, str, int, str, int],
+        rows: AsyncIterator[bytes],
+    ) -> None:
+        """Store packs of a batch and the answer to their delivery. `batch` holds product code,
+        batch id, number, expiry and product version; `rows` gives (pack key, serial number,
+        batch number) in the binary form of COPY."""
+        connection = await self._database.connect()
+        try:
+            async with connection.transaction():
+                await connection.execute(
+                    "insert into batch (product_code, batch_id, batch_number, expiry,"
+                    " product_version) values ($1, $2, $3, $4, $5) on conflict do nothing",
+                    *batch,
+                )
+                await connection.copy_to_table(
+                    "pack",
+                    source=rows,
+                    columns=["pack_key", "serial_number", "batch_number"],
+                    format="binary",
+                    timeout=600,
+                )
+                await connection.execute(_PUT_DELIVERY, delivery_id, result, now)
+        finally:
+            await connection.close(timeout=5)
+
+    async def is_alive(self) -> bool:
+        """Whether the database answers."""
+        return bool(await self._pool.fetchval("select true", timeout=2))
+
+
+_PUT_DELIVERY = (
+    "insert into delivery (delivery_id, result, received_at) values ($1, $2, $3)"
+    " on conflict do nothing"
+)

@@ -1,0 +1,155 @@
+"""The only module that knows the HTTP library: requests out, complete replies in, errors mapped.
+
+Nothing is retried here on purpose: whether a repeat is safe depends on the operation. (The library
+itself repeats a GET, never another method, when a kept-alive connection turns out to be closed.)
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+from yarl import URL
+
+from pharmacy_client.errors import (
+    AnswerTimeoutError,
+    PharmacyClientError,
+    ProfileError,
+    ProtocolError,
+    SystemUnreachableError,
+)
+from pharmacy_client.exchange import HttpReply, HttpRequest, record_exchange
+from pharmacy_client.profile import Profile
+
+REPLY_BYTES_MAX: Final = 1024 * 1024
+"""A single-pack answer has some 2 kB (our choice)."""
+_CONNECTIONS_MAX: Final = 100
+_CHUNK_BYTES: Final = 64 * 1024
+# Replies are small and bounded: compression would only bring bombs.
+_ACCEPT_ENCODING: Final = {"Accept-Encoding": "identity"}
+
+
+class AiohttpTransport:
+    """Connections to one national system and its token service, as the profile says."""
+
+    def __init__(self, profile: Profile) -> None:
+        """Raise ProfileError if certificates cannot be loaded. Needs a running event loop."""
+        timeout = aiohttp.ClientTimeout(
+            total=profile.timeout_s, connect=profile.connect_timeout_s, sock_connect=None
+        )
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=_CONNECTIONS_MAX, ssl=_ssl_context(profile) if profile.uses_tls else True
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=timeout,
+            # An answer is judged by its body; a compressed one was not asked for.
+            auto_decompress=False,
+        )
+        self._timeout_s = profile.timeout_s
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._session.close()
+
+    async def send(self, request: HttpRequest) -> HttpReply:
+        """Return the reply, whatever its status.
+
+        Raises SystemUnreachableError, AnswerTimeoutError, or ProtocolError for what is not HTTP
+        or too large.
+        """
+        started = time.monotonic()
+        try:
+            async with self._session.request(
+                request.method,
+                URL(request.url, encoded=True),  # Encoded by us: %2F must stay %2F.
+                headers={**request.headers, **_ACCEPT_ENCODING},
+                data=request.body,
+                # A redirect would take the password elsewhere; the interfaces know none.
+                allow_redirects=False,
+            ) as response:
+                body = await _read_bounded(response, request)
+                return HttpReply(
+                    response.status,
+                    {name.lower(): value for name, value in response.headers.items()},
+                    body,
+                    (time.monotonic() - started) * 1000,
+                )
+        except (aiohttp.ClientError, OSError) as error:  # A TimeoutError is an OSError.
+            raise self._mapped(error, request) from error
+
+    def _mapped(self, error: Exception, request: HttpRequest) -> PharmacyClientError:
+        """Return our error for one of the library's; the most specific ones come first."""
+        where = _place(request.url)
+        exchange = record_exchange(request)
+        uncertain = request.changes_state
+        if isinstance(error, aiohttp.ConnectionTimeoutError):
+            return AnswerTimeoutError(f"No connection to {where} in time.", exchange=exchange)
+        if isinstance(error, TimeoutError):
+            return AnswerTimeoutError(
+                f"No answer from {where} within {self._timeout_s:g} s.",
+                exchange=exchange,
+                may_have_acted=uncertain,
+            )
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            return SystemUnreachableError(
+                f"The certificate of {where} is not trusted ({error.certificate_error}). Does the"
+                " profile's `ca` belong to this system?",
+                exchange=exchange,
+            )
+        if isinstance(error, aiohttp.ClientConnectorError):
+            return SystemUnreachableError(
+                f"No connection to {where}: {error.os_error.strerror or error.os_error}. Is the"
+                " system running?",
+                exchange=exchange,
+            )
+        if isinstance(error, aiohttp.InvalidURL):
+            return ProfileError(f"{where} is not a usable address.")
+        if isinstance(error, aiohttp.ClientResponseError):  # What came was not HTTP.
+            return ProtocolError(
+                f"{where} does not answer in HTTP.", exchange=exchange, may_have_acted=uncertain
+            )
+        return SystemUnreachableError(
+            f"The connection to {where} broke before the answer was complete.",
+            exchange=exchange,
+            may_have_acted=uncertain,
+        )
+
+
+async def _read_bounded(response: aiohttp.ClientResponse, request: HttpRequest) -> bytes:
+    """Return the body; one that is too large is not read to its end."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+        chunks.append(chunk)
+        size += len(chunk)
+        if size > REPLY_BYTES_MAX:
+            response.close()
+            raise ProtocolError(
+                f"The answer of {_place(request.url)} is larger than {REPLY_BYTES_MAX} bytes.",
+                exchange=record_exchange(request),
+                may_have_acted=request.changes_state,
+            )
+    return b"".join(chunks)
+
+
+def _place(url: str) -> str:
+    """Return scheme, host and port: what a user needs to know of an address."""
+    return "/".join(url.split("/", 3)[:3])
+
+
+def _ssl_context(profile: Profile) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=profile.ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if profile.certificate is not None:
+            context.load_cert_chain(
+                Path(profile.certificate), None if profile.key is None else Path(profile.key)
+            )
+    except OSError as error:  # An ssl.SSLError is one.
+        names = ", ".join(name for name in (profile.ca, profile.certificate, profile.key) if name)
+        raise ProfileError(f"Certificates cannot be loaded ({names}): {error}") from error
+    return context
