@@ -8,6 +8,7 @@ from the nearest published row.
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple
 
 from emvs.obp_messages import PostalOrganisation
@@ -58,31 +59,28 @@ def _read_rows(text: str) -> dict[str, FieldRule]:
 
 
 FIELD_RULES: Final = _read_rows(_ROWS)
+_CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ORGANISATION_MEMBERS: Final = ("id", "name", "street", "street2", "city", "postCode", "country")
 
 
 def check_field(value: str | None, path: str, rule: FieldRule, defects: Defects) -> None:
     """Add what is wrong with the element at `path`, at most one defect."""
-    name = path.rpartition(".")[2]
+    code: Code | None
     if value is None:
-        _refuse(rule.absent, defects, path, None, "absent", f"{name} is absent")
+        code, name, text = rule.absent, "absent", "is absent"
     elif not value:
-        _refuse(rule.empty, defects, path, value, "empty", f"{name} is empty")
+        code, name, text = rule.empty, "empty", "is empty"
     elif len(value) > rule.length_max:
-        text = f"{name} has {len(value)} characters, at most {rule.length_max} are taken"
-        _refuse(rule.too_long, defects, path, value, "too_long", text)
+        code, name = rule.too_long, "too_long"
+        text = f"has {len(value)} characters, at most {rule.length_max} are taken"
     elif value.isspace():
-        _refuse(rule.blank, defects, path, value, "blank", f"{name} consists of blanks")
-    elif not value.isprintable():
-        text = f"{name} holds a control character"
-        _refuse(Code.I1, defects, path, value, "control_character", text)
-
-
-def _refuse(
-    code: Code | None, defects: Defects, path: str, value: str | None, rule: str, text: str
-) -> None:
+        code, name, text = rule.blank, "blank", "consists of blanks"
+    elif _CONTROL_CHARACTER.search(value):
+        code, name, text = Code.I1, "control_character", "holds a control character"
+    else:
+        return
     if code is not None:
-        defects.add(code, path, value, rule, text)
+        defects.add(code, path, value, name, f"{path.rpartition('.')[2]} {text}")
 
 
 def check_organisation(

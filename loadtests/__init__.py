@@ -1,1 +1,1 @@
-"""TODO."""
+"""Load tests and the benchmark. Meets the systems over HTTP only."""

@@ -96,7 +96,12 @@ class NationalSystem:
         self.catalogue = await load_catalogue(self.store, self.market)
         self.index = PackIndex(config.packs_max)
         await load_packs(self.store, self.index)
-        self.directory = Directory(self.store, self.market, self.rules)
+        self.directory = Directory(
+            self.store,
+            self.market,
+            self.rules,
+            hash_cost_log2=config.password_hash_cost_log2,
+        )
         await self.directory.load()
         await ensure_trail_partitions(self.store, self.clock.now())
         self._signing_key = await load_signing_key(self.store)

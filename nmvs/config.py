@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from emvs.errors import ConfigurationError
 from emvs.markets import MARKETS, Dialect, Market
 from emvs.rules import MarketRules
+from nmvs.credentials import COST_LOG2
 from nmvs.pack_index import PACKS_MAX
 
 
@@ -36,6 +37,8 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Overrides of single settings of `emvs.rules.MarketRules`."""
     packs_max: int = PACKS_MAX
     """Packs that the index has room for; memory is used as packs come."""
+    password_hash_cost_log2: Annotated[int, msgspec.Meta(ge=4, le=20)] = COST_LOG2
+    """Cost of a new password hash (scrypt's n as a power of two): 16 MiB and 40 ms at 14."""
     ready_file: str | None = None
     """Written once everything listens."""
     log_level: str = "info"

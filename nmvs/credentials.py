@@ -15,7 +15,8 @@ from typing import Final, Generic, TypeVar
 
 from emvs.errors import OverloadedError
 
-_COST: Final = 1 << 14
+COST_LOG2: Final = 14
+"""Usual cost of a hash; each hash carries the one it was made with."""
 _BLOCK: Final = 8
 _VERIFICATIONS_AT_ONCE: Final = 2
 _VERIFICATIONS_WAITING_MAX: Final = 1_000
@@ -24,14 +25,14 @@ _CACHE_COUNT_MAX: Final = 200_000
 Login = TypeVar("Login")
 
 
-def hash_secret(secret: str) -> str:
-    """Return a salted hash to store."""
+def hash_secret(secret: str, cost_log2: int = COST_LOG2) -> str:
+    """Return a salted hash to store: cost, salt and hash."""
     salt = secrets.token_bytes(16)
-    return f"{_encode(salt)}${_encode(_derive(secret, salt))}"
+    return f"{cost_log2}${_encode(salt)}${_encode(_derive(secret, salt, cost_log2))}"
 
 
-def _derive(secret: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(secret.encode(), salt=salt, n=_COST, r=_BLOCK, p=1, dklen=32)
+def _derive(secret: str, salt: bytes, cost_log2: int) -> bytes:
+    return hashlib.scrypt(secret.encode(), salt=salt, n=1 << cost_log2, r=_BLOCK, p=1, dklen=32)
 
 
 def _encode(value: bytes) -> str:
@@ -39,8 +40,8 @@ def _encode(value: bytes) -> str:
 
 
 def _verify(secret: str, stored: str) -> bool:
-    salt, _, expected = stored.partition("$")
-    derived = _derive(secret, base64.b64decode(salt))
+    cost_log2, salt, expected = stored.split("$")
+    derived = _derive(secret, base64.b64decode(salt), int(cost_log2))
     return hmac.compare_digest(derived, base64.b64decode(expected))
 
 

@@ -16,7 +16,7 @@ from emvs.markets import Market
 from emvs.outcomes import Outcome
 from emvs.roles import Role, permitted_operations
 from emvs.rules import MarketRules
-from nmvs.credentials import LoginCache, hash_secret
+from nmvs.credentials import COST_LOG2, LoginCache, hash_secret
 from nmvs.participants import Participant
 from nmvs.store import Store, StoredLocation
 
@@ -50,10 +50,19 @@ class Registration(msgspec.Struct, forbid_unknown_fields=True):
 class Directory:
     """Participants by login."""
 
-    def __init__(self, store: Store, market: Market, rules: MarketRules) -> None:
+    def __init__(
+        self,
+        store: Store,
+        market: Market,
+        rules: MarketRules,
+        *,
+        hash_cost_log2: int = COST_LOG2,
+    ) -> None:
         self._store = store
         self._market = market
         self._rules = rules
+        self._hash_cost_log2 = hash_cost_log2
+        self._generation = 0
         self._by_location: dict[tuple[str, str], Participant] = {}
         self._soap: dict[tuple[str, str], tuple[str, int]] = {}
         self._rest: dict[str, tuple[str, int]] = {}
@@ -119,13 +128,15 @@ class Directory:
         cached = self._cache.get(digest)
         if cached is not None:
             return cached
+        generation = self._generation
         try:
             if not await self._cache.verify(secret, known[0]):
                 return Outcome.LOGIN_WRONG
         except OverloadedError:
             return Outcome.OVERLOADED
         participant = self._by_number[known[1]]
-        self._cache.put(digest, participant)
+        if generation == self._generation:  # Else the secret may have changed meanwhile.
+            self._cache.put(digest, participant)
         return participant
 
     async def register(self, registration: Registration) -> Participant:
@@ -146,6 +157,7 @@ class Directory:
                 await self._put_soap(registration.soap, participant)
             if registration.rest is not None:
                 await self._put_rest(registration.rest, participant)
+            self._generation += 1
             self._cache.clear()
         return participant
 
@@ -173,14 +185,14 @@ class Directory:
         return self._put(stored)
 
     async def _put_soap(self, login: SoapLogin, participant: Participant) -> None:
-        hashed = await asyncio.to_thread(hash_secret, login.password)
+        hashed = await asyncio.to_thread(hash_secret, login.password, self._hash_cost_log2)
         await self._store.put_soap_login(
             login.client_login_id, login.user_id, hashed, participant.number
         )
         self._soap[login.client_login_id, login.user_id] = (hashed, participant.number)
 
     async def _put_rest(self, login: RestLogin, participant: Participant) -> None:
-        hashed = await asyncio.to_thread(hash_secret, login.client_secret)
+        hashed = await asyncio.to_thread(hash_secret, login.client_secret, self._hash_cost_log2)
         await self._store.put_rest_client(login.client_id, hashed, participant.number)
         self._rest[login.client_id] = (hashed, participant.number)
 

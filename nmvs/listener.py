@@ -35,7 +35,7 @@ def choose_dialect(soap: WireDialect | None, rest: WireDialect | None) -> Handle
     handle_soap, handle_rest = soap.handle, rest.handle
 
     async def handle(request: web.BaseRequest) -> web.StreamResponse:
-        if request.path_qs[:4].upper() == "/WS_":
+        if request.raw_path[:4].upper() == "/WS_":
             return await handle_soap(request)
         return await handle_rest(request)
 

@@ -11,15 +11,15 @@ Memory per pack, everything counted: 32 bytes for its record (`pack_rows`) and 6
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Final, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nmvs.pack_keys import KEY_BYTES
 from nmvs.pack_rows import (
-    FREE_STATE,
+    RECORD,
     VERSION_LIMIT,
     Bools,
     Int64s,
@@ -29,7 +29,8 @@ from nmvs.pack_rows import (
     PackRows,
     Uint64s,
 )
-from nmvs.slot_table import RECORD_LIMIT, SlotTable
+from nmvs.slot_probe import RECORD_LIMIT
+from nmvs.slot_table import MOVE_SLOTS_MIN, SLOTS_MIN, SlotTable
 
 __all__ = [
     "PACKS_MAX",
@@ -49,7 +50,8 @@ SLICE_COUNT_MAX: Final = 8_192
 """Packs to pass in one call from an event loop: below 20 ms with 10^7 packs (measured by
 `python -m loadtests.index_bench`)."""
 
-Numbers: TypeAlias = int | NDArray[np.integer]
+Column: TypeAlias = NDArray[np.integer]
+Numbers: TypeAlias = int | Column
 """One number for all packs of a call, or an array with one for each."""
 Keys: TypeAlias = bytes | Uint64s
 """16 bytes for each pack, or as many pairs of words."""
@@ -69,6 +71,12 @@ def _pairs_of(keys: Keys) -> Uint64s:
     return keys
 
 
+class _WriteStatus(Protocol):
+    def __call__(  # noqa: PLR0917 - as in PackRows.set
+        self, row: int, state: int, set_by: int, set_at_s: int, repeat_count: int, version: int
+    ) -> None: ...
+
+
 class PackIndex:
     """Packs by key. A row number is valid until its pack is removed; packs never move.
 
@@ -82,8 +90,8 @@ class PackIndex:
     """The row of the pack with this key of 16 bytes, or -1."""
     get: Callable[[int], PackRow]
     """What is known of the pack in a row. Raises IndexError for a number beyond all rows."""
-    set: Callable[[int, int, int, int, int, int], None]
-    """Writes row, state, set_by, set_at_s, repeat_count, version, in this order."""
+    set: _WriteStatus
+    """Writes what changes in the life of a pack. Ranges: `PackRow`."""
     key_of: Callable[[int], bytes]
     """The key of the pack in a row. Raises IndexError for a number beyond all rows."""
 
@@ -91,16 +99,13 @@ class PackIndex:
         self,
         packs_max: int = PACKS_MAX,
         *,
-        slots_min: int | None = None,
-        move_slots_min: int | None = None,
+        slots_min: int = SLOTS_MIN,
+        move_slots_min: int = MOVE_SLOTS_MIN,
     ) -> None:
         if not 1 <= packs_max <= PACKS_MAX:
             raise ValueError(f"packs_max is {packs_max}; it must be from 1 to {PACKS_MAX}")
-        sizes = {"slots_min": slots_min, "move_slots_min": move_slots_min}
         self._rows = PackRows(packs_max)
-        self._table = SlotTable(
-            self._rows, **{name: size for name, size in sizes.items() if size is not None}
-        )
+        self._table = SlotTable(self._rows, slots_min=slots_min, move_slots_min=move_slots_min)
         # Bound once: a method that only passes on would be a tenth of the look-up.
         self.find = self._table.find
         self.get = self._rows.get
@@ -137,17 +142,14 @@ class PackIndex:
         existing_row = self.find(key)
         if existing_row >= 0:
             raise PackAlreadyIndexedError(row=existing_row)
-        self._table.make_room(len(self._rows) + 1)
-        row = int(self._rows.allocate(1)[0])
-        self._rows.records[row] = (
-            (np.frombuffer(key, np.uint64)),
-            batch_number,
-            set_by,
-            set_at_s,
-            version,
-            state,
-            repeat_count,
+        words = tuple(np.frombuffer(key, np.uint64))
+        # Made before anything is taken, as numpy refuses a number that is too large.
+        record = np.array(
+            (words, batch_number, set_by, set_at_s, version, state, repeat_count), RECORD
         )
+        row = int(self._rows.allocate(1)[0])
+        self._rows.records[row] = record
+        self._table.make_room(len(self._rows))
         self._table.put(row, key)
         return row
 
@@ -166,7 +168,8 @@ class PackIndex:
 
         A pack whose key is in the index, or earlier in `keys`, is left out and changes nothing.
         Pass `SLICE_COUNT_MAX` packs at a time and let the event loop run in between. Raises
-        PackIndexFullError, with nothing inserted, if not all new packs find room.
+        PackIndexFullError, with nothing inserted, if not all new packs find room. Numbers in
+        arrays are cast to the width of their field: their ranges are the caller's business.
         """
         pairs = _pairs_of(keys)
         values = {
@@ -177,26 +180,37 @@ class PackIndex:
             "state": states,
             "repeat_count": repeat_counts,
         }
-        self._check_room(pairs)
+        columns = {
+            name: np.broadcast_to(np.asarray(value, RECORD[name]), len(pairs))
+            for name, value in values.items()
+        }
+        if len(self) + len(pairs) <= self.packs_max:
+            return self._insert_slices(pairs, columns)
+        # Nearly full: worth the time to sort out beforehand which packs are new.
+        new = self._first_of_new(pairs)
+        inserted = np.zeros(len(pairs), np.bool_)
+        inserted[new] = self._insert_slices(
+            pairs[new], {name: column[new] for name, column in columns.items()}
+        )
+        return inserted
+
+    def _insert_slices(self, pairs: Uint64s, columns: Mapping[str, Column]) -> Bools:
         inserted = np.zeros(len(pairs), np.bool_)
         for start in range(0, len(pairs), SLICE_COUNT_MAX):
             part = slice(start, start + SLICE_COUNT_MAX)
-            part_values = {
-                name: value if isinstance(value, int) else value[part]
-                for name, value in values.items()
-            }
-            inserted[part] = self._insert_slice(pairs[part], part_values)
+            part_columns = {name: column[part] for name, column in columns.items()}
+            inserted[part] = self._insert_slice(pairs[part], part_columns)
         return inserted
 
-    def _check_room(self, pairs: Uint64s) -> None:
-        if len(self) + len(pairs) <= self.packs_max:
-            return
-        # Nearly full, so it is worth the time to know how many of the packs are new.
-        new = pairs[self._table.find_many(pairs) < 0]
-        if len(self) + len(np.unique(new, axis=0)) > self.packs_max:
+    def _first_of_new(self, pairs: Uint64s) -> Int64s:
+        """Where keys not in the index are first met. Raises PackIndexFullError if too many."""
+        new = np.flatnonzero(self._table.find_many(pairs) < 0)
+        _, firsts = np.unique(pairs[new], axis=0, return_index=True)
+        if len(self) + len(firsts) > self.packs_max:
             raise PackIndexFullError(packs_max=self.packs_max)
+        return new[np.sort(firsts)]
 
-    def _insert_slice(self, pairs: Uint64s, values: dict[str, Numbers]) -> Bools:
+    def _insert_slice(self, pairs: Uint64s, columns: Mapping[str, Column]) -> Bools:
         """Write the keys, let the table choose who is new, then write the rest for those."""
         rows = self._rows.allocate(len(pairs))
         records = self._rows.records
@@ -209,11 +223,11 @@ class PackIndex:
             kept = rows[:count]
             records["key"][kept] = pairs[inserted]
             self._table.renumber(positions[inserted], kept)
-            self._rows.release(rows[count:])
+            self._rows.give_back(rows[count:])
             rows = kept
         where = self._rows.slice_of(rows)
-        for name, value in values.items():
-            records[name][where] = value if isinstance(value, int) else value[inserted]
+        for name, column in columns.items():
+            records[name][where] = column if count == len(pairs) else column[inserted]
         return inserted
 
     def find_many(self, keys: Keys) -> Int64s:
@@ -258,6 +272,3 @@ class PackIndex:
     def memory_bytes(self) -> int:
         """Bytes of memory used: records, slots, free list and the objects around them."""
         return self._rows.memory_bytes() + self._table.memory_bytes() + sys.getsizeof(self)
-
-
-assert FREE_STATE > np.iinfo(np.int8).max, "states of packs stay below the mark of free rows"

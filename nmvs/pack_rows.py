@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emvs.errors import EmvsError
-from nmvs.reserved_memory import HUGE_PAGE_BYTES, PAGE_BYTES, ReservedMemory
+from nmvs.reserved_memory import PAGE_BYTES, ReservedMemory
 
 Uint64s: TypeAlias = NDArray[np.uint64]
 Uint32s: TypeAlias = NDArray[np.uint32]
@@ -47,9 +47,6 @@ _READ_FIELDS: Final = struct.Struct("=IIIHBB").unpack_from
 _WRITE_STATUS: Final = struct.Struct("=IIHBB").pack_into
 _FIELDS_AT: Final = 16
 _STATUS_AT: Final = 20
-
-# The first 64 MiB use ordinary pages: a huge one half used would cost a small index too much.
-_HUGE_PAGES_FROM_BYTE: Final = 32 * HUGE_PAGE_BYTES
 
 
 class PackIndexFullError(EmvsError):
@@ -105,7 +102,6 @@ class PackRows:
 
     def __init__(self, packs_max: int) -> None:
         self._memory = ReservedMemory((packs_max + 1) * RECORD_BYTES)
-        self._memory.prefer_huge_pages(_HUGE_PAGES_FROM_BYTE, (packs_max + 1) * RECORD_BYTES)
         self._buffer = memoryview(self._memory.buffer)
         self.records = np.frombuffer(self._memory.buffer, RECORD, packs_max + 1)[1:]
         """By row number."""
@@ -115,7 +111,7 @@ class PackRows:
         """Likewise, for many."""
         self.top = 0
         """One more than the highest row ever used."""
-        self._free = array("L" if array("L").itemsize == 4 else "I")
+        self._free = array("I")
 
     def __len__(self) -> int:
         return self.top - len(self._free)
@@ -131,7 +127,7 @@ class PackRows:
         )
         return PackRow(state, set_by, set_at_s, repeat_count, version, batch_number)
 
-    def set(
+    def set(  # noqa: PLR0917 - all of a status; keywords would cost the hot path its time
         self, row: int, state: int, set_by: int, set_at_s: int, repeat_count: int, version: int
     ) -> None:
         self._check(row)
@@ -163,15 +159,24 @@ class PackRows:
         return rows
 
     def release(self, rows: Int64s) -> None:
-        """Take back rows that hold no pack (any more)."""
-        if rows.size and rows[-1] == self.top - 1 and rows[-1] - rows[0] == rows.size - 1:
-            # The tail of an allocation: as if it had never been made.
-            self.records[rows[0] : self.top] = 0
-            self.top = int(rows[0])
-            return
+        """Take back the rows of removed packs, for later insertions."""
         self.records[rows] = 0
         self.records["state"][rows] = FREE_STATE
         self._free.extend(rows.tolist())
+
+    def give_back(self, rows: Int64s) -> None:
+        """Take back the last `rows` of an allocation that were not needed.
+
+        Those that were appended are as if never used; else a manufacturer who sends the same
+        packs twice would leave rows behind.
+        """
+        appended = rows == np.arange(self.top - len(rows), self.top)
+        breaks = np.flatnonzero(~appended)
+        reused_count = int(breaks[-1]) + 1 if breaks.size else 0
+        top = self.top - (len(rows) - reused_count)
+        self.records[top : self.top] = 0
+        self.top = top
+        self.release(rows[:reused_count])
 
     def slice_of(self, rows: Int64s) -> slice | Int64s:
         """`rows` as an index of the records: a slice, which is cheaper, if they are consecutive."""
@@ -203,5 +208,5 @@ class PackRows:
     def memory_bytes(self) -> int:
         """Bytes of all pages written, whole pages counted, and of the list of removed rows."""
         used_bytes = (self.top + 1) * RECORD_BYTES
-        unit = PAGE_BYTES if used_bytes <= _HUGE_PAGES_FROM_BYTE else HUGE_PAGE_BYTES
-        return -(-used_bytes // unit) * unit + sys.getsizeof(self._free)
+        objects_bytes = sum(sys.getsizeof(getattr(self, name)) for name in self.__slots__)
+        return -(-used_bytes // PAGE_BYTES) * PAGE_BYTES + objects_bytes

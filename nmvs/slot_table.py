@@ -1,15 +1,14 @@
 """Where a pack lies: the hash table from keys to records, 4 bytes a slot, growing without a pause.
 
-A slot holds the number of a record and five bits of the key (0: empty), so that a probe which
-meets another pack's slot seldom has to look at the pack. A pack's home is its hash hashed to the
-capacity, `hash * capacity >> 30`; it lies there or, linear probing, in the next free slot behind.
+A pack's home is its hash scaled to the capacity, `hash * capacity >> 30`; it lies there or, by
+linear probing, in the next free slot behind.
 
-Scaling keeps slots in the order of their hashes, whatever the capacity. So the table grows by
-being moved from front to back into a region a quarter larger, a bit further with each insertion:
-hashes below `_frontier` lie in the next region, the others still in the current one. The move
-keeps pace with the number of packs, hence four bytes per slot divided by `_LOAD` at any time,
-no moment of two full tables, and no insertion that pays for all. Emptied pages go back to the
-system. (After linear hashing with partial expansions, Larson 1980, with order-preserving homes.)
+Scaling keeps homes in the order of the hashes, whatever the capacity. So the table grows by being
+moved from front to back into a region a quarter larger, a bit further with each insertion: hashes
+below `_frontier` lie in the next region, the others still in the current one. The move keeps pace
+with the number of packs, so that there are 5/3 slots for each pack at any time: no moment with
+two full tables, and no insertion that pays for all. Emptied pages go back to the system. (Linear
+hashing with partial expansions, P.-Å. Larson, 1980, in the variant that keeps the order.)
 
 No rule on packs and no field but the key must enter here.
 """
@@ -24,26 +23,25 @@ import numpy as np
 
 from nmvs.pack_rows import WORDS_PER_RECORD, Bools, Int64s, PackRows, Uint32s, Uint64s
 from nmvs.reserved_memory import PAGE_BYTES, ReservedMemory
+from nmvs.slot_probe import RECORD_LIMIT, RECORD_MASK, TAG_MASK, WINDOW_SLOTS, SlotProbe
 
-RECORD_BITS: Final = 27
-RECORD_LIMIT: Final = 1 << RECORD_BITS
-_RECORD_MASK: Final = RECORD_LIMIT - 1
-_TAG_MASK: Final = 0xFFFFFFFF ^ _RECORD_MASK
 _HASH_BITS: Final = 30
 """Below 2^30 CPython keeps a number in one digit, which makes the look-up's arithmetic faster."""
 _HASH_SHIFT: Final = 64 - _HASH_BITS
 _HASH_LIMIT: Final = 1 << _HASH_BITS
-_HASH_MASK: Final = (_HASH_LIMIT - 1) << (64 - _HASH_BITS)
+_HASH_MASK: Final = (_HASH_LIMIT - 1) << _HASH_SHIFT
 
 _SLOTS_PER_PACK: Final = (5, 3)
 """As a fraction. While a move runs, loads are between 0.48 (moved) and 0.75 (not yet)."""
 _GROWTH: Final = (5, 4)
 
 _PAGE_SLOTS: Final = PAGE_BYTES // 4
+SLOTS_MIN: Final = 4 * _PAGE_SLOTS
+"""The capacity at the beginning."""
+MOVE_SLOTS_MIN: Final = _PAGE_SLOTS
+"""Slots moved in one step at least, as a step costs some 40 µs whatever it moves."""
 _MOVE_SLOTS: Final = 65_536
-
-_WINDOW_SLOTS: Final = 8
-"""Half a cache line; nearly every probe ends within it."""
+"""Slots moved in one step where nobody waits; it bounds the memory for the step."""
 
 _WORDS_OF_KEY: Final = struct.Struct("=QQ").unpack
 
@@ -56,18 +54,10 @@ def _capacity_for(packs: int) -> int:
     return -(-packs * _SLOTS_PER_PACK[0] // _SLOTS_PER_PACK[1])
 
 
-def _zeros_before(marks: Bools) -> Int64s:
-    """For each line of eight marks how many stand before its first one; 8 if it has none."""
-    lines = marks.view("<u8").ravel()
-    lowest = lines & (np.uint64(0) - lines)
-    return (np.bitwise_count(lowest - np.uint64(1)) >> 3).astype(np.int64)
-
-
 class SlotTable:
     """The slots of `rows`. The caller writes a pack's key into its record before it puts it here.
 
-    `slots_min` and `move_slots_min` (the capacity at the beginning; how many slots are moved at
-    least, as a step costs some 40 µs whatever it moves) are for tests that want small tables.
+    Tests that want small tables and moves set `slots_min` and `move_slots_min`.
     """
 
     __slots__ = (
@@ -82,17 +72,17 @@ class SlotTable:
         "_moved",
         "_next_base",
         "_next_capacity",
+        "_probe",
         "_record_words",
         "_region_slots",
         "_room",
         "_rows",
         "_slots",
         "_slots_min",
-        "_windows",
     )
 
     def __init__(
-        self, rows: PackRows, *, slots_min: int = 4 * _PAGE_SLOTS, move_slots_min: int = _PAGE_SLOTS
+        self, rows: PackRows, *, slots_min: int = SLOTS_MIN, move_slots_min: int = MOVE_SLOTS_MIN
     ) -> None:
         self._rows = rows
         self._record_words = rows.words
@@ -103,13 +93,10 @@ class SlotTable:
         # highest value, probing would never leave the region, and so never has to wrap.
         region_slots = self._capacity_max + rows.packs_max + 1
         self._region_slots = -(-region_slots // _PAGE_SLOTS) * _PAGE_SLOTS
-        self._memory = ReservedMemory((2 * self._region_slots + _WINDOW_SLOTS) * 4)
+        self._memory = ReservedMemory((2 * self._region_slots + WINDOW_SLOTS) * 4)
         self._slots = memoryview(self._memory.buffer).cast("I")
         self._array: Uint32s = np.frombuffer(self._memory.buffer, np.uint32)
-        self._windows = np.ndarray(
-            (2 * self._region_slots,), f"V{4 * _WINDOW_SLOTS}", self._memory.buffer, strides=(4,)
-        )
-        """At each slot a window on it and the slots behind: one gather fetches them all."""
+        self._probe = SlotProbe(rows.word_array, self._array)
         self._reset()
 
     def _reset(self) -> None:
@@ -128,12 +115,14 @@ class SlotTable:
             (self._base, self._capacity),
             (self._next_base, self._next_capacity),
         ):
-            stop = min(capacity + self._rows.top, self._region_slots)
-            self._memory.clear(base * 4, (base + stop) * 4)
+            stop = base + min(capacity + self._rows.top, self._region_slots)
+            self._memory.clear(base * 4, stop * 4)
         self._reset()
 
     def find(self, key: bytes) -> int:
         """The row of the pack with this key, or -1."""
+        word: int
+        other_word: int
         word, other_word = _WORDS_OF_KEY(key)
         hashed = word >> _HASH_SHIFT
         if hashed < self._frontier:
@@ -142,7 +131,7 @@ class SlotTable:
             position = (hashed * self._capacity >> _HASH_BITS) + self._base
         slots = self._slots
         slot = slots[position]
-        tag = word & _TAG_MASK
+        tag = word & TAG_MASK
         while slot:
             record = slot ^ tag
             if record < RECORD_LIMIT:
@@ -161,7 +150,7 @@ class SlotTable:
         slots = self._slots
         while slots[position]:
             position += 1
-        slots[position] = (word & _TAG_MASK) | (row + 1)
+        slots[position] = (word & TAG_MASK) | (row + 1)
 
     def erase(self, key: bytes) -> int:
         """The row of the pack that had this key, which is no longer in the table; -1 if none had.
@@ -175,11 +164,11 @@ class SlotTable:
         word, _ = _WORDS_OF_KEY(key)
         slots = self._slots
         gap = self._home(word >> _HASH_SHIFT)
-        while slots[gap] & _RECORD_MASK != row + 1:
+        while slots[gap] & RECORD_MASK != row + 1:
             gap += 1
         position = gap + 1
         while slot := slots[position]:
-            at = (slot & _RECORD_MASK) * WORDS_PER_RECORD
+            at = (slot & RECORD_MASK) * WORDS_PER_RECORD
             if self._home(self._record_words[at] >> _HASH_SHIFT) <= gap:
                 slots[gap] = slot
                 gap = position
@@ -203,10 +192,8 @@ class SlotTable:
         return homes.view(np.int64) + np.where(is_next, self._next_base, self._base)
 
     def find_many(self, keys: Uint64s) -> Int64s:
-        """For each key the row of its pack, or -1. About 0.2 µs each."""
-        records = np.zeros(len(keys), np.uint32)
-        self._probe(keys, records, None)
-        return records.astype(np.int64) - 1
+        """For each key the row of its pack, or -1. About 0.3 µs each."""
+        return self._probe.find(keys, self._homes(keys[:, 0])).astype(np.int64) - 1
 
     def put_many(self, keys: Uint64s, rows: Int64s) -> tuple[Bools, Int64s]:
         """Enter the packs of `rows`, whose records hold `keys` already; `make_room` comes first.
@@ -214,86 +201,19 @@ class SlotTable:
         Gives a mask of those that are now in the table, the others having a key that was there
         or that comes earlier in `keys`, and the slot of each, to be passed to `renumber`.
         """
-        records = np.zeros(len(keys), np.uint32)
-        claims = (rows + 1).astype(np.uint32)
-        positions = self._probe(keys, records, claims)
-        return records == claims, positions
+        records = (rows + 1).astype(np.uint32)
+        return self._probe.put(keys, self._homes(keys[:, 0]), records)
 
     def renumber(self, positions: Int64s, rows: Int64s) -> None:
         """Let each slot of `positions` name another row."""
-        tags = self._array[positions] & np.uint32(_TAG_MASK)
+        tags = self._array[positions] & np.uint32(TAG_MASK)
         self._array[positions] = tags | (rows + 1).astype(np.uint32)
-
-    def _probe(self, keys: Uint64s, records: Uint32s, claims: Uint32s | None) -> Int64s:
-        """Probe for all keys at once, a window of slots in each round; gives where each ended.
-
-        `records` receives what was found there. With `claims`, a key that comes to an empty slot
-        writes its claim; of several that come to it in one round the first in `keys` wins, and
-        the others go on from there, so that they compare themselves with it like with any pack.
-        """
-        words = np.ascontiguousarray(keys[:, 0])
-        tags = (words & np.uint64(_TAG_MASK)).astype(np.uint32)
-        positions = self._homes(words)
-        ends = positions.copy()
-        pending = np.arange(len(keys))
-        while pending.size:
-            window = self._windows[positions].view(np.uint32).reshape(-1, _WINDOW_SLOTS)
-            run_lengths = _zeros_before(window == 0)
-            found_at = self._compare(window ^ tags[pending, None], run_lengths, keys, pending)
-            found = np.flatnonzero(found_at >= 0)
-            records[pending[found]] = window[found, found_at[found]] & np.uint32(_RECORD_MASK)
-            ends[pending[found]] = positions[found] + found_at[found]
-            positions += run_lengths
-            going_on = found_at < 0
-            empty = np.flatnonzero(going_on & (run_lengths < _WINDOW_SLOTS))
-            if claims is None:
-                going_on[empty] = False
-            else:
-                going_on[empty] = ~self._claim(positions, pending, empty, tags, claims)
-                won = empty[~going_on[empty]]
-                records[pending[won]] = claims[pending[won]]
-                ends[pending[won]] = positions[won]
-            pending, positions = pending[going_on], positions[going_on]
-        return ends
-
-    def _compare(
-        self, candidates: Uint32s, run_lengths: Int64s, keys: Uint64s, pending: Int64s
-    ) -> Int64s:
-        """For each window the place of the slot that has the key, or -1."""
-        found_at = np.full(len(pending), -1, np.int64)
-        alike = np.flatnonzero(candidates < RECORD_LIMIT)
-        lines, places = alike // _WINDOW_SLOTS, alike % _WINDOW_SLOTS
-        in_run = places < run_lengths[lines]
-        lines, places = lines[in_run], places[in_run]
-        # Word by word: a gather of pairs takes four times as long.
-        at = candidates[lines, places].astype(np.int64) * WORDS_PER_RECORD
-        wanted = pending[lines]
-        same = self._rows.word_array[at] == keys[wanted, 0]
-        same &= self._rows.word_array[at + 1] == keys[wanted, 1]
-        found_at[lines[same]] = places[same]
-        return found_at
-
-    def _claim(
-        self,
-        positions: Int64s,
-        pending: Int64s,
-        empty: Int64s,
-        tags: Uint32s,
-        claims: Uint32s,
-    ) -> Bools:
-        """Write the claims of `empty` to their slots; gives a mask of those that lasted."""
-        wanted = positions[empty]
-        written = claims[pending[empty]] | tags[pending[empty]]
-        # Of equal indices the last one writes: in reverse order that is the first key.
-        self._array[wanted[::-1]] = written[::-1]
-        lasted: Bools = self._array[wanted] == written
-        return lasted
 
     def make_room(self, packs: int) -> None:
         """See to it that the table may hold `packs` packs, moving what has to move by now.
 
-        To be called before each insertion. Of all packs present, 4.5 for each new one are moved
-        on average, about 0.05 µs each; a step moves `move_slots_min` slots at least.
+        To be called before each insertion. On average 4.5 packs are moved for each new one,
+        some 0.1 µs each; a step moves `move_slots_min` slots at least.
         """
         while packs > self._room:
             if not self._next_capacity:
@@ -314,14 +234,15 @@ class SlotTable:
 
     def reserve(self, packs: int) -> None:
         """Make room for `packs` packs at once; takes as long as all packs present need to move."""
-        if packs <= _packs_for(max(self._capacity, self._next_capacity)):
-            return
-        while self._next_capacity:
-            self._move(self._moved + _MOVE_SLOTS)
-        self._begin_move(packs)
-        while self._next_capacity:
-            self._move(self._moved + _MOVE_SLOTS)
+        self._finish_move()
+        if packs > _packs_for(self._capacity):
+            self._begin_move(packs)
+            self._finish_move()
         self._room = _packs_for(self._capacity)
+
+    def _finish_move(self) -> None:
+        while self._next_capacity:
+            self._move(self._moved + _MOVE_SLOTS)
 
     def _begin_move(self, packs: int) -> None:
         grown = max(self._capacity * _GROWTH[0] // _GROWTH[1] + 1, _capacity_for(packs))
@@ -336,12 +257,11 @@ class SlotTable:
         slots = array[base + self._moved : stop]
         slots = slots[slots != 0]
         if slots.size:
-            records = (slots & np.uint32(_RECORD_MASK)).astype(np.int64)
+            records = (slots & np.uint32(RECORD_MASK)).astype(np.int64)
             words = self._rows.word_array[records * WORDS_PER_RECORD]
             ordered = np.sort((words & np.uint64(_HASH_MASK)) | slots)
-            homes = (
-                (ordered >> np.uint64(_HASH_SHIFT)) * np.uint64(self._next_capacity)
-            ) >> np.uint64(_HASH_BITS)
+            hashes = ordered >> np.uint64(_HASH_SHIFT)
+            homes = (hashes * np.uint64(self._next_capacity)) >> np.uint64(_HASH_BITS)
             # What was moved before may reach beyond the frontier, in one run without a gap.
             frontier_home = self._frontier * self._next_capacity >> _HASH_BITS
             start = self._empty_slot(self._next_base + frontier_home) - self._next_base
@@ -376,4 +296,5 @@ class SlotTable:
             frontier_home = self._frontier * self._next_capacity >> _HASH_BITS
             next_slots = max(next_slots, frontier_home + _PAGE_SLOTS)
         pages = -(-current_slots // _PAGE_SLOTS) + -(-next_slots // _PAGE_SLOTS)
-        return pages * PAGE_BYTES + sys.getsizeof(self) + sys.getsizeof(self._slots)
+        objects_bytes = sum(sys.getsizeof(getattr(self, name)) for name in self.__slots__)
+        return pages * PAGE_BYTES + objects_bytes

@@ -36,7 +36,9 @@ _PLAIN: Final = {
     ),
     Category.NOT_PERMITTED: Advice(Colour.AMBER, "This login may not do that; nothing was done."),
     Category.UNAVAILABLE: Advice(
-        Colour.AMBER, "The system cannot answer now; nothing was done. Try again later."
+        Colour.AMBER,
+        "The system cannot answer now. Try again later; verify the pack before you repeat a"
+        " change.",
     ),
 }
 _WORDS: Final = {state: state.name.lower().replace("_", " ") for state in State}
@@ -67,7 +69,7 @@ def _advise_done(operation: Operation, state: State) -> Advice:
     if operation.is_undo and state is not State.ACTIVE:
         colour = Colour.AMBER if state in _AMBER_STATES else Colour.RED
         return Advice(colour, f"Undone, but the pack is {_WORDS[state]}: do not hand it out.")
-    return Advice(Colour.GREEN, f"Done: the pack is {_WORDS[state]} now.")
+    return Advice(Colour.GREEN, f"Done: the pack is {_WORDS[operation.target_state or state]} now.")
 
 
 def _advise_refused(operation: Operation, state: State, *, here: bool) -> Advice:

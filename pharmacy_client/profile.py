@@ -1,18 +1,25 @@
 """A profile: which national system to speak to, how, and as whom. Complete once it exists.
 
-Where profiles come from (files, environment, a running simulator) is profile_sources.py's.
+Which one is taken when nobody says so is profile_choice.py's.
 """
 
 from __future__ import annotations
 
-from typing import Literal
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 import msgspec
 
 from emvs.markets import Dialect
+from pharmacy_client.endpoints import read_file, read_participant
+from pharmacy_client.errors import ProfileError
 
 _SECRETS = frozenset({"client_secret", "password"})
+_PATHS = ("ca", "certificate", "key")
+_VARIABLE_PREFIX = "PHARMACY_"
 _TIMEOUT_S_MAX = 600.0
 _NEEDED = {
     Dialect.REST: ("token_url", "client_id", "client_secret"),
@@ -80,6 +87,78 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ValueError("`software_name` or `software_version` is too long (255, 10)")
         if len(self.language) != 3 or not self.language.isalpha():
             raise ValueError("`language` must be a code of three letters, such as eng")
+
+    @classmethod
+    def from_file(
+        cls,
+        path: Path,
+        *,
+        dialect: Dialect | str | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Return the profile in a TOML file. Paths in it are relative to the file's directory.
+
+        `environment` overrides single values, as `from_values` says. Raises ProfileError.
+        """
+        try:
+            values: dict[str, object] = tomllib.loads(read_file(path).decode())
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ProfileError(f"{path} is not a TOML file: {error}") from error
+        if dialect is not None:
+            values["dialect"] = dialect
+        return cls.from_values(
+            values, source=str(path), directory=path.parent, environment=environment
+        )
+
+    @classmethod
+    def from_endpoints(
+        cls,
+        path: Path,
+        market: str | None = None,
+        kind: str = "pharmacy",
+        number: int = 0,
+        dialect: Dialect | str | None = None,
+        *,
+        environment: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Return the profile of a participant of a running simulator, from its `endpoints.json`.
+
+        Participants of a kind in a market are counted from 0. Without a market the file's first
+        one is taken, without a dialect the market's usual one. Raises ProfileError.
+        """
+        values, source = read_participant(path, market, kind=kind, number=number, dialect=dialect)
+        return cls.from_values(
+            values, source=source, directory=path.parent, environment=environment
+        )
+
+    @classmethod
+    def from_values(
+        cls,
+        values: Mapping[str, object],
+        *,
+        source: str,
+        directory: Path,
+        environment: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Return the profile of these values, paths among them relative to `directory`.
+
+        A variable such as PHARMACY_PASSWORD in `environment` overrides the value of its name,
+        except the dialect. Raises ProfileError.
+        """
+        merged = dict(values)
+        for name in _PATHS:
+            value = merged.get(name)
+            if isinstance(value, str) and value:
+                merged[name] = str((directory / value).absolute())
+        for name in cls.__struct_fields__:
+            given = (environment or {}).get(_VARIABLE_PREFIX + name.upper())
+            if given and name not in ("dialect", "source"):
+                merged[name] = given
+        try:
+            # Variables are texts: "2.5" has to do for a number.
+            return msgspec.convert({**merged, "source": source}, cls, strict=False)
+        except msgspec.ValidationError as error:
+            raise ProfileError(f"The profile from {source} is wrong: {error}.") from error
 
     @property
     def user_agent(self) -> str:

@@ -172,9 +172,7 @@ def read_result(call: PackCall, reply: HttpReply, exchange: Exchange) -> Result:
         exchange=exchange,
         state=judgement.state,
         state_text=answer.state or None,
-        reasons=tuple(
-            filter(None, (answer.batch_recall_reason, answer.product_withdrawal_reason))
-        ),
+        reasons=tuple(filter(None, (answer.batch_recall_reason, answer.product_withdrawal_reason))),
         alert_id=answer.alert_id or None,
         alert_code=alert_code.removeprefix("#") if alert_code else None,
         alert_link=answer.ams_link or None,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from emvs.states import Operation, State
+from emvs.states import INACTIVE_BY_BATCH_OR_PRODUCT, Operation, State
 from pharmacy_client.results import Category
 
 _BY_STATUS: Final = {
@@ -90,9 +90,8 @@ def _fits(operation: Operation, state: State | None, *, told: bool) -> bool:
     """Tell whether `state` can be the effective one after the operation was done."""
     if state is None:
         return not told
-    if operation.is_undo:  # Active as such, but its batch or product may have changed meanwhile.
-        return state in (State.ACTIVE, State.RECALLED, State.EXPIRED, State.WITHDRAWN)
-    return state is operation.target_state
+    # The change is done, but the state of the batch or product hides it.
+    return state is operation.target_state or state in INACTIVE_BY_BATCH_OR_PRODUCT
 
 
 def _state_of_number(digits: str) -> State | None:

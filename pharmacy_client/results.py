@@ -44,7 +44,7 @@ class Category(StrEnum):
     NOT_PERMITTED = "not_permitted"
     """This login may not do that."""
     UNAVAILABLE = "unavailable"
-    """The system answers that it cannot answer now; nothing was done."""
+    """The system answers that it cannot answer now."""
 
 
 SUCCESSFUL = frozenset({Category.ACTIVE, Category.DONE, Category.TOLERATED})

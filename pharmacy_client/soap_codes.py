@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from emvs.states import Operation, State
 from pharmacy_client.results import Category
 
 _PREFIX: Final = "NMVS_"
-SUCCESS: Final = "SUCCESS"
+_SUCCESS: Final = "SUCCESS"
 
 # Category, then the codes or the beginnings of codes.
 _TABLE: Final = """
@@ -32,15 +33,14 @@ _CATEGORIES: Final[dict[str, Category]] = {
     for code in line.split()[1:]
 }
 
-_LOGIN_REFUSED: Final = frozenset(
-    """
-    FE_AU_01 FE_AU_02 FE_AU_04 FE_AU_05 FE_AU_06 FE_AU_11 FE_AU_17 FE_AU_23 FE_AU_26 FE_AU_27
-    FE_AU_29 FE_PKI_01 FE_PKI_05 FE_PKI_06
-    """.split()
-)
+_LOGIN_CODES: Final = """
+FE_AU_01 FE_AU_02 FE_AU_04 FE_AU_05 FE_AU_06 FE_AU_11 FE_AU_17 FE_AU_23 FE_AU_26 FE_AU_27 FE_AU_29
+FE_PKI_01 FE_PKI_05 FE_PKI_06
+"""
+_LOGIN_REFUSED: Final = frozenset(_LOGIN_CODES.split())
 """Nobody with this login can do anything until somebody has seen to it."""
 
-UNDO_MISFITS: Final = frozenset({"NC_PCK_06", "NC_PCK_29"})
+_UNDO_MISFITS: Final = frozenset({"NC_PCK_06", "NC_PCK_29"})
 """The undo does not fit the pack's state; harmless if the pack is active."""
 
 _ALERT_CODES: Final = {
@@ -74,6 +74,24 @@ def category_of(return_code: str) -> Category:
         if category is not None:
             return category
     return Category.REFUSED
+
+
+def judge(return_code: str, operation: Operation, state: State | None) -> Category | None:
+    """Return what a reply means; None if code and state contradict each other.
+
+    `state` is the effective one that the reply tells, None if it tells none. Nothing is called
+    active unless the state says so.
+    """
+    code = bare_code(return_code)
+    if code != _SUCCESS:
+        if operation.is_undo and state is State.ACTIVE and code in _UNDO_MISFITS:
+            return Category.TOLERATED
+        return category_of(return_code)
+    if operation is Operation.VERIFY:
+        return Category.ACTIVE if state is State.ACTIVE else Category.REFUSED
+    if state is State.ACTIVE and not operation.is_undo:
+        return None
+    return Category.DONE
 
 
 def alert_code_of(return_code: str) -> str | None:

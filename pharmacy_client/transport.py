@@ -6,9 +6,11 @@ itself repeats a GET, never another method, when a kept-alive connection turns o
 
 from __future__ import annotations
 
+import os
 import ssl
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Final
 
 import aiohttp
@@ -46,6 +48,7 @@ class AiohttpTransport:
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=timeout,
+            trace_configs=[_sending_trace()],
             # An answer is judged by its body; a compressed one was not asked for.
             auto_decompress=False,
         )
@@ -62,6 +65,7 @@ class AiohttpTransport:
         or too large.
         """
         started = time.monotonic()
+        sending = _Sending()
         try:
             async with self._session.request(
                 request.method,
@@ -70,6 +74,7 @@ class AiohttpTransport:
                 data=request.body,
                 # A redirect would take the password elsewhere; the interfaces know none.
                 allow_redirects=False,
+                trace_request_ctx=sending,
             ) as response:
                 body = await _read_bounded(response, request)
                 return HttpReply(
@@ -79,13 +84,16 @@ class AiohttpTransport:
                     (time.monotonic() - started) * 1000,
                 )
         except (aiohttp.ClientError, OSError) as error:  # A TimeoutError is an OSError.
-            raise self._mapped(error, request) from error
+            # Whatever has not begun to leave cannot have changed a pack.
+            uncertain = request.changes_state and sending.has_begun
+            raise self._mapped(error, request, uncertain=uncertain) from error
 
-    def _mapped(self, error: Exception, request: HttpRequest) -> PharmacyClientError:
+    def _mapped(
+        self, error: Exception, request: HttpRequest, *, uncertain: bool
+    ) -> PharmacyClientError:
         """Return our error for one of the library's; the most specific ones come first."""
         where = _place(request.url)
         exchange = record_exchange(request)
-        uncertain = request.changes_state
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return AnswerTimeoutError(f"No connection to {where} in time.", exchange=exchange)
         if isinstance(error, TimeoutError):
@@ -102,8 +110,7 @@ class AiohttpTransport:
             )
         if isinstance(error, aiohttp.ClientConnectorError):
             return SystemUnreachableError(
-                f"No connection to {where}: {error.os_error.strerror or error.os_error}. Is the"
-                " system running?",
+                f"No connection to {where}: {_reason(error.os_error)}. Is the system running?",
                 exchange=exchange,
             )
         if isinstance(error, aiohttp.InvalidURL):
@@ -117,6 +124,28 @@ class AiohttpTransport:
             exchange=exchange,
             may_have_acted=uncertain,
         )
+
+
+class _Sending:
+    """Whether one request has begun to leave for the other side."""
+
+    __slots__ = ("has_begun",)
+
+    def __init__(self) -> None:
+        self.has_begun = False
+
+
+def _sending_trace() -> aiohttp.TraceConfig:
+    async def begin(
+        _: aiohttp.ClientSession,
+        context: SimpleNamespace,
+        __: aiohttp.TraceRequestHeadersSentParams,
+    ) -> None:
+        context.trace_request_ctx.has_begun = True
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_headers_sent.append(begin)
+    return trace
 
 
 async def _read_bounded(response: aiohttp.ClientResponse, request: HttpRequest) -> bytes:
@@ -139,6 +168,13 @@ async def _read_bounded(response: aiohttp.ClientResponse, request: HttpRequest) 
 def _place(url: str) -> str:
     """Return scheme, host and port: what a user needs to know of an address."""
     return "/".join(url.split("/", 3)[:3])
+
+
+def _reason(error: OSError) -> str:
+    # asyncio puts addresses where the reason should be; of several failures it keeps no number.
+    if error.errno and error.errno > 0:
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
 
 
 def _ssl_context(profile: Profile) -> ssl.SSLContext:

@@ -78,6 +78,7 @@ class EmbeddedPostgres:
         self._start_timeout_s = start_timeout_s
         self._port: int | None = None
         self._process: ServerProcess | None = None
+        self._log_offset = 0  # Where the log of the last start begins.
 
     def start(self) -> None:
         """Return when the server accepts connections and has the database `emvs`.
@@ -90,7 +91,7 @@ class EmbeddedPostgres:
         try:
             self._directory.open()
             self._start_locked()
-            self.create_database_if_absent(DATABASE)
+            self._make_own_database()
         except BaseException as error:
             self.stop()
             if isinstance(error, OSError):
@@ -149,11 +150,9 @@ class EmbeddedPostgres:
 
     def dsn(self, database: str = DATABASE) -> str:
         """Return the address of `database` with user and password: keep it out of logs."""
-        password = self._directory.password()
+        port, password = self.port, self._directory.password()
         # The server has no TLS, being on loopback: asking for it would cost a round trip.
-        return (
-            f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{self.port}/{database}?sslmode=disable"
-        )
+        return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{port}/{database}?sslmode=disable"
 
     def create_database_if_absent(self, name: str) -> None:
         """Make the database `name` unless there is one."""
@@ -186,10 +185,11 @@ class EmbeddedPostgres:
     def _start_locked(self) -> None:
         directory = self._directory
         directory.remove_unfinished()
+        exists = directory.has_database()
         account = directory.account()
         found = locate_binaries(self._pg_bin, major=directory.major())
         binaries = reachable_binaries(found, account)
-        if directory.has_database():
+        if exists:
             directory.check(binaries)
             directory.password()
             settle_earlier_server(directory.pgdata)
@@ -223,18 +223,16 @@ class EmbeddedPostgres:
     def _launch(self, binaries: Binaries, account: ServerAccount, port: int) -> None:
         """Start the server and return when it accepts connections on `port`."""
         pgdata = self._directory.pgdata
-        command = [
-            str(binaries.postgres),
-            *("-D", server_path(pgdata, account)),
-            *settings_arguments(port, self._settings),
-        ]
-        log_offset = self._log_bytes()
-        process = ServerProcess(
-            # A fast shutdown at our death: clean, and the next start needs no recovery.
-            child_command(command, account, death_signal=signal.SIGINT),
-            cwd=pgdata,
-            log_path=self.log_path,
-        )
+        self._log_offset = self._log_bytes()
+        with server_path(pgdata, account) as path:
+            settings = settings_arguments(port, self._settings)
+            command = [str(binaries.postgres), "-D", path.name, *settings]
+            process = ServerProcess(
+                # A fast shutdown at our death: clean, and the next start needs no recovery.
+                child_command(command, account, death_signal=signal.SIGINT),
+                log_path=self.log_path,
+                descriptors=path.descriptors,
+            )
         self._process = process
         self._port = port
         deadline = time.monotonic() + self._start_timeout_s
@@ -249,14 +247,21 @@ class EmbeddedPostgres:
                     f"was stopped. What it was doing is in its log, {self.log_path}. Starting it "
                     "again is safe: recovery goes on."
                 )
-        exit_status = process.exit_status
         self._process = None
-        raise start_failure(
-            self._directory,
-            port=port,
-            exit_status=0 if exit_status is None else exit_status,
-            said=self._log_since(log_offset),
-        )
+        raise self._start_failure(process.exit_status)
+
+    def _make_own_database(self) -> None:
+        """Make the database `emvs`: the first use of the server, where hidden damage shows."""
+        try:
+            self.create_database_if_absent(DATABASE)
+        except DataDirectoryError:
+            raise
+        except PostgresError as error:
+            raise self._start_failure(self.poll()) from error
+
+    def _start_failure(self, exit_status: int | None) -> PostgresError:
+        said = self._log_since(self._log_offset)
+        return start_failure(self._directory, port=self.port, exit_status=exit_status, said=said)
 
     def _log_bytes(self) -> int:
         try:

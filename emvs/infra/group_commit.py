@@ -98,6 +98,9 @@ class GroupCommit(Generic[Entry, Result]):
     async def _write_group(self, group: list[tuple[Entry, asyncio.Future[Result]]]) -> None:
         try:
             results = await self._write([entry for entry, _ in group])
+        except asyncio.CancelledError as stopped:
+            self._fail(group, stopped)
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may be told "done".
             self.failure_count += 1
             group += self._waiting

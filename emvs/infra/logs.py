@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
 
 
 def configure_logs(*, system: str, level: str = "info") -> None:
@@ -31,6 +32,13 @@ def configure_logs(*, system: str, level: str = "info") -> None:
     )
     structlog.contextvars.bind_contextvars(system=system)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(message)s")
+    logging.getLogger("aiohttp.server").addFilter(_is_ours)
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a record is about us, not about bytes that were no HTTP: those got their 400."""
+    kind = record.exc_info[0] if record.exc_info else None
+    return kind is None or not issubclass(kind, HttpProcessingError)
 
 
 def _to_json(event: Any, **_: Any) -> bytes:

@@ -14,6 +14,7 @@ import fcntl
 import os
 import secrets
 import shutil
+import time
 from pathlib import Path
 
 from emvs.infra.postgres_account import ServerAccount, account_for
@@ -30,6 +31,8 @@ UNFINISHED_PREFIX = "pgdata.unfinished-"
 _CONTROL_FILE_BYTES = 8192  # PG_CONTROL_FILE_SIZE, the same in all versions in question.
 _MODES_ALLOWED = frozenset({0o700, 0o750})  # What PostgreSQL itself insists on.
 _PASSWORD_BYTES = 24
+_REMOVAL_WAIT_S = 5.0
+_REMOVAL_INTERVAL_S = 0.02
 _PARTS = ("base", "global", "pg_wal", "pg_xact", "postgresql.conf", "pg_hba.conf")
 
 
@@ -187,12 +190,20 @@ class DataDirectory:
             raise self._unwritable(error) from error
 
     def remove_unfinished(self) -> None:
-        """Remove what an interrupted initdb of ours has left; it was never a database."""
-        for path in self.path.glob(UNFINISHED_PREFIX + "*"):
-            shutil.rmtree(path, ignore_errors=True)
+        """Remove what an interrupted initdb of ours has left; it was never a database.
+
+        That initdb may be about to end, and still write. What cannot be removed does no harm.
+        """
+        deadline = time.monotonic() + _REMOVAL_WAIT_S
+        while leftovers := list(self.path.glob(UNFINISHED_PREFIX + "*")):
+            for path in leftovers:
+                shutil.rmtree(path, ignore_errors=True)
+            if time.monotonic() > deadline:
+                return
+            time.sleep(_REMOVAL_INTERVAL_S)
 
     def _unwritable(self, error: OSError) -> DataDirectoryError:
         return DataDirectoryError(
             f"The data directory {self.path} cannot be used by uid {os.geteuid()}: "
-            f"{error.strerror}. Correct its permissions, or choose another directory with --data."
+            f"{error.strerror}. Correct that, or choose another directory with --data."
         )

@@ -10,6 +10,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from emvs.infra.postgres_account import ServerAccount, can_traverse, require_name
@@ -38,30 +41,46 @@ def create_database(directory: DataDirectory, binaries: Binaries, account: Serve
             password_file.seek(0)
             if account.switches:
                 os.fchown(password_file.fileno(), account.uid, account.gid)
-            _run_initdb(unfinished, binaries, account, password_file.fileno())
+            with server_path(unfinished, account) as path:
+                _run_initdb(path, binaries, account, password_file.fileno())
         unfinished.rename(directory.pgdata)
         _sync_folder(directory.path)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def server_path(folder: Path, account: ServerAccount) -> str:
-    """Return the name by which a program of `account`, started in `folder`, can open it.
+@dataclass(frozen=True, slots=True)
+class ServerPath:
+    """The name by which a server's program can open its folder, and what it must inherit."""
+
+    name: str
+    descriptors: tuple[int, ...]
+
+
+@contextmanager
+def server_path(folder: Path, account: ServerAccount) -> Iterator[ServerPath]:
+    """Give the name by which a program of `account` can open `folder`, for as long as it starts.
 
     Root may want the data inside its private home, where the server's account cannot go. Linux
-    lets a process reach the folder it was started in all the same, through /proc/self/cwd, and
-    PostgreSQL never leaves its data directory. So no permission has to be changed, and the data
-    stay where the user wants them.
+    lets a process enter a folder all the same that it was handed open, through /proc/self/fd. So
+    no permission has to be changed, and the data stay where the user wants them. (The folder as
+    the current one, /proc/self/cwd, would do for PostgreSQL 16 and newer only: the programs of 15
+    leave it for a moment when they look for their own place.)
     """
     if not account.switches or can_traverse(folder, account):
-        return str(folder)
-    if sys.platform == "linux" and Path("/proc/self/cwd").exists():
-        return "/proc/self/cwd"
-    raise DataDirectoryError(
-        f"PostgreSQL refuses to run as root, and the account with uid {account.uid} that runs it "
-        f"instead cannot reach {folder}. Choose a directory outside of private folders with "
-        "--data."
-    )
+        yield ServerPath(str(folder), ())
+        return
+    if not Path("/proc/self/fd").is_dir():
+        raise DataDirectoryError(
+            f"PostgreSQL refuses to run as root, and the account with uid {account.uid} that runs "
+            f"it instead cannot reach {folder}. Choose a directory outside of private folders "
+            "with --data."
+        )
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield ServerPath(f"/proc/self/fd/{descriptor}", (descriptor,))
+    finally:
+        os.close(descriptor)
 
 
 def _give_to(folder: Path, account: ServerAccount) -> None:
@@ -81,11 +100,11 @@ def _give_to(folder: Path, account: ServerAccount) -> None:
 
 
 def _run_initdb(
-    folder: Path, binaries: Binaries, account: ServerAccount, password_descriptor: int
+    path: ServerPath, binaries: Binaries, account: ServerAccount, password_descriptor: int
 ) -> None:
     command = [
         str(binaries.initdb),
-        f"--pgdata={server_path(folder, account)}",
+        f"--pgdata={path.name}",
         f"--username={SUPERUSER}",
         # An open file without a name: no other account can read it, and no folder is in the way.
         f"--pwfile=/dev/fd/{password_descriptor}",
@@ -98,10 +117,10 @@ def _run_initdb(
     try:
         done = subprocess.run(  # noqa: S603 - our own command
             child_command(command, account, death_signal=signal.SIGTERM),
-            cwd=folder,
+            cwd="/",  # Where every account may be.
             env=child_environment(),
             stdin=subprocess.DEVNULL,
-            pass_fds=[password_descriptor],
+            pass_fds=[password_descriptor, *path.descriptors],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -111,14 +130,14 @@ def _run_initdb(
         )
     except subprocess.TimeoutExpired as error:
         raise PostgresStartError(
-            f"Making a database in {folder.parent} took longer than {_INITDB_TIMEOUT_S:.0f} s and "
-            "was given up. Is the disk very slow? Nothing was left behind."
+            f"Making a database took longer than {_INITDB_TIMEOUT_S:.0f} s and was given up. Is "
+            "the disk very slow? Nothing was left behind."
         ) from error
     if done.returncode != 0:
         said = " ".join(done.stdout.split())[-_TAIL_CHARS:]
         raise PostgresStartError(
-            f"PostgreSQL could not make a database in {folder.parent} (initdb of version "
-            f"{binaries.version} ended with {done.returncode}). It said: {said}"
+            f"PostgreSQL could not make a database (initdb of version {binaries.version} ended "
+            f"with status {done.returncode}). It said: {said}"
         )
 
 

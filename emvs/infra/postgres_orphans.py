@@ -37,6 +37,8 @@ def read_pid_file(pgdata: Path) -> PidFile | None:
         pid = int(lines[0])
     except (FileNotFoundError, ValueError):
         return None
+    if pid <= 0:
+        return None
     return PidFile(pid, is_ready=len(lines) > 7 and lines[7].strip() == _READY)
 
 
@@ -65,16 +67,17 @@ def settle_earlier_server(pgdata: Path) -> None:
 
 
 def _disown_stale_pid_file(pgdata: Path) -> None:
-    """Put our number into the stale postmaster.pid where the old one is now somebody else's.
+    """Put our number into a stale postmaster.pid that would keep PostgreSQL from starting.
 
+    That is one whose number is now somebody else's, and one that a power cut left empty.
     PostgreSQL refuses to start while the process named there lives, unless it is its own parent:
     that can only be a leftover (miscinit.c, CreateLockFile). The rest of the file stays, because
     from it PostgreSQL sees whether its old shared memory is still in use.
     """
-    known = read_pid_file(pgdata)
-    if known is None or known.pid <= 0 or not _is_alive(known.pid):
-        return
     path = pgdata / "postmaster.pid"
+    known = read_pid_file(pgdata)
+    if not path.exists() or (known is not None and not _is_alive(known.pid)):
+        return
     _, _, rest = path.read_text(errors="replace").partition("\n")
     descriptor = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW)
     with os.fdopen(descriptor, "w") as file:

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Collection
 from pathlib import Path
 
 from emvs.infra.postgres_account import ServerAccount
@@ -45,10 +46,12 @@ class ServerProcess:
     to be stopped first.
     """
 
-    def __init__(self, command: list[str], *, cwd: Path, log_path: Path) -> None:
-        """Start `command` in the folder `cwd`; OSError becomes PostgresStartError."""
+    def __init__(
+        self, command: list[str], *, log_path: Path, descriptors: Collection[int] = ()
+    ) -> None:
+        """Start `command`, which inherits `descriptors`; OSError becomes PostgresStartError."""
         self._command = command
-        self._cwd = cwd
+        self._descriptors = descriptors
         self._log_path = log_path
         self._process: subprocess.Popen[bytes] | None = None
         self._descriptor: int | None = None
@@ -90,7 +93,8 @@ class ServerProcess:
             try:
                 self._process = subprocess.Popen(  # noqa: S603 - the supervisor's own command
                     self._command,
-                    cwd=self._cwd,
+                    cwd="/",  # Where every account may be.
+                    pass_fds=self._descriptors,
                     env=child_environment(),
                     stdin=subprocess.DEVNULL,
                     stdout=log,

@@ -21,7 +21,10 @@ _OUTSIDE_SIGNS = (
     # sign, what it means for the user
     ("No space left on device", "The disk is full; make room and start again."),
     ("Disk quota exceeded", "The disk quota is used up; make room and start again."),
-    ("could not map anonymous shared memory", "There is not enough free memory (256 MB)."),
+    (
+        "could not map anonymous shared memory",
+        "There is not enough free memory for shared_buffers.",
+    ),
     ("could not create shared memory segment", "The system's shared memory limits are too low."),
     ("too many open files", "The limit of open files is too low (ulimit -n)."),
     ("Read-only file system", "The disk is mounted read-only."),
@@ -48,9 +51,12 @@ _DAMAGE_SIGNS = (
 
 
 def start_failure(
-    directory: DataDirectory, *, port: int, exit_status: int, said: str
+    directory: DataDirectory, *, port: int, exit_status: int | None, said: str
 ) -> PostgresError:
-    """Return the error for a server that ended with `exit_status` after logging `said`."""
+    """Return the error for a server that ended with `exit_status` after logging `said`.
+
+    None is the exit status of a server that runs, but to no use.
+    """
     shown = _telling_lines(said)
     if any(sign in said for sign in _PORT_SIGNS):
         return PostgresPortTakenError(
@@ -59,27 +65,29 @@ def start_failure(
         )
     if any(sign in said for sign in _BUSY_SIGNS):
         return DataDirectoryBusyError(
-            f"Another PostgreSQL server seems to work on {directory.pgdata}. It said: {shown} "
+            f"Another PostgreSQL server seems to work on {directory.pgdata}. It said: {shown}. "
             "End that server, or choose another directory with --data."
         )
     for sign, meaning in _OUTSIDE_SIGNS:
         if sign in said:
             return PostgresStartError(
-                f"The PostgreSQL server did not start. {meaning} It said: {shown} "
+                f"The PostgreSQL server did not start. {meaning} It said: {shown}. "
                 f"The whole log is {directory.log_path}."
             )
     if any(sign in said for sign in _DAMAGE_SIGNS):
         return directory.damaged(f"its server refuses it, saying: {shown}")
     return PostgresStartError(
-        f"The PostgreSQL server ended while starting ({_ending(exit_status)}). "
-        f"It said: {shown or 'nothing.'} The whole log is {directory.log_path}."
+        f"The PostgreSQL server did not start: {_ending(exit_status)}. "
+        f"It said: {shown}. The whole log is {directory.log_path}."
     )
 
 
-def _ending(exit_status: int) -> str:
+def _ending(exit_status: int | None) -> str:
+    if exit_status is None:
+        return "it runs, but does not work"
     if exit_status < 0:
-        return f"signal {-exit_status}"
-    return f"exit status {exit_status}"
+        return f"it was ended by signal {-exit_status}"
+    return f"it ended with status {exit_status}"
 
 
 def _telling_lines(said: str) -> str:
@@ -88,4 +96,4 @@ def _telling_lines(said: str) -> str:
     telling = [line for line in lines if "FATAL:" in line or "PANIC:" in line]
     picked = (telling or lines)[-_LINES_SHOWN_MAX:]
     texts = [line.split(":  ", 1)[-1].rstrip(".") for line in picked]
-    return "".join(f'"{text}." ' for text in texts).strip()
+    return " and ".join(f'"{text}"' for text in texts) or "nothing"

@@ -39,13 +39,20 @@ def run_service(
     parser = argparse.ArgumentParser(description="One system of the EMVS simulator.")
     parser.add_argument("--config", type=Path, required=True, help="TOML or JSON file")
     parser.add_argument(
-        "--with-parent", action="store_true", help="stop when the parent process is gone"
+        "--with-parent",
+        nargs="?",
+        type=int,
+        const=0,
+        metavar="PID",
+        help="stop when the parent process is gone, which has this id if one is given",
     )
     arguments = parser.parse_args()
     try:
         config = load_config(arguments.config, config_kind)
         configure_logs(system=name_of(config), level=getattr(config, "log_level", "info"))
-        parent = os.getppid() if arguments.with_parent else None
+        parent = arguments.with_parent
+        if parent == 0:  # A parent that gives its id is missed even if it is gone by now.
+            parent = os.getppid()
         _run(_serve(config, start, describe, parent))
     except EmvsError as error:
         sys.stderr.write(f"{error.title}: {error}\n")

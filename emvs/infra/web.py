@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 import orjson
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from emvs.errors import BadRequestError, EmvsError, OverloadedError, TooLargeError, UnavailableError
@@ -52,6 +52,7 @@ async def read_body(request: web.BaseRequest, *, bytes_max: int, timeout_s: floa
     if content.is_eof():  # The usual case: it came with the head.
         chunks = [content.read_nowait()] if content.total_bytes else []
         return _joined(chunks, bytes_max)
+    await _let_sender_continue(request)
     parts: list[bytes] = []
     size = 0
     try:
@@ -66,6 +67,16 @@ async def read_body(request: web.BaseRequest, *, bytes_max: int, timeout_s: floa
     except (web.RequestPayloadError, HttpProcessingError) as error:
         raise BadRequestError("the body ends early or its compression is broken") from error
     return b"".join(parts)
+
+
+async def _let_sender_continue(request: web.BaseRequest) -> None:
+    """Answer `Expect: 100-continue`, which .NET clients send: without it they wait before the
+    body. An application's router has answered it already."""
+    if isinstance(request, web.Request) or request.version != HttpVersion11:
+        return
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # The answer proper has not begun.
 
 
 def _joined(chunks: list[bytes], bytes_max: int) -> bytes:

@@ -18,6 +18,7 @@ from emvs.errors import BadRequestError, TooLargeError
 from emvs.infra.logs import get_logger
 from emvs.infra.web import SlowSenderError, read_body
 from emvs.limits import SERVICE_BODY_BYTES_MAX, SERVICE_BODY_READ_S_MAX, URL_LENGTH_MAX
+from emvs.outcomes import Outcome
 from nmvs.directory import Directory
 from nmvs.operations import Operations
 from nmvs.participants import Participant
@@ -28,6 +29,7 @@ from nmvs.rest.targets import PackTarget, is_token_target, parse_pack_target
 from nmvs.rest.token_requests import (
     INVALID_CLIENT,
     INVALID_REQUEST,
+    TEMPORARILY_UNAVAILABLE,
     read_credentials,
     render_token,
     render_token_error,
@@ -105,11 +107,12 @@ class RestDialect:
         if participant is None:
             return _response(401, render_code(codes.NOT_LOGGED_IN), _WHO)
         method = request.method
-        body = None
+        body: bytes | None = None
         if method == "PATCH":
-            body = await _read_body(request)
-            if isinstance(body, web.Response):
-                return body
+            received = await _read_body(request)
+            if isinstance(received, web.Response):
+                return received
+            body = received
         elif method != "GET":
             return _refusal(codes.REQUEST_INVALID)
         wanted = read_pack_request(
@@ -143,7 +146,10 @@ class RestDialect:
         if isinstance(credentials, str):
             return _token_refusal(credentials)
         client_id, client_secret = credentials
-        if await self._directory.rest_client(client_id, client_secret) is None:
+        login = await self._directory.rest_client(client_id, client_secret)
+        if login is Outcome.OVERLOADED:
+            return _response(503, render_token_error(TEMPORARILY_UNAVAILABLE), _RETRY)
+        if isinstance(login, Outcome):
             return _token_refusal(INVALID_CLIENT)
         settings = self._settings
         content = render_token(

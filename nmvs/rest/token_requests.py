@@ -16,6 +16,7 @@ _FIELD_COUNT_MAX: Final = 32
 INVALID_REQUEST: Final = "invalid_request"
 INVALID_CLIENT: Final = "invalid_client"
 UNSUPPORTED_GRANT_TYPE: Final = "unsupported_grant_type"
+TEMPORARILY_UNAVAILABLE: Final = "temporarily_unavailable"
 
 
 class ClientCredentials(NamedTuple):

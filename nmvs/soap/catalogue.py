@@ -9,7 +9,7 @@ by analogy.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Final, NamedTuple
 
 from emvs.states import Operation
@@ -65,13 +65,11 @@ class Service(NamedTuple):
 
 
 SERVICES: Final = {
-    service.name: service
-    for service in (
-        Service("SinglePackServices", "WS_SINGLE_TRANSACTIONS_V1", "SinglePackService"),
-        Service("BulkServices", "WS_BULK_TRANSACTIONS_V1", "BulkService"),  # Name inferred.
-        Service("SupportServices", "WS_SUPPORT_V1", "SupportService"),  # Name inferred.
-    )
+    "single": Service("SinglePackServices", "WS_SINGLE_TRANSACTIONS_V1", "SinglePackService"),
+    "bulk": Service("BulkServices", "WS_BULK_TRANSACTIONS_V1", "BulkService"),
+    "support": Service("SupportServices", "WS_SUPPORT_V1", "SupportService"),
 }
+# Inferred: the names of the bulk and support services inside their WSDL.
 
 
 class Shape(Enum):
@@ -86,11 +84,6 @@ class Shape(Enum):
     UNDO_MANUAL = "UndoManualRequestType"
     PING = "PingRequestType"
     """No header; the text comes back."""
-
-    @property
-    def is_manual(self) -> bool:
-        """Whether batch and expiry are left out."""
-        return self in (Shape.MANUAL, Shape.UNDO_MANUAL)
 
     @property
     def response_type(self) -> str:
@@ -112,29 +105,29 @@ class SoapOperation(NamedTuple):
     version_numbers: frozenset[int]
 
 
-# name         WSDL operation              soapAction (urn:)           service  shape  operation  versions
+# name         WSDL operation              soapAction service shape       operation        versions
 _ROWS: Final = """
-SinglePackPing PingSinglePack              PingSinglePack              SinglePackServices PING        -                245
-G110           G110Verify                  G110Verify                  SinglePackServices PACK        VERIFY           245
-G112           G112ManualVerify            G112Verify                  SinglePackServices MANUAL      VERIFY           45
-G120           G120Dispense                G120Dispense                SinglePackServices PACK        SUPPLY           245
-G121           G121UndoDispense            G121UndoDispense            SinglePackServices UNDO        UNDO_SUPPLY      245
-G122           G122DispenseManualEntry     G122DispenseManualEntry     SinglePackServices MANUAL      SUPPLY           245
-G123           G123UndoDispenseManualEntry G123UndoDispenseManualEntry SinglePackServices UNDO_MANUAL UNDO_SUPPLY      45
-G130           G130Destroy                 G130Destroy                 SinglePackServices PACK        DESTROY          245
-G140           G140Export                  G140Export                  SinglePackServices PACK        EXPORT           245
-G141           G141UndoExport              G141UndoExport              SinglePackServices UNDO        UNDO_EXPORT      245
-G150           G150Sample                  G150Sample                  SinglePackServices PACK        SAMPLE           245
-G151           G151UndoSample              G151UndoSample              SinglePackServices UNDO        UNDO_SAMPLE      245
-G160           G160FreeSample              G160FreeSample              SinglePackServices PACK        FREE_SAMPLE      245
-G161           G161UndoFreeSample          G161UndoFreeSample          SinglePackServices UNDO        UNDO_FREE_SAMPLE 245
-G170           G170Lock                    G170Lock                    SinglePackServices PACK        LOCK             245
-G171           G171UndoLock                G171UndoLock                SinglePackServices UNDO        UNDO_LOCK        245
-G180           G180Stolen                  G180Stolen                  SinglePackServices PACK        STOLEN           245
-G182           G182StolenManualEntry       G182StolenManualEntry       SinglePackServices MANUAL      STOLEN           245
-BulkPing       PingBulk                    PingBulk                    BulkServices       PING        -                245
-SupportPing    PingSupport                 PingSupport                 SupportServices    PING        -                245
-"""  # noqa: E501 - a table is read by its columns
+SinglePackPing PingSinglePack              =          single  PING        -                245
+G110           G110Verify                  =          single  PACK        VERIFY           245
+G112           G112ManualVerify            G112Verify single  MANUAL      VERIFY           45
+G120           G120Dispense                =          single  PACK        SUPPLY           245
+G121           G121UndoDispense            =          single  UNDO        UNDO_SUPPLY      245
+G122           G122DispenseManualEntry     =          single  MANUAL      SUPPLY           245
+G123           G123UndoDispenseManualEntry =          single  UNDO_MANUAL UNDO_SUPPLY      45
+G130           G130Destroy                 =          single  PACK        DESTROY          245
+G140           G140Export                  =          single  PACK        EXPORT           245
+G141           G141UndoExport              =          single  UNDO        UNDO_EXPORT      245
+G150           G150Sample                  =          single  PACK        SAMPLE           245
+G151           G151UndoSample              =          single  UNDO        UNDO_SAMPLE      245
+G160           G160FreeSample              =          single  PACK        FREE_SAMPLE      245
+G161           G161UndoFreeSample          =          single  UNDO        UNDO_FREE_SAMPLE 245
+G170           G170Lock                    =          single  PACK        LOCK             245
+G171           G171UndoLock                =          single  UNDO        UNDO_LOCK        245
+G180           G180Stolen                  =          single  PACK        STOLEN           245
+G182           G182StolenManualEntry       =          single  MANUAL      STOLEN           245
+BulkPing       PingBulk                    =          bulk    PING        -                245
+SupportPing    PingSupport                 =          support PING        -                245
+"""
 # Inferred: the WSDL operations of the pings, and the soapActions of the bulk and support pings.
 
 
@@ -144,7 +137,7 @@ def _read_rows(text: str) -> tuple[SoapOperation, ...]:
         SoapOperation(
             name,
             wsdl_name,
-            f"urn:{action}",
+            f"urn:{wsdl_name if action == '=' else action}",
             SERVICES[service],
             Shape[shape],
             None if operation == "-" else Operation[operation],
@@ -163,38 +156,38 @@ class Endpoint:
 
     row: SoapOperation
     version: Version
-    request_tag: str
-    """Qualified name, in lxml's notation."""
+    operation: Operation | None
     has_batch: bool
     """Whether the product of a request holds a batch."""
+    is_manual: bool
+    is_undo: bool
 
     @property
-    def is_undo(self) -> bool:
-        """Whether the operation takes a decommissioning back."""
-        return self.row.operation is not None and self.row.operation.is_undo
+    def response_name(self) -> str:
+        """Local name of the reply's outermost element."""
+        return f"{self.row.name}Response"
+
+
+def _endpoint(row: SoapOperation, version: Version) -> Endpoint:
+    return Endpoint(
+        row,
+        version,
+        row.operation,
+        has_batch=row.shape in (Shape.PACK, Shape.UNDO),
+        is_manual=row.shape in (Shape.MANUAL, Shape.UNDO_MANUAL),
+        is_undo=row.operation is not None and row.operation.is_undo,
+    )
 
 
 ENDPOINTS: Final = {
-    f"{{{version.elements_namespace}}}{row.name}Request": Endpoint(
-        row,
-        version,
-        f"{{{version.elements_namespace}}}{row.name}Request",
-        has_batch=row.shape in (Shape.PACK, Shape.UNDO),
-    )
+    f"{{{version.elements_namespace}}}{row.name}Request": _endpoint(row, version)
     for version in VERSIONS.values()
     for row in OPERATIONS
     if version.number in row.version_numbers
 }
+"""By the qualified name of a request's outermost element, in lxml's notation."""
 
 
 def find_endpoint(name: str, version: Version) -> Endpoint | None:
     """Return the operation with this name, such as "G110", in `version`."""
     return ENDPOINTS.get(f"{{{version.elements_namespace}}}{name}Request")
-
-
-class Media(StrEnum):
-    """Media types of what is sent."""
-
-    SOAP = "application/soap+xml; charset=utf-8"
-    XML = "text/xml; charset=utf-8"
-    TEXT = "text/plain; charset=utf-8"

@@ -92,6 +92,12 @@ create table request (
 create index request_unchecked on request (number) where not checked;
 create index request_of_organisation on request (organisation_id, number);
 
+-- A request without its content.
+create view request_row as
+    select number, transaction_id, organisation_id, client_id, message_type, received_at_ms,
+        digest, serial_count, product_code, batch_id, product_version
+    from request;
+
 create table request_step (
     request_number bigint not null references request,
     position integer not null,

@@ -5,9 +5,9 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from conftest import PLAIN_UID, SpawnSupervisor
 
 from emvs.infra.embedded_postgres import EmbeddedPostgres
 from emvs.infra.postgres_binaries import locate_binaries
@@ -20,6 +20,8 @@ from emvs.infra.postgres_errors import (
 from emvs.infra.postgres_orphans import _server_pids
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="NOT TESTED: only root changes accounts")
+SpawnSupervisor = Callable[..., Any]  # The fixture spawn_supervisor.
+TRANSIENT = ("pg_wal/", "postmaster.pid", "pg_internal.init")  # PostgreSQL's own business.
 Damage = Callable[[Path], object]
 
 
@@ -79,7 +81,7 @@ def data_dir(pristine: Path, tmp_path: Path) -> Path:
 def files_of(data_dir: Path) -> set[str]:
     """Return the names of all files but those that come and go with a running server."""
     names = {str(path.relative_to(data_dir)) for path in data_dir.rglob("*")}
-    return {name for name in names if "pg_wal/" not in name and "postmaster.pid" not in name}
+    return {name for name in names if not any(part in name for part in TRANSIENT)}
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
@@ -181,15 +183,15 @@ def test_a_database_owned_by_root_is_refused_with_the_way_out(data_dir: Path) ->
 
 @needs_root
 def test_a_normal_user_is_told_about_a_directory_of_root(
-    open_folder: Path, spawn_supervisor: SpawnSupervisor
+    open_folder: Path, spawn_supervisor: SpawnSupervisor, plain_uid: int
 ) -> None:
     report = spawn_supervisor(open_folder / "postgres", plain_user=True).report()
     assert report["error"] == "DataDirectoryError"
-    assert f"cannot be used by uid {PLAIN_UID}: Permission denied" in report["message"]
+    assert f"cannot be used by uid {plain_uid}: Permission denied" in report["message"]
     with EmbeddedPostgres(open_folder / "postgres"):
         pass
     for path in (open_folder / "postgres", open_folder / "postgres" / "lock"):
-        os.chown(path, PLAIN_UID, PLAIN_UID)
+        os.chown(path, plain_uid, plain_uid)
     report = spawn_supervisor(open_folder / "postgres", plain_user=True).report()
     assert report["error"] == "DataDirectoryError"
-    assert f"this process runs as uid {PLAIN_UID}" in report["message"]
+    assert f"this process runs as uid {plain_uid}" in report["message"]

@@ -50,7 +50,7 @@ def test_overrides_replace_settings_and_the_port_is_last() -> None:
          PostgresStartError, "not enough free memory"),
         ("FATAL:  incorrect checksum in control file", DataDirectoryDamagedError, "control file"),
         ("PANIC:  could not locate a valid checkpoint record", DataDirectoryDamagedError, "locate"),
-        ("FATAL:  something new", PostgresStartError, '"something new."'),
+        ("FATAL:  something new", PostgresStartError, 'It said: "something new". The'),
         ("", PostgresStartError, "signal 9"),
     ],
 )  # fmt: skip

@@ -1,6 +1,6 @@
 """A supervisor in a process of its own, for tests that kill it or run it as another user.
 
-`python postgres_supervisor.py DATA_DIR` starts a server, prints one JSON line about it, and waits
+`python run_supervisor.py DATA_DIR` starts a server, prints one JSON line about it, and waits
 for a line on its input: "stop" stops the server, anything else leaves it to its fate.
 """
 

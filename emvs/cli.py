@@ -1,0 +1,213 @@
+"""The command `emvs`: a thin caller of `emvs.infra.launch`. Options in, exit codes out.
+
+Commands import what they need when they run, so that `emvs --help` is there at once.
+"""
+
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from emvs.infra.launch.errors import MEANINGS, ExitCode
+
+_DEFAULT_MARKETS = "AT,PL,IE,FI:soap+rest"
+_WIDTH_MIN = 120
+
+app = typer.Typer(
+    name="emvs",
+    help="The European Medicines Verification System in a box. NOT FOR PRODUCTION.",
+    epilog="Exit codes:\n\n"
+    + "\n\n".join(f"{code.value} {meaning}" for code, meaning in MEANINGS.items()),
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+clock_app = typer.Typer(help="Show or move the clock of all systems.", no_args_is_help=False)
+app.add_typer(clock_app, name="clock")
+
+Data = Annotated[Path, typer.Option(help="Data directory of the systems.", envvar="EMVS_DATA")]
+_DATA = Path(".emvs")
+
+
+@app.command()
+def up(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
+    data: Data = _DATA,
+    markets: Annotated[
+        str | None,
+        typer.Option(
+            help="Markets, each with its own dialect or with those named, such as"
+            f" IE,FI:soap+rest. At the first start {_DEFAULT_MARKETS}, then those of the last.",
+        ),
+    ] = None,
+    port_base: Annotated[
+        int | None,
+        typer.Option(
+            help="First port; 0: free ones. At the first start 7070, then those of the last.",
+            min=0,
+            max=65_535,
+        ),
+    ] = None,
+    dsn: Annotated[
+        str | None,
+        typer.Option(
+            help="A PostgreSQL 15 or newer that runs already, in place of the embedded one.",
+            envvar="EMVS_DSN",
+        ),
+    ] = None,
+    pg_bin: Annotated[
+        Path | None, typer.Option(help="Folder of PostgreSQL programs for the embedded server.")
+    ] = None,
+    packs: Annotated[
+        int,
+        typer.Option(
+            help="Packs to add, beside those that endpoints.json names.", min=0, max=10_000_000
+        ),
+    ] = 2_000,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return when everything is ready.")
+    ] = False,
+) -> None:
+    """Start the hub and the national systems with demo data, and stay until Ctrl-C."""
+
+    def run() -> ExitCode:
+        from emvs.infra.launch.markets_choice import parse_markets
+        from emvs.infra.launch.settings import Wishes
+        from emvs.infra.launch.up import UpOptions, run_up
+
+        wishes = Wishes(
+            markets=None if markets is None else parse_markets(markets),
+            port_base=port_base,
+            dsn=dsn,
+        )
+        options = UpOptions(
+            data=str(data),
+            stock_count=packs,
+            wishes=wishes,
+            pg_bin=None if pg_bin is None else str(pg_bin),
+        )
+        if not detach:
+            return run_up(options, _console())
+        from emvs.infra.launch.detached import start_detached
+
+        return start_detached(options, _console())
+
+    _end(run)
+
+
+@app.command()
+def demo(
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Data directory to keep; without it everything is removed afterwards."),
+    ] = None,
+    packs: Annotated[
+        int, typer.Option(help="Packs to upload before the story.", min=0, max=10_000_000)
+    ] = 100_000,
+) -> None:
+    """Start fresh systems on free ports, load them, and play a story against them."""
+
+    def run() -> ExitCode:
+        from emvs.infra.launch.demo import run_demo
+
+        return run_demo(data, stock_count=packs, console=_console())
+
+    _end(run)
+
+
+@app.command()
+def status(data: Data = _DATA) -> None:
+    """Show what runs, and whether it is healthy."""
+
+    def run() -> ExitCode:
+        from emvs.infra.launch.data_directory import DataDirectory
+        from emvs.infra.launch.running_systems import show_status
+
+        return show_status(DataDirectory(data), _console())
+
+    _end(run)
+
+
+@app.command()
+def down(data: Data = _DATA) -> None:
+    """Stop everything, and return when nothing runs any more."""
+
+    def run() -> ExitCode:
+        from emvs.infra.launch.data_directory import DataDirectory
+        from emvs.infra.launch.running_systems import stop_all
+
+        return stop_all(DataDirectory(data), _console())
+
+    _end(run)
+
+
+@clock_app.callback(invoke_without_command=True)
+def clock(context: typer.Context) -> None:
+    """Show or move the clock of all systems."""
+    if context.invoked_subcommand is None:
+        clock_show(_DATA)
+
+
+@clock_app.command("show")
+def clock_show(data: Data = _DATA) -> None:
+    """Show what time each system has."""
+
+    def run() -> ExitCode:
+        from emvs.infra.launch.data_directory import DataDirectory
+        from emvs.infra.launch.running_systems import show_clock
+
+        return show_clock(DataDirectory(data), _console())
+
+    _end(run)
+
+
+@clock_app.command("advance")
+def clock_advance(
+    duration: Annotated[str, typer.Argument(help="By how much: 30s, 15m, 241h, 10d.")],
+    data: Data = _DATA,
+) -> None:
+    """Move the clocks forward. They never go back."""
+
+    def run() -> ExitCode:
+        from emvs.infra.launch.data_directory import DataDirectory
+        from emvs.infra.launch.durations import parse_duration_s
+        from emvs.infra.launch.running_systems import advance_clock
+
+        return advance_clock(DataDirectory(data), _console(), parse_duration_s(duration))
+
+    _end(run)
+
+
+def main() -> None:
+    """Run the command."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # Closed by whoever started us.
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        # A terminal that lacks a letter gets its number instead of ending the program.
+        getattr(sys, name).reconfigure(errors="backslashreplace")
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(ExitCode.INTERRUPTED)
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:  # Tables in a file need not fit a screen.
+        console = Console(width=max(console.width, _WIDTH_MIN))
+    return console
+
+
+def _end(command: Callable[[], ExitCode]) -> NoReturn:
+    from emvs.infra.launch.outcome import run_guarded
+
+    raise typer.Exit(run_guarded(command))

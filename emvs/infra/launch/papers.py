@@ -1,0 +1,131 @@
+"""What the outside reads: `endpoints.json`, a public contract, and `demo.json` for the story.
+
+Pure: settings and batches come in, documents come out. Files are written by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from emvs.infra.launch.goods import Batch, product_code
+from emvs.infra.launch.participants import MANUFACTURER, participants_of
+from emvs.infra.launch.settings import MarketSettings, Settings
+from emvs.markets import Dialect
+
+HOST = "127.0.0.1"
+_UNKNOWN_PRODUCT_NUMBER = 999_999_999
+_UNKNOWN_SERIAL = "N9VER9PL9ADED"
+
+
+def hub_url(settings: Settings) -> str:
+    """Return where manufacturers and national systems reach the hub."""
+    return f"http://{HOST}:{settings.hub_port}"
+
+
+def hub_management_url(settings: Settings) -> str:
+    """Return the hub's management address."""
+    return f"http://{HOST}:{settings.hub_management_port}"
+
+
+def management_url(market: MarketSettings) -> str:
+    """Return the management address of a national system."""
+    return f"http://{HOST}:{market.management_port}"
+
+
+def endpoints_document(settings: Settings, batches: Sequence[Batch]) -> dict[str, Any]:
+    """Return the content of endpoints.json."""
+    return {
+        "ca": None,
+        "hub": {"url": hub_url(settings), "management": hub_management_url(settings)},
+        "markets": {market.code: _addresses(market) for market in settings.running_markets},
+        "participants": [
+            *(
+                _participant(market, registration)
+                for market in settings.running_markets
+                for registration in participants_of(market)
+            ),
+            _manufacturer(settings),
+        ],
+        "packs": _of_purpose(batches, "fresh"),
+    }
+
+
+def demo_document(settings: Settings, batches: Sequence[Batch]) -> dict[str, Any]:
+    """Return the content of demo.json: packs set aside for stories, each in the form of `packs`."""
+    return {
+        "story": _of_purpose(batches, "story"),
+        "multi_market": [
+            {"markets": list(batch.product.markets), **pack}
+            for batch in batches
+            if batch.purpose == "multi"
+            for pack in batch.packs()
+        ],
+        "foreign": [
+            {"market": batch.product.markets[0], **batch.packs()[-1]}
+            for batch in batches
+            if batch.purpose == "story" and len(settings.running) > 1
+        ],
+        "expired": _of_purpose(batches, "expired"),
+        "recallable": [
+            {
+                "market": batch.product.markets[0],
+                "product_code": batch.product.product_code,
+                "batch": batch.batch_id,
+                "packs": [{"market": batch.product.markets[0], **pack} for pack in batch.packs()],
+            }
+            for batch in batches
+            if batch.purpose == "recall"
+        ],
+        "wrong": {
+            "product_code": product_code(_UNKNOWN_PRODUCT_NUMBER),
+            "serial": _UNKNOWN_SERIAL,
+            "batch": "NO-SUCH-BATCH",
+            "expiry": "400131",
+        },
+    }
+
+
+def _addresses(market: MarketSettings) -> dict[str, Any]:
+    service = f"http://{HOST}:{market.service_port}"
+    speaks_rest = Dialect.REST in market.dialects
+    return {
+        "soap": service if Dialect.SOAP in market.dialects else None,
+        "rest": f"{service}/verification" if speaks_rest else None,
+        "token": f"{service}/connect/token" if speaks_rest else None,
+        "management": management_url(market),
+    }
+
+
+def _participant(market: MarketSettings, registration: dict[str, Any]) -> dict[str, Any]:
+    soap = registration["soap"]
+    return {
+        "market": market.code,
+        **registration,
+        "soap": None if soap is None else {**soap, "certificate": None, "key": None},
+    }
+
+
+def _manufacturer(settings: Settings) -> dict[str, Any]:
+    return {
+        "market": None,
+        "kind": "obp",
+        "name": MANUFACTURER["name"],
+        "location": MANUFACTURER["location"],
+        "rest": None,
+        "soap": None,
+        "hub": {
+            "organisation_id": MANUFACTURER["organisation_id"],
+            "client_id": MANUFACTURER["client_id"],
+            "token": settings.manufacturer_token,
+        },
+    }
+
+
+def _of_purpose(batches: Sequence[Batch], purpose: str) -> list[dict[str, Any]]:
+    return [
+        {"market": batch.product.markets[0], **pack}
+        for batch in batches
+        if batch.purpose == purpose
+        for pack in batch.packs()
+    ]

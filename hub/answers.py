@@ -1,0 +1,134 @@
+"""What the hub tells about requests, put together from the store. Reads only."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from emvs.errors import BadRequestError, NotFoundError
+from emvs.markets import MARKETS
+from emvs.obp_messages import (
+    Defect,
+    MarketEntry,
+    MarketStatus,
+    RequestList,
+    RequestStatus,
+    RequestSummary,
+    StatusEntry,
+)
+from hub.hub_ids import acknowledgement_of, hub_transaction_id, request_number
+from hub.organisations import Client
+from hub.store import deliveries, requests
+from hub.store.connections import Pool
+from hub.store.deliveries import DeliveryRow
+from hub.store.requests import RequestRow
+
+PAGE_COUNT_MAX: Final = 500
+PAGE_COUNT: Final = 100
+_ACCEPTED: Final = "Accepted"
+_TRANSACTION_ID_LENGTH: Final = 34
+
+
+async def request_status(pool: Pool, transaction_id: str, client: Client) -> RequestStatus:
+    """Return all that is known of a request, named by the sender's id or one of the hub's.
+
+    Raises NotFoundError if the client's organisation has no such request.
+    """
+    row = None
+    if len(transaction_id) == _TRANSACTION_ID_LENGTH and transaction_id.isalnum():
+        number = request_number(transaction_id)
+        row = await requests.find_request(pool, transaction_id=transaction_id, number=number)
+    if row is None or row.organisation_id != client.organisation_id:
+        raise NotFoundError("there is no request with this transaction id")
+    acknowledgement = acknowledgement_of(
+        row.message_type, row.transaction_id, row.received_at_ms, row.number
+    )
+    ours = (acknowledgement.acknowledgementId, acknowledgement.hubTransactionId)
+    if transaction_id not in (row.transaction_id, *ours):
+        raise NotFoundError("there is no request with this transaction id")
+    remarks = await requests.remarks_on(pool, row.number)
+    steps = await requests.steps_of(pool, row.number)
+    rows = await deliveries.deliveries_of(pool, row.number)
+    return RequestStatus(
+        messageType=row.message_type,
+        transactionId=row.transaction_id,
+        acknowledgementId=ours[0],
+        hubTransactionId=ours[1],
+        receivedAt=utc(row.received_at_ms),
+        status=steps[-1][0] if steps else _ACCEPTED,
+        productCode=row.product_code,
+        productVersion=row.product_version,
+        batchId=row.batch_id,
+        serialCount=row.serial_count,
+        history=[StatusEntry(status, utc(at_ms)) for status, at_ms in steps],
+        defects=remarks.defects,
+        defectCount=remarks.defect_count,
+        warnings=remarks.warnings,
+        markets=_market_entries(rows, remarks.defects),
+    )
+
+
+async def request_list(pool: Pool, client: Client, *, after: str, limit: str) -> RequestList:
+    """Return a page of the organisation's requests, oldest first.
+
+    `after` is a hub transaction id, or empty for the first page. Raises BadRequestError.
+    """
+    number = request_number(after) if after else 0
+    if number is None:
+        raise BadRequestError("after is a hubTransactionId, as `next` gives it")
+    if not (limit.isdecimal() and limit.isascii() and 1 <= int(limit[:9]) <= PAGE_COUNT_MAX):
+        raise BadRequestError(f"limit is from 1 to {PAGE_COUNT_MAX}")
+    rows = await requests.list_requests(
+        pool, client.organisation_id, after=number, count_max=int(limit)
+    )
+    summaries = [_summary(row, last_step) for row, last_step in rows]
+    full = len(summaries) == int(limit)
+    return RequestList(summaries, summaries[-1].hubTransactionId if full else None)
+
+
+def utc(at_ms: int) -> str:
+    """Return a time as ISO 8601, in UTC, to the millisecond."""
+    at = datetime.fromtimestamp(at_ms / 1000, UTC)
+    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
+
+
+def _summary(row: RequestRow, last_step: str | None) -> RequestSummary:
+    return RequestSummary(
+        messageType=row.message_type,
+        transactionId=row.transaction_id,
+        hubTransactionId=hub_transaction_id(row.message_type, row.received_at_ms, row.number),
+        receivedAt=utc(row.received_at_ms),
+        status=last_step or _ACCEPTED,
+        productCode=row.product_code,
+        batchId=row.batch_id,
+        serialCount=row.serial_count,
+    )
+
+
+def _market_entries(rows: list[DeliveryRow], defects: list[Defect]) -> list[MarketEntry]:
+    entries = [
+        MarketEntry(
+            market=market,
+            system=row.system,
+            status=row.status,
+            attempts=row.attempts,
+            lastError=row.last_error,
+            at=None if row.settled_at_ms is None else utc(row.settled_at_ms),
+            loadedCount=row.loaded_count,
+            refusedCount=row.refused_count,
+            refusedSerials=row.refused,
+        )
+        for row in rows
+        for market in row.markets
+    ]
+    rejected = [
+        MarketEntry(
+            market=defect.market,
+            system=MARKETS[defect.market].system,
+            status=MarketStatus.REJECTED,
+            lastError=defect.text,
+        )
+        for defect in defects
+        if defect.market is not None
+    ]
+    return entries + rejected

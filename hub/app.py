@@ -1,0 +1,226 @@
+"""The hub put together: database, workers, ports. The composition root.
+
+Everything that runs in the background has its owner here, and ends when the hub ends.
+"""
+
+from __future__ import annotations
+
+import random
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+import aiohttp
+from aiohttp import web
+
+from emvs.infra.clock import MovableClock
+from emvs.infra.database import CONNECTION_ERRORS, Database
+from emvs.infra.logs import get_logger
+from emvs.infra.management import add_common_routes
+from emvs.infra.migrations import migrate
+from emvs.infra.web import Site, render_errors, serve_app
+from hub import retention
+from hub.config import HubConfig
+from hub.distribution import Courier
+from hub.handlers import NationalHandlers, ObpHandlers
+from hub.intermarket import Intermarket
+from hub.loading import Loader
+from hub.management import ManagementHandlers
+from hub.metrics import HubCollector
+from hub.national_client import NationalClient
+from hub.organisations import Organisations
+from hub.outbox import Outbox
+from hub.reception import Reception
+from hub.retention import Retention
+from hub.routes import add_management_routes, add_public_routes
+from hub.store.organisations import clock_offset_s, put_clock_offset_s
+from hub.workers import Worker
+
+_CONNECTIONS_MAX: Final = 16
+_HEALTH_S_MAX: Final = 2.0
+
+_log = get_logger(__name__)
+
+
+class Hub:
+    """One running hub. `async with` starts and stops it."""
+
+    def __init__(self, config: HubConfig) -> None:
+        self.config = config
+        self._systems = config.systems()
+        self._systems_by_token = config.national_systems_by_token()
+        self._exits = AsyncExitStack()
+        self._sites: dict[str, Site] = {}
+
+    async def __aenter__(self) -> Hub:
+        try:
+            await self._load()
+            await self._connect()
+            self._build()
+            for worker in self._workers:
+                self._exits.push_async_callback(worker.stop)
+                worker.start()
+            await self._listen()
+        except BaseException:
+            await self._exits.aclose()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._exits.aclose()
+
+    @property
+    def url(self) -> str:
+        """Where manufacturers and national systems connect."""
+        return f"http://{self.config.host}:{self._sites['public'].port}"
+
+    @property
+    def management(self) -> str:
+        """Where the person at the stand connects."""
+        return f"http://{self.config.management_host}:{self._sites['management'].port}"
+
+    async def _load(self) -> None:
+        config = self.config
+        self.database = Database(config.dsn, config.schema, connections_max=_CONNECTIONS_MAX)
+        self._exits.push_async_callback(self.database.close)
+        await self.database.open()
+        self._pool = self.database.pool
+        await migrate(self._pool, "hub")
+        self.clock = MovableClock(await clock_offset_s(self._pool))
+        self.organisations = Organisations(self._pool)
+        await self.organisations.load()
+        limits = config.limits
+        self.outbox = Outbox(self._systems, waiting_max=limits.deliveries_waiting_per_market_max)
+        await self.outbox.load(self._pool)
+
+    async def _connect(self) -> None:
+        # Deliveries and intermarket requests have connections of their own: neither waits for
+        # the other. A system that asks nobody's cookies gets none.
+        self._clients: dict[str, dict[str, NationalClient]] = {}
+        for purpose, connections_max in (
+            ("deliveries", len(self._systems) or 1),
+            ("intermarket", self.config.limits.intermarket_concurrent_max),
+        ):
+            session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=connections_max),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+            self._exits.push_async_callback(session.close)
+            self._clients[purpose] = {
+                system: NationalClient(session, market.interconnect_url, market.token)
+                for system, market in self._systems.items()
+            }
+
+    def _build(self) -> None:
+        config, pool, clock = self.config, self._pool, self.clock
+        self.loader = Loader(pool=pool, clock=clock, outbox=self.outbox)
+        self.reception = Reception(
+            pool=pool,
+            clock=clock,
+            outbox=self.outbox,
+            loading_bell=self.loader.bell,
+            unchecked_max=config.limits.requests_unchecked_max,
+        )
+        self.couriers = {
+            system: Courier(
+                system,
+                client,
+                pool=pool,
+                clock=clock,
+                outbox=self.outbox,
+                retry=config.retry,
+                # Jitter, not a secret; seeded where a test wants the same waits again.
+                random=random.Random(_seed(config.seed, system)),  # noqa: S311
+            )
+            for system, client in self._clients["deliveries"].items()
+        }
+        self.intermarket = Intermarket(
+            pool=pool,
+            clients=self._clients["intermarket"],
+            budget_s=config.limits.intermarket_s_max,
+            concurrent_max=config.limits.intermarket_concurrent_max,
+        )
+        self.retention = Retention(
+            pool=pool, clock=clock, answers_kept_s=config.limits.answers_kept_s
+        )
+        kept = self.retention
+        self._workers = [
+            Worker("loading", self.loader.drain, self.loader.bell),
+            *(
+                Worker(f"courier-{system}", courier.drain, courier.bell)
+                for system, courier in self.couriers.items()
+            ),
+            Worker("retention", kept.drain, kept.bell, period_s=retention.PERIOD_S),
+        ]
+
+    async def _listen(self) -> None:
+        config = self.config
+        sites = {
+            "management": (self._management_app(), config.management_host, config.management_port),
+            "public": (self._public_app(), config.host, config.port),
+        }
+        for name, (app, host, port) in sites.items():
+            self._sites[name] = await serve_app(app, host, port)
+            self._exits.push_async_callback(self._sites[name].close)
+        _log.info("listening", action="listening", url=self.url, management=self.management)
+
+    def _public_app(self) -> web.Application:
+        app = web.Application(middlewares=[render_errors])
+        obp = ObpHandlers(
+            pool=self._pool,
+            organisations=self.organisations,
+            reception=self.reception,
+            limits=self.config.limits,
+        )
+        national = NationalHandlers(
+            intermarket=self.intermarket, systems_by_token=self._systems_by_token
+        )
+        add_public_routes(app, obp, national)
+        return app
+
+    def _management_app(self) -> web.Application:
+        app = web.Application(middlewares=[render_errors])
+        collector = HubCollector(
+            reception=self.reception,
+            loader=self.loader,
+            outbox=self.outbox,
+            couriers=self.couriers,
+            intermarket=self.intermarket,
+        )
+        add_common_routes(
+            app,
+            clock=self.clock,
+            health=self._health,
+            on_clock_moved=self._on_clock_moved,
+            collectors=[collector],
+        )
+        handlers = ManagementHandlers(
+            pool=self._pool, organisations=self.organisations, couriers=self.couriers
+        )
+        add_management_routes(app, handlers)
+        return app
+
+    async def _health(self) -> dict[str, Any]:
+        status = "ok"
+        try:
+            await self._pool.fetchval("select 1", timeout=_HEALTH_S_MAX)
+        except CONNECTION_ERRORS:
+            status = "the database is away"
+        defects = {worker.name: worker.defect for worker in self._workers if worker.defect}
+        if defects and status == "ok":
+            status = "work fails, see the log"
+        return {
+            "status": status,
+            "system": "hub",
+            "markets": sorted(self._systems),
+            "clients": len(self.organisations),
+            "waiting": dict(self.outbox.waiting),
+            "defects": defects,
+        }
+
+    async def _on_clock_moved(self) -> None:
+        await put_clock_offset_s(self._pool, self.clock.offset_s)
+        self.retention.bell.set()
+
+
+def _seed(seed: int | None, system: str) -> str | None:
+    return None if seed is None else f"{seed}{system}"

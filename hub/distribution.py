@@ -1,0 +1,174 @@
+"""Telling the national systems: one courier each, in order, at least once, until it is heard.
+
+A delivery is repeated with growing waits while the system is away; a system that refuses it has
+had its word. When the last system of a request has, the request is Distributed (STDS) or its
+distribution failed (STDF), and its serial numbers are dropped (Art. 33).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from random import Random
+from typing import Final
+
+from emvs.infra.clock import Clock
+from emvs.infra.logs import get_logger
+from emvs.interconnect import DeliveryResult
+from emvs.obp_messages import MarketStatus, UnloadedPack
+from hub.config import RetryConfig
+from hub.defects import printable
+from hub.delivery_messages import with_serials
+from hub.hub_ids import delivery_id
+from hub.national_client import NationalClient, NationalSystemError
+from hub.outbox import Outbox
+from hub.store import deliveries as store
+from hub.store import requests
+from hub.store.connections import Pool, transaction
+from hub.store.deliveries import DeliveryEnd, WaitingDelivery
+
+_READ_AHEAD_COUNT: Final = 64
+"""Deliveries read at a time, without their bodies."""
+_REFUSED_LISTED_MAX: Final = 1_000
+"""Refused packs an answer names; the rest are counted (our choice)."""
+_CLOCK_LOOK_S: Final = 0.25
+"""While waiting for the next attempt the clock, which may be moved, is looked at so often."""
+
+_log = get_logger(__name__)
+
+
+def retry_wait_s(failure_count: int, retry: RetryConfig, random: Random) -> float:
+    """Return how long to wait after so many failures in a row: doubled each time, bounded."""
+    doublings = min(failure_count - 1, 30)
+    wait_s = min(retry.first_wait_s * 2.0**doublings, retry.wait_s_max)
+    return wait_s * (1 + retry.jitter * random.uniform(-1, 1))
+
+
+class Courier:
+    """Delivers to one national system."""
+
+    def __init__(
+        self,
+        system: str,
+        client: NationalClient,
+        *,
+        pool: Pool,
+        clock: Clock,
+        outbox: Outbox,
+        retry: RetryConfig,
+        random: Random,
+    ) -> None:
+        self._system = system
+        self._client = client
+        self._pool = pool
+        self._clock = clock
+        self._outbox = outbox
+        self._retry = retry
+        self._random = random
+        self.bell = outbox.bells[system]
+        self.next_attempt_ms: int | None = None
+        """When the first in line is tried again; None if it is not waiting for that."""
+        self.ends: Counter[MarketStatus] = Counter()
+
+    async def drain(self) -> None:
+        """Deliver until nothing waits."""
+        await self._outbox.recount(self._pool, self._system)
+        while waiting := await store.next_waiting(self._pool, self._system, _READ_AHEAD_COUNT):
+            for delivery in waiting:
+                await self._settle(delivery, await self._deliver(delivery))
+
+    async def _deliver(self, delivery: WaitingDelivery) -> DeliveryEnd:
+        """Try until there is an end."""
+        failure_count = 0
+        last_error = "the system was never reached"
+        while not self._given_up(delivery):
+            try:
+                result = await self._attempt(delivery)
+            except NationalSystemError as error:
+                failure_count += 1
+                last_error = printable(str(error))
+                await store.note_failure(self._pool, delivery.number, last_error)
+                _log.warning(
+                    "delivery failed",
+                    action="delivery_failed",
+                    delivery_id=self._id_of(delivery),
+                    failure_count=failure_count,
+                    error=last_error,
+                )
+                await self._wait(retry_wait_s(failure_count, self._retry, self._random))
+            else:
+                return end_of(result)
+        return DeliveryEnd(MarketStatus.FAILED, f"given up: {last_error}")
+
+    def _given_up(self, delivery: WaitingDelivery) -> bool:
+        age_ms = self._clock.now_ms() - delivery.created_at_ms
+        return age_ms > self._retry.give_up_after_s * 1000
+
+    async def _attempt(self, delivery: WaitingDelivery) -> DeliveryResult:
+        # Read anew for each attempt: a system that is away must not keep megabytes in memory.
+        body = [await store.body_of(self._pool, delivery.number)]
+        if delivery.kind == "packs":
+            serials = await requests.serials_of(self._pool, delivery.request_number)
+            assert serials is not None, "serial numbers stay until the last delivery has ended"
+            body = with_serials(body[0], serials)
+        return await self._client.deliver(
+            delivery.kind, self._id_of(delivery), body, timeout_s=self._retry.attempt_s_max
+        )
+
+    async def _settle(self, delivery: WaitingDelivery, end: DeliveryEnd) -> None:
+        now_ms = self._clock.now_ms()
+        number = delivery.request_number
+        async with transaction(self._pool) as connection:
+            was_waiting = await store.settle(connection, delivery, end, now_ms)
+            statuses = await store.statuses_of(connection, number)
+            if was_waiting and MarketStatus.WAITING not in statuses:
+                all_good = all(status is MarketStatus.DISTRIBUTED for status in statuses)
+                step = "STDS" if all_good else "STDF"
+                await requests.add_step(connection, number, step, now_ms)
+                await requests.drop_serials(connection, number)
+        if was_waiting:
+            self._outbox.settled(self._system)
+            self.ends[end.status] += 1
+        _log.info(
+            "delivery ended",
+            action="delivery_ended",
+            delivery_id=self._id_of(delivery),
+            status=end.status.value,
+            loaded_count=end.loaded_count,
+            refused_count=end.refused_count,
+        )
+
+    async def _wait(self, wait_s: float) -> None:
+        self.next_attempt_ms = self._clock.now_ms() + int(wait_s * 1000)
+        try:
+            # A clock that is moved sets no event, so it is looked at.
+            while (left_ms := self.next_attempt_ms - self._clock.now_ms()) > 0:  # noqa: ASYNC110
+                await asyncio.sleep(min(left_ms / 1000, _CLOCK_LOOK_S))
+        finally:
+            self.next_attempt_ms = None
+
+    def _id_of(self, delivery: WaitingDelivery) -> str:
+        return delivery_id(
+            delivery.message_type,
+            delivery.received_at_ms,
+            delivery.request_number,
+            self._system,
+        )
+
+
+def end_of(result: DeliveryResult) -> DeliveryEnd:
+    """Return how a delivery ended that the national system answered."""
+    refused = [
+        UnloadedPack(printable(pack.serialNumber, 40), printable(pack.code, 40))
+        for pack in result.refusedSerials[:_REFUSED_LISTED_MAX]
+    ]
+    error = None
+    if not result.accepted:
+        error = printable(f"{result.code or 'refused'}: {result.text or 'no reason given'}")
+    return DeliveryEnd(
+        MarketStatus.DISTRIBUTED if result.accepted else MarketStatus.REFUSED,
+        error,
+        result.loadedCount,
+        len(result.refusedSerials),
+        refused,
+    )

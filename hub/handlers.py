@@ -1,0 +1,127 @@
+"""Requests of manufacturers and national systems: parse, call, render. No rule stands here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from emvs.errors import NotFoundError, OverloadedError, TooLargeError, UnauthorisedError
+from emvs.infra.web import bearer_token, decode_body, json_response, read_body
+from emvs.interconnect import IntermarketRequest
+from hub.answers import PAGE_COUNT, request_list, request_status
+from hub.config import LimitsConfig
+from hub.intermarket import Intermarket
+from hub.organisations import Client, Organisations
+from hub.reception import Reception
+from hub.store.connections import Pool
+from hub.uploads import MESSAGE_KINDS, read_upload
+
+_SMALL_BODY_BYTES_MAX: Final = 1024 * 1024
+"""Bodies up to this size do not wait for room in memory."""
+_INTERMARKET_BODY_BYTES_MAX: Final = 16 * 1024
+_INTERMARKET_BODY_S_MAX: Final = 5.0
+_RETRY_AFTER_S: Final = 2
+
+
+class ObpHandlers:
+    """What a manufacturer can ask."""
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        organisations: Organisations,
+        reception: Reception,
+        limits: LimitsConfig,
+    ) -> None:
+        self._pool = pool
+        self._organisations = organisations
+        self._reception = reception
+        self._limits = limits
+        self._room = asyncio.Semaphore(limits.uploads_in_memory_max)
+
+    async def upload(self, request: web.Request) -> web.Response:
+        """`POST /obp/v1/{message type}`: store a request, answer 202 with its acknowledgement."""
+        client = self._client(request)
+        message_type = request.match_info["message_type"]
+        kind = MESSAGE_KINDS.get(message_type)
+        if kind is None:
+            known = ", ".join(MESSAGE_KINDS)
+            raise NotFoundError(f"no message {message_type!a} is taken here, only {known}")
+        bytes_max = min(self._limits.body_bytes_max, kind.body_bytes_max)
+        if (request.content_length or 0) > bytes_max:
+            raise TooLargeError(
+                f"the body has {request.content_length} bytes, at most {bytes_max} are taken"
+            )
+        async with self._memory(request):
+            body = await read_body(
+                request, bytes_max=bytes_max, timeout_s=self._limits.body_read_s_max
+            )
+            serials_max = self._limits.serials_per_message_max
+            upload = read_upload(message_type, body, serials_max=serials_max)
+            del body
+            acknowledgement = await self._reception.accept(upload, client)
+        return json_response(acknowledgement, status=202)
+
+    async def status(self, request: web.Request) -> web.Response:
+        """`GET /obp/v1/requests/{transaction id}`."""
+        client = self._client(request)
+        transaction_id = request.match_info["transaction_id"]
+        return json_response(await request_status(self._pool, transaction_id, client))
+
+    async def recent(self, request: web.Request) -> web.Response:
+        """`GET /obp/v1/requests?after=...&limit=...`."""
+        client = self._client(request)
+        after = request.query.get("after", "")
+        limit = request.query.get("limit", str(PAGE_COUNT))
+        return json_response(await request_list(self._pool, client, after=after, limit=limit))
+
+    def _client(self, request: web.Request) -> Client:
+        client = self._organisations.authenticate(bearer_token(request))
+        if client is None:
+            raise UnauthorisedError("a client's bearer token is wanted")
+        return client
+
+    @asynccontextmanager
+    async def _memory(self, request: web.Request) -> AsyncIterator[None]:
+        """Wait until there is room in memory for a large body; small ones have it."""
+        length = request.content_length
+        plain = "Content-Encoding" not in request.headers
+        if plain and length is not None and length <= _SMALL_BODY_BYTES_MAX:
+            yield
+            return
+        try:
+            async with asyncio.timeout(self._limits.body_read_s_max):
+                await self._room.acquire()
+        except TimeoutError as error:
+            raise OverloadedError(
+                "too many large uploads come at once; nothing was stored",
+                retry_after_s=_RETRY_AFTER_S,
+            ) from error
+        try:
+            yield
+        finally:
+            self._room.release()
+
+
+class NationalHandlers:
+    """What a national system can ask."""
+
+    def __init__(self, *, intermarket: Intermarket, systems_by_token: dict[str, str]) -> None:
+        self._intermarket = intermarket
+        self._systems_by_token = systems_by_token
+
+    async def intermarket(self, request: web.Request) -> web.Response:
+        """`POST /nmvs/v1/intermarket`: have the market that holds a pack act on it."""
+        system = self._systems_by_token.get(bearer_token(request) or "")
+        if system is None:
+            raise UnauthorisedError("a national system's bearer token is wanted")
+        body = await read_body(
+            request, bytes_max=_INTERMARKET_BODY_BYTES_MAX, timeout_s=_INTERMARKET_BODY_S_MAX
+        )
+        wanted = decode_body(body, IntermarketRequest)
+        return json_response(await self._intermarket.answer(wanted, system))

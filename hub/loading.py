@@ -1,0 +1,173 @@
+"""Looking at requests in order of arrival: judge, load into the catalogue, fill the outbox.
+
+One transaction a request, by one worker: what a rule was told is still true when its result is
+stored. Steps: Invalid (STIV), or Valid (STVA) and Loaded (STLD); distribution adds the last one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from emvs.infra.clock import Clock
+from emvs.infra.database import CONNECTION_ERRORS
+from emvs.infra.logs import get_logger
+from emvs.obp_messages import PacksMessage, ProductMessage, RecallMessage
+from hub.delivery_messages import deliveries_of
+from hub.facts import BatchFacts, Judgement, Sender
+from hub.outbox import Outbox
+from hub.pack_rules import judge_packs
+from hub.product_rules import judge_product
+from hub.recall_rules import judge_recall, judge_withdrawal
+from hub.store import catalogue, requests
+from hub.store.connections import Connection, Pool, transaction
+from hub.store.deliveries import NewDelivery, insert_deliveries
+from hub.store.requests import Remarks, RequestRow, UncheckedRequest
+from hub.uploads import Message, stored_message
+
+_log = get_logger(__name__)
+
+
+class Loader:
+    """Drains the requests that nobody has looked at."""
+
+    def __init__(self, *, pool: Pool, clock: Clock, outbox: Outbox) -> None:
+        self._pool = pool
+        self._clock = clock
+        self._outbox = outbox
+        self._systems = frozenset(outbox.bells)
+        self.bell = asyncio.Event()
+        self.valid_count = 0
+        self.invalid_count = 0
+
+    async def drain(self) -> None:
+        """Look at requests until none is left."""
+        try:
+            while await self._load_next():
+                pass
+        except CONNECTION_ERRORS:
+            # The last commit may have succeeded without an answer: the couriers look themselves.
+            self._outbox.ring_all()
+            raise
+
+    async def _load_next(self) -> bool:
+        async with transaction(self._pool) as connection:
+            request = await requests.lock_next_unchecked(connection)
+            if request is None:
+                return False
+            judgement, deliveries = await self._load(connection, request)
+        # Only now is it certain: counts and bells follow the commit.
+        self._outbox.added(delivery.system for delivery in deliveries)
+        if judgement.defects:
+            self.invalid_count += 1
+        else:
+            self.valid_count += 1
+        _log.info(
+            "request looked at",
+            action="request_checked",
+            transaction_id=request.row.transaction_id,
+            defects=judgement.defects.count,
+            systems=[delivery.system for delivery in deliveries],
+        )
+        return True
+
+    async def _load(
+        self, connection: Connection, request: UncheckedRequest
+    ) -> tuple[Judgement, list[NewDelivery]]:
+        row = request.row
+        message = stored_message(row.message_type, request.message, request.serials)
+        judgement, batch = await self._judge(connection, row, message)
+        defects = judgement.defects
+        await requests.finish_check(
+            connection,
+            row.number,
+            product_version=judgement.product_version,
+            remarks=Remarks(
+                defects.listed + judgement.rejected,
+                defects.count + len(judgement.rejected),
+                judgement.warnings,
+            ),
+        )
+        now_ms = self._clock.now_ms()
+        if defects:
+            await requests.add_step(connection, row.number, "STIV", now_ms)
+            await requests.drop_serials(connection, row.number)
+            return judgement, []
+        await requests.add_step(connection, row.number, "STVA", now_ms)
+        await _store(connection, row, message, judgement, batch=batch, now_ms=now_ms)
+        deliveries = deliveries_of(message, judgement)
+        await insert_deliveries(connection, row.number, deliveries, now_ms)
+        await requests.add_step(connection, row.number, "STLD", now_ms)
+        return judgement, deliveries
+
+    async def _judge(
+        self, connection: Connection, row: RequestRow, message: Message
+    ) -> tuple[Judgement, BatchFacts | None]:
+        """Return the judgement, and the batch if it is known."""
+        sender = Sender(row.organisation_id, self._systems)
+        product = batch = None
+        if row.product_code:
+            product = await catalogue.product_facts(connection, row.product_code)
+        if isinstance(message, ProductMessage):
+            return judge_product(message, product, sender), None
+        if product and row.batch_id:
+            batch = await catalogue.batch_facts(connection, product.product_code, row.batch_id)
+        if isinstance(message, PacksMessage):
+            today = self._clock.now().date()
+            judgement = judge_packs(
+                row.message_type, message, product, batch, sender=sender, today=today
+            )
+            return judgement, batch
+        if isinstance(message, RecallMessage):
+            return judge_recall(message, product, batch, sender), batch
+        return judge_withdrawal(message, product, sender), None
+
+
+async def _store(
+    connection: Connection,
+    row: RequestRow,
+    message: Message,
+    judgement: Judgement,
+    *,
+    batch: BatchFacts | None,
+    now_ms: int,
+) -> None:
+    """Store what a valid message says."""
+    code, number = message.productCode or "", row.number
+    if isinstance(message, ProductMessage):
+        await catalogue.insert_product_version(
+            connection,
+            message,
+            version=judgement.product_version or 0,
+            organisation_id=row.organisation_id,
+            request_number=number,
+        )
+    elif isinstance(message, PacksMessage):
+        if batch is None:
+            await catalogue.insert_batch(
+                connection,
+                product_code=code,
+                batch_id=message.batchId or "",
+                product_version=judgement.product_version or 0,
+                expiry=message.expiry or "",
+                manufacturer=message.manufacturer,
+                request_number=number,
+            )
+    elif isinstance(message, RecallMessage):
+        await catalogue.insert_recall(
+            connection,
+            code,
+            message.batchId or "",
+            markets=judgement.markets,
+            reason=message.reason or "",
+            request_number=number,
+            at_ms=now_ms,
+        )
+    else:
+        await catalogue.insert_withdrawal(
+            connection,
+            code,
+            markets=judgement.markets,
+            reason=message.reason or "",
+            request_number=number,
+            at_ms=now_ms,
+        )

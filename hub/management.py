@@ -1,0 +1,59 @@
+"""The hub's own part of the management port: organisations and the outbox. Loopback by default."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from emvs.infra.management import read_message
+from emvs.infra.web import json_response
+from hub.answers import utc
+from hub.distribution import Courier
+from hub.organisations import Organisations, Registration
+from hub.store.connections import Pool
+from hub.store.deliveries import queues
+
+
+class ManagementHandlers:
+    """Parse, call, render."""
+
+    def __init__(
+        self, *, pool: Pool, organisations: Organisations, couriers: Mapping[str, Courier]
+    ) -> None:
+        self._pool = pool
+        self._organisations = organisations
+        self._couriers = couriers
+
+    async def organisations(self, request: web.Request) -> web.Response:
+        """`POST /organisations`: register an organisation and a client; answer with its token."""
+        registration: Registration = await read_message(request, Registration)
+        token = await self._organisations.register(registration)
+        return json_response(
+            {
+                "organisationId": registration.organisation_id,
+                "name": registration.name,
+                "kind": registration.kind.value,
+                "clientId": registration.client_id,
+                "token": token,
+            }
+        )
+
+    async def outbox(self, _: web.Request) -> web.Response:
+        """`GET /outbox`: what waits for each national system, and when it is tried again."""
+        lines = []
+        for row in await queues(self._pool):
+            courier = self._couriers.get(row.system)
+            next_ms = courier.next_attempt_ms if courier else None
+            lines.append(
+                {
+                    "system": row.system,
+                    "connected": courier is not None,
+                    "waiting": row.waiting_count,
+                    "oldestAt": utc(row.oldest_at_ms),
+                    "attempts": row.attempts,
+                    "lastError": row.last_error,
+                    "nextAttemptAt": None if next_ms is None else utc(next_ms),
+                }
+            )
+        return json_response({"systems": lines})

@@ -1,0 +1,128 @@
+"""The hub's side of the interconnect: the only outgoing HTTP.
+
+Trouble is one error, `NationalSystemError`, with a sentence; whether to try again is the caller's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final, TypeVar
+
+import aiohttp
+import msgspec
+
+from emvs.errors import EmvsError
+from emvs.interconnect import DeliveryResult, IntermarketAnswer, IntermarketRequest
+from emvs.limits import HUB_BODY_BYTES_MAX
+from emvs.outcomes import Outcome
+from hub.defects import printable
+
+_Message = TypeVar("_Message")
+
+_PIECE_BYTES: Final = 256 * 1024
+_ANSWER_BYTES_MAX: Final = 64 * 1024
+_REFUSALS: Final = frozenset({400, 413, 415, 422})
+"""HTTP statuses that say the delivery itself is wrong: sending it again would not help."""
+_PROBLEM_LENGTH_MAX: Final = 300
+
+
+class NationalSystemError(EmvsError):
+    """A national system could not be reached, or did not give an answer that can be used."""
+
+    http_status = 503
+    title = "National system not available"
+
+
+class _Pieces:
+    """A body sent piece by piece, so that megabytes do not hold up the event loop.
+
+    Iterated anew for each attempt that the HTTP client makes.
+    """
+
+    def __init__(self, pieces: Sequence[bytes]) -> None:
+        self._pieces = pieces
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            for start in range(0, len(piece), _PIECE_BYTES):
+                yield piece[start : start + _PIECE_BYTES]
+
+
+class NationalClient:
+    """One national system."""
+
+    def __init__(self, session: aiohttp.ClientSession, base_url: str, token: str) -> None:
+        self._session = session
+        self._base_url = f"{base_url.rstrip('/')}/hub/v1"
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+
+    async def deliver(
+        self, kind: str, delivery_id: str, body: Sequence[bytes], *, timeout_s: float
+    ) -> DeliveryResult:
+        """Deliver the pieces of a body and return what became of it.
+
+        Raises NationalSystemError.
+        """
+        status, answer = await self._call(
+            "PUT", f"{kind}/{delivery_id}", body, timeout_s=timeout_s, bytes_max=HUB_BODY_BYTES_MAX
+        )
+        if status in _REFUSALS:
+            return DeliveryResult(
+                delivery_id, accepted=False, code=f"HTTP {status}", text=_problem(answer)
+            )
+        result = _decoded(status, answer, DeliveryResult)
+        if result.deliveryId != delivery_id:
+            raise NationalSystemError(f"the answer is about another delivery, {result.deliveryId}")
+        return result
+
+    async def ask(self, request: IntermarketRequest, *, timeout_s: float) -> IntermarketAnswer:
+        """Return the answer to an intermarket request. Raises NationalSystemError."""
+        body = msgspec.json.encode(request)
+        status, answer = await self._call(
+            "POST", "intermarket", [body], timeout_s=timeout_s, bytes_max=_ANSWER_BYTES_MAX
+        )
+        result = _decoded(status, answer, IntermarketAnswer)
+        if result.requestId != request.requestId or result.outcome not in Outcome.__members__:
+            raise NationalSystemError(f"the answer {result.outcome} is not one to the request")
+        return result
+
+    async def _call(
+        self, method: str, path: str, body: Sequence[bytes], *, timeout_s: float, bytes_max: int
+    ) -> tuple[int, bytes]:
+        url = f"{self._base_url}/{path}"
+        timeout = aiohttp.ClientTimeout(total=timeout_s)
+        headers = self._headers | {"Content-Length": str(sum(map(len, body)))}
+        try:
+            async with self._session.request(
+                method, url, data=_Pieces(body), headers=headers, timeout=timeout
+            ) as response:
+                return response.status, await _read(response, bytes_max)
+        except TimeoutError as error:
+            raise NationalSystemError(f"no answer within {timeout_s:g} s") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            text = printable(str(error) or type(error).__name__)
+            raise NationalSystemError(f"no answer: {text}") from error
+
+
+async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        size += len(part)
+        if size > bytes_max:
+            raise NationalSystemError(f"the answer has more than {bytes_max} bytes")
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _decoded(status: int, answer: bytes, kind: type[_Message]) -> _Message:
+    if status != 200:
+        raise NationalSystemError(f"HTTP {status}: {_problem(answer)}")
+    try:
+        return msgspec.json.decode(answer, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise NationalSystemError(f"the answer cannot be read: {error}") from error
+
+
+def _problem(answer: bytes) -> str:
+    return printable(answer[:_PROBLEM_LENGTH_MAX].decode("utf-8", "replace"))

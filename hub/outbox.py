@@ -1,0 +1,58 @@
+"""What waits for each national system, as a count in memory, and the bell that wakes its courier.
+
+The rows are the truth (`hub.store.deliveries`); the counts bound them without a query.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+
+from emvs.errors import OverloadedError
+from hub.store.connections import Pool
+from hub.store.deliveries import waiting_count, waiting_counts
+
+_RETRY_AFTER_S = 30
+
+
+class Outbox:
+    """Counts and bells, by national system."""
+
+    def __init__(self, systems: Iterable[str], *, waiting_max: int) -> None:
+        self._waiting_max = waiting_max
+        self.bells = {system: asyncio.Event() for system in systems}
+        self.waiting = dict.fromkeys(self.bells, 0)
+
+    async def load(self, pool: Pool) -> None:
+        """Count what waits, and ring for it."""
+        self.waiting |= await waiting_counts(pool)
+        self.ring_all()
+
+    async def recount(self, pool: Pool, system: str) -> None:
+        """Count anew what waits for a system: a commit that got no answer was not counted."""
+        self.waiting[system] = await waiting_count(pool, system)
+
+    def ring_all(self) -> None:
+        """Have every courier look."""
+        for bell in self.bells.values():
+            bell.set()
+
+    def refuse_if_full(self, systems: Iterable[str]) -> None:
+        """Raise OverloadedError if so much waits for one of these that no more is taken."""
+        for system in systems:
+            if self.waiting.get(system, 0) >= self._waiting_max:
+                raise OverloadedError(
+                    f"{self._waiting_max} messages wait for the national system of {system};"
+                    " nothing was stored, try again later",
+                    retry_after_s=_RETRY_AFTER_S,
+                )
+
+    def added(self, systems: Iterable[str]) -> None:
+        """Count one more for each of these, and ring."""
+        for system in systems:
+            self.waiting[system] += 1
+            self.bells[system].set()
+
+    def settled(self, system: str) -> None:
+        """Count one less."""
+        self.waiting[system] -= 1

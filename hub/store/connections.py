@@ -1,0 +1,30 @@
+"""What the store's functions run on."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+Queryable: TypeAlias = "Pool | Connection"
+Row: TypeAlias = "asyncpg.Record"
+
+ACQUIRE_S_MAX = 10.0
+"""A request that gets no connection in this time is answered with 503."""
+
+
+@asynccontextmanager
+async def transaction(pool: Pool) -> AsyncIterator[Connection]:
+    """Give a connection with a transaction open, committed at the end if nothing was raised."""
+    async with pool.acquire(timeout=ACQUIRE_S_MAX) as connection, connection.transaction():
+        yield connection
+
+
+def changed_count(status: Any) -> int:
+    """Return the number in a command's status, such as "UPDATE 3"."""
+    return int(str(status).rpartition(" ")[2])

@@ -1,0 +1,209 @@
+"""Queries on the outbox: what each national system has to be told, and what it said."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from emvs.obp_messages import MarketStatus, UnloadedPack
+from hub.store.connections import Connection, Queryable, changed_count
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """What one national system has to be told because of a request."""
+
+    system: str
+    markets: Sequence[str]
+    kind: str
+    body: bytes
+    """JSON; of packs everything but the serial numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingDelivery:
+    """A delivery whose turn comes; its body is read when it does."""
+
+    number: int
+    request_number: int
+    message_type: str
+    received_at_ms: int
+    kind: str
+    created_at_ms: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryEnd:
+    """How a delivery ended."""
+
+    status: MarketStatus
+    error: str | None = None
+    loaded_count: int = 0
+    refused_count: int = 0
+    refused: Sequence[UnloadedPack] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryRow:
+    """A delivery as a request's status shows it."""
+
+    system: str
+    markets: list[str]
+    status: MarketStatus
+    attempts: int
+    last_error: str | None
+    settled_at_ms: int | None
+    loaded_count: int
+    refused_count: int
+    refused: list[UnloadedPack]
+
+
+@dataclass(frozen=True, slots=True)
+class QueueRow:
+    """What waits for one national system."""
+
+    system: str
+    waiting_count: int
+    oldest_at_ms: int
+    attempts: int
+    """Of the first in line."""
+    last_error: str | None
+
+
+async def insert_deliveries(
+    connection: Connection, request_number: int, deliveries: Sequence[NewDelivery], at_ms: int
+) -> None:
+    """Put deliveries at the end of their systems' lines."""
+    await connection.executemany(
+        "insert into delivery (request_number, system, markets, kind, body, created_at_ms)"
+        " values ($1, $2, $3, $4, $5, $6)",
+        [
+            (request_number, new.system, list(new.markets), new.kind, new.body, at_ms)
+            for new in deliveries
+        ],
+    )
+
+
+async def waiting_counts(database: Queryable) -> dict[str, int]:
+    """Return how many deliveries wait, by national system."""
+    rows = await database.fetch(
+        "select system, count(*) as waiting from delivery where status = 'Waiting' group by system"
+    )
+    return {row["system"]: row["waiting"] for row in rows}
+
+
+async def waiting_count(database: Queryable, system: str) -> int:
+    """Return how many deliveries wait for a national system."""
+    count: int = await database.fetchval(
+        "select count(*) from delivery where status = 'Waiting' and system = $1", system
+    )
+    return count
+
+
+async def next_waiting(database: Queryable, system: str, count_max: int) -> list[WaitingDelivery]:
+    """Return the first in a national system's line."""
+    rows = await database.fetch(
+        "select delivery.number, request_number, message_type, received_at_ms, kind,"
+        " created_at_ms, attempts from delivery join request on request.number = request_number"
+        " where system = $1 and status = 'Waiting' order by delivery.number limit $2",
+        system,
+        count_max,
+    )
+    return [
+        WaitingDelivery(**{name: row[name] for name in WaitingDelivery.__slots__}) for row in rows
+    ]
+
+
+async def body_of(database: Queryable, number: int) -> bytes:
+    """Return a delivery's body without serial numbers."""
+    body: bytes = await database.fetchval("select body from delivery where number = $1", number)
+    return body
+
+
+async def note_failure(database: Queryable, number: int, error: str) -> None:
+    """Note an attempt that did not succeed; the delivery stays where it is."""
+    await database.execute(
+        "update delivery set attempts = attempts + 1, last_error = $2 where number = $1",
+        number,
+        error,
+    )
+
+
+async def settle(
+    connection: Connection, delivery: WaitingDelivery, end: DeliveryEnd, at_ms: int
+) -> bool:
+    """Note how a delivery ended and drop its body; return whether it was waiting until now.
+
+    Locks the request first: of two markets that end at once, the later one sees the earlier.
+    """
+    await connection.execute(
+        "select 1 from request where number = $1 for update", delivery.request_number
+    )
+    status = await connection.execute(
+        "update delivery set status = $2, last_error = $3, settled_at_ms = $4, loaded_count = $5,"
+        " refused_count = $6, refused_serials = $7, attempts = attempts + 1, body = ''"
+        " where number = $1 and status = 'Waiting'",
+        delivery.number,
+        end.status.value,
+        end.error,
+        at_ms,
+        end.loaded_count,
+        end.refused_count,
+        msgspec.json.encode(end.refused).decode(),
+    )
+    return changed_count(status) == 1
+
+
+async def statuses_of(database: Queryable, request_number: int) -> list[MarketStatus]:
+    """Return the status of each delivery of a request."""
+    rows = await database.fetch(
+        "select status from delivery where request_number = $1", request_number
+    )
+    return [MarketStatus(row["status"]) for row in rows]
+
+
+async def deliveries_of(database: Queryable, request_number: int) -> list[DeliveryRow]:
+    """Return the deliveries of a request in their order."""
+    rows = await database.fetch(
+        "select * from delivery where request_number = $1 order by number", request_number
+    )
+    return [
+        DeliveryRow(
+            row["system"],
+            row["markets"],
+            MarketStatus(row["status"]),
+            row["attempts"],
+            row["last_error"],
+            row["settled_at_ms"],
+            row["loaded_count"],
+            row["refused_count"],
+            msgspec.json.decode(row["refused_serials"], type=list[UnloadedPack]),
+        )
+        for row in rows
+    ]
+
+
+async def queues(database: Queryable) -> list[QueueRow]:
+    """Return each line that is not empty."""
+    rows = await database.fetch(
+        "select system, waiting_count, oldest_at_ms, attempts, last_error from"
+        " (select system, count(*) as waiting_count, min(number) as first,"
+        " min(created_at_ms) as oldest_at_ms from delivery where status = 'Waiting'"
+        " group by system) as line"
+        " join (select number, attempts, last_error from delivery) as head on number = first"
+        " order by system"
+    )
+    return [QueueRow(**{name: row[name] for name in QueueRow.__slots__}) for row in rows]
+
+
+async def forget_refused_serials(database: Queryable, before_ms: int) -> int:
+    """Drop the serial numbers from answers older than a time; return how many had some."""
+    status = await database.execute(
+        "update delivery set refused_serials = '[]' where refused_serials <> '[]'"
+        " and settled_at_ms < $1",
+        before_ms,
+    )
+    return changed_count(status)

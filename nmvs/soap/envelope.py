@@ -1,0 +1,134 @@
+"""From the bytes of a message to the call that it makes, or to why it makes none.
+
+The operation and the version are those of the first child of the SOAP body by its qualified name;
+path, soapAction, content type and SOAP header are not looked at. Once the schema has passed, the
+positions of all elements are certain, so fields are read by position. No HTTP, no login, no pack.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from lxml import etree
+
+from nmvs.soap.catalogue import ENDPOINTS, Endpoint, Shape
+from nmvs.soap.messages import Frame, PackCall, PingCall, Refusal
+from nmvs.soap.salvage import refuse, unfit_description
+
+SOAP_NAMESPACE: Final = "http://www.w3.org/2003/05/soap-envelope"
+_ENVELOPE: Final = f"{{{SOAP_NAMESPACE}}}Envelope"
+_HEADER: Final = f"{{{SOAP_NAMESPACE}}}Header"
+_BODY: Final = f"{{{SOAP_NAMESPACE}}}Body"
+_BLANKS: Final = b" \t\r\n"
+_MARK_UTF8: Final = b"\xef\xbb\xbf"
+_MARKS_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
+
+_SCHEME_TAGS: Final = {
+    endpoint.version.number: f"{{{endpoint.version.types_namespace}}}scheme"
+    for endpoint in ENDPOINTS.values()
+}
+_SERIAL_TAGS: Final = {
+    endpoint.version.number: f"{{{endpoint.version.types_namespace}}}sn"
+    for endpoint in ENDPOINTS.values()
+}
+
+
+def create_parser() -> etree.XMLParser:
+    """Return a parser that reads nothing but the message: no entities, no files, no network.
+
+    Nesting and text lengths are bounded by the library (`huge_tree` off).
+    """
+    return etree.XMLParser(
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+
+
+def read_message(
+    message: bytes, parser: etree.XMLParser, schemas: Mapping[int, etree.XMLSchema]
+) -> PackCall | PingCall | Refusal:
+    """Return what `message` asks for, or why it asks for nothing that is offered."""
+    try:
+        root = etree.fromstring(_from_its_start(message), parser)
+    except etree.XMLSyntaxError as error:
+        return refuse(message, "TE_XM_01", f"XML is not well-formed: {error.msg or 'empty'}")
+    if root.getroottree().docinfo.internalDTD is not None:
+        # SOAP 1.2, part 1, section 5: a message has no document type declaration.
+        return refuse(message, "TE_XM_01", "XML must not hold a document type declaration")
+    request, defect = _find_request(root)
+    if request is None:
+        return refuse(root, "TE_XM_02", defect)
+    request_tag = str(request.tag)
+    endpoint = ENDPOINTS.get(request_tag)
+    if endpoint is None:
+        return refuse(root, "TE_XM_02", unfit_description(request_tag), request_tag)
+    schema = schemas[endpoint.version.number]
+    if not schema.validate(request):
+        defect = unfit_description(request_tag, next(iter(schema.error_log), None))
+        return refuse(root, "TE_XM_02", defect, request_tag)
+    if endpoint.row.shape is Shape.PING:
+        return PingCall(endpoint, request[0].text or "")
+    return _read_pack_call(endpoint, request)
+
+
+def _from_its_start(message: bytes) -> bytes:
+    """Return the message without what deployed clients put before an XML declaration."""
+    if message[:1] == b"<":
+        return message
+    if message.startswith(_MARK_UTF8):
+        message = message[len(_MARK_UTF8) :]
+    elif message[:2] in _MARKS_UTF16:
+        try:
+            return message.decode("utf-16").lstrip(" \t\r\n").encode("utf-16")
+        except UnicodeError:
+            return message  # The parser says what is wrong with it.
+    return message.lstrip(_BLANKS)
+
+
+def _find_request(root: etree._Element) -> tuple[etree._Element | None, str]:
+    """Return the only child of the SOAP body, or None and what is wrong with the envelope."""
+    if root.tag != _ENVELOPE:
+        return None, "the outermost element is not a SOAP 1.2 Envelope"
+    parts = [part.tag for part in root]
+    if parts not in ([_HEADER, _BODY], [_BODY]):
+        return None, "an Envelope holds at most one Header and then one Body"
+    body = root[-1]
+    if len(body) != 1:
+        return None, f"element Body: holds one request, not {len(body)}"
+    return body[0], ""
+
+
+def _read_pack_call(endpoint: Endpoint, request: etree._Element) -> PackCall:
+    header, body = request
+    auth, _, transaction = header
+    client_login_id, user_id, password, *sub_user_id = auth
+    client_transaction_id, language = transaction
+    product, pack, *reference = body
+    product_code = product[0]
+    batch_id = expiry = None
+    if endpoint.has_batch:
+        batch, expiry_date = product[-1]
+        batch_id, expiry = batch.text, expiry_date.text
+    version_number = endpoint.version.number
+    return PackCall(
+        endpoint,
+        Frame(
+            client_login_id.text or "",
+            user_id.text or "",
+            sub_user_id[0].text if sub_user_id else None,
+            client_transaction_id.text or "",
+            language.text or "",
+        ),
+        password.text or "",
+        product_code.get(_SCHEME_TAGS[version_number]) or "",
+        product_code.text or "",
+        pack.get(_SERIAL_TAGS[version_number]) or "",
+        batch_id,
+        expiry,
+        reference[0].text if reference else None,
+    )

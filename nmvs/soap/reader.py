@@ -1,0 +1,85 @@
+"""Reads messages without letting strangers fill the process's memory.
+
+libxml2 keeps every distinct name it has ever met, per thread and for as long as the thread lives
+(measured: 180 bytes for each, 40 MB after 220,000 invented tags; a new parser does not help, a
+new thread with its own parser does). So the size of what came from nobody known is counted, and
+beyond a budget messages are read in a thread that is replaced each time the budget is spent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from emvs.infra.logs import get_logger
+from nmvs.soap.envelope import create_parser, read_message
+from nmvs.soap.messages import PackCall, PingCall, Refusal
+from nmvs.soap.schema import compile_schemas
+
+STRANGE_BYTES_MAX: Final = 4 * 1024 * 1024
+"""One-letter names cost at most twenty times their size in a message: some 80 MB (our choice)."""
+PING_BYTES_FREE: Final = 1_024
+"""A ping bears no login; one of the usual size is not held against its sender (our choice)."""
+
+_log = get_logger(__name__)
+
+
+class Reader:
+    """Turns messages into calls."""
+
+    def __init__(self, strange_bytes_max: int = STRANGE_BYTES_MAX) -> None:
+        self._parser = create_parser()
+        self._schemas = compile_schemas()
+        self._strange_bytes_max = strange_bytes_max
+        self._strange_bytes = 0
+        self._apart: ThreadPoolExecutor | None = None
+        self._of_thread = threading.local()
+
+    @property
+    def reads_apart(self) -> bool:
+        """Whether messages must go through `read_apart`: slower, but nothing stays."""
+        return self._apart is not None
+
+    def read(self, message: bytes) -> PackCall | PingCall | Refusal:
+        """Return what a message asks for, or why it asks for nothing that is offered."""
+        call = read_message(message, self._parser, self._schemas)
+        if call.__class__ is not PackCall:
+            self._note(call, len(message))
+        return call
+
+    async def read_apart(self, message: bytes) -> PackCall | PingCall | Refusal:
+        """Do the same in a thread of limited life."""
+        assert self._apart is not None, "the caller has asked whether it is needed"
+        loop = asyncio.get_running_loop()
+        call = await loop.run_in_executor(self._apart, self._read_in_thread, message)
+        if call.__class__ is not PackCall:
+            self._note(call, len(message))
+        return call
+
+    def _read_in_thread(self, message: bytes) -> PackCall | PingCall | Refusal:
+        parser = getattr(self._of_thread, "parser", None)
+        if parser is None:
+            parser = self._of_thread.parser = create_parser()
+        return read_message(message, parser, self._schemas)
+
+    def _note(self, call: PackCall | PingCall | Refusal, byte_count: int) -> None:
+        if isinstance(call, Refusal) or byte_count > PING_BYTES_FREE:
+            self.distrust(byte_count)
+
+    def distrust(self, byte_count: int) -> None:
+        """Count a message of this size as a stranger's: refused, or without a valid login."""
+        self._strange_bytes += byte_count
+        if self._strange_bytes <= self._strange_bytes_max:
+            return
+        self._strange_bytes = 0
+        if self._apart is None:
+            _log.warning(
+                "many messages of strangers, reading them apart from now on",
+                action="soap_reads_apart",
+                strange_bytes_max=self._strange_bytes_max,
+            )
+        else:
+            self._apart.shutdown(wait=False)
+        self._apart = ThreadPoolExecutor(1, "soap-reader")

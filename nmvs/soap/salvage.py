@@ -1,0 +1,102 @@
+"""What can still be said about a message that is refused: which operation it probably meant, who
+sent it, and one line on what is wrong. Best effort on bounded text; nothing is decided by it.
+
+A refusal names elements, never their values: one of them is a password.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from lxml import etree
+
+from nmvs.soap.catalogue import ENDPOINTS, NEWEST, OPERATIONS, VERSIONS, Shape, find_endpoint
+from nmvs.soap.messages import NOT_READ, Frame, Refusal
+
+DESCRIPTION_LENGTH_MAX: Final = 255
+
+_NAMES: Final = "|".join(row.name for row in OPERATIONS)
+_REQUEST: Final = re.compile(rf"<(?:[\w.-]{{1,64}}:)?({_NAMES})Request[\s/>]")
+_VERSION: Final = re.compile(r"urn:wsdltypes\.nmvs\.eu:v(\d)\.0[\"']")
+_QUALIFIED: Final = re.compile(r"\{urn:wsdltypes\.nmvs\.eu:v(\d)\.0\}(.+)Request")
+_NAMESPACE: Final = re.compile(r"\{([^}]*)\}")
+_VALUE_FACET: Final = re.compile(r"\[facet '(\w+)'\].*|The value '.*|'.*' is not a valid value.*")
+
+
+def _field(name: str, pattern: str) -> re.Pattern[str]:
+    return re.compile(rf"<(?:[\w.-]{{1,64}}:)?{name}(?:\s[^<>]{{0,200}})?>({pattern})</")
+
+
+_CLIENT_LOGIN_ID: Final = _field("ClientLoginId", "[A-Za-z0-9-]{1,32}")
+_USER_ID: Final = _field("UserId", "[A-Za-z0-9-]{4,20}")
+_CLIENT_TRANSACTION_ID: Final = _field("ClientTrxId", "[A-Za-z0-9-]{8,32}")
+_LANGUAGE: Final = _field("Language", "[A-Za-z]{3}")
+
+
+def refuse(
+    message: bytes | etree._Element, code: str, description: str, request_tag: str | None = None
+) -> Refusal:
+    """Return the refusal of a message, in the shape of the reply that its sender waits for.
+
+    `request_tag` is the qualified name of the request if the message was well-formed so far. What
+    it does not tell about operation and version is guessed from the text.
+    """
+    text = (
+        _decode(message)
+        if isinstance(message, bytes)
+        else etree.tostring(message, encoding="unicode")
+    )
+    tag = request_tag and _QUALIFIED.fullmatch(request_tag)
+    if tag:
+        number, name = tag[1], tag[2]
+    else:
+        version, request = _VERSION.search(text), _REQUEST.search(text)
+        number, name = version and version[1], request and request[1]
+    known = VERSIONS.get(int(number), NEWEST) if number else NEWEST
+    endpoint = find_endpoint(name, known) if name else None
+    if endpoint is not None and endpoint.row.shape is Shape.PING:
+        endpoint = None
+    return Refusal(code, _one_line(description), known, endpoint, _read_frame(text))
+
+
+def _decode(message: bytes) -> str:
+    encoding = "utf-16" if message[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    return message.decode(encoding, "replace")
+
+
+def _read_frame(text: str) -> Frame:
+    def find(pattern: re.Pattern[str], otherwise: str) -> str:
+        found = pattern.search(text)
+        return found[1] if found else otherwise
+
+    return Frame(
+        find(_CLIENT_LOGIN_ID, NOT_READ),
+        find(_USER_ID, NOT_READ),
+        None,
+        find(_CLIENT_TRANSACTION_ID, NOT_READ),
+        find(_LANGUAGE, "eng"),
+    )
+
+
+def unfit_description(request_tag: str, error: etree._LogEntry | None = None) -> str:
+    """Return one line on why a request does not fit the schema, naming the element."""
+    if error is None:
+        local = request_tag.rpartition("}")[2]
+        namespaces = " ".join(version.elements_namespace for version in VERSIONS.values())
+        return f"XML does not fit the schema: element {local} is not offered in {namespaces}"
+    endpoint = ENDPOINTS[request_tag]
+    own = (endpoint.version.types_namespace, endpoint.version.elements_namespace)
+    text = _VALUE_FACET.sub(
+        lambda found: f"the value breaks its {found[1]}" if found[1] else "the value is wrong",
+        error.message,
+    )
+    text = _NAMESPACE.sub(lambda found: "" if found[1] in own else found[0], text)
+    return f"XML does not fit the schema: {text}"
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return (
+        line if len(line) <= DESCRIPTION_LENGTH_MAX else line[: DESCRIPTION_LENGTH_MAX - 3] + "..."
+    )

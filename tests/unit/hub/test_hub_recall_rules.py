@@ -1,0 +1,106 @@
+"""Rules on recalls and withdrawals: both are final and name their markets."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+from emvs.obp_messages import RecallMessage, WithdrawalMessage
+from hub.facts import BatchFacts, Judgement, ProductFacts, Sender
+from hub.recall_rules import judge_recall, judge_withdrawal
+
+
+def rules(judgement: Judgement) -> list[tuple[str, str]]:
+    return [(found.field, found.rule) for found in judgement.defects.listed]
+
+
+def test_a_batch_can_be_recalled_where_it_was_sold(
+    recall_message: RecallMessage,
+    known_product: ProductFacts,
+    known_batch: BatchFacts,
+    sender: Sender,
+) -> None:
+    recall_message.markets = ["DE", "IE"]  # Version 2 has left Germany, the batch is of version 1.
+    judgement = judge_recall(recall_message, known_product, known_batch, sender)
+    assert rules(judgement) == []
+    assert judgement.markets == ["DE", "IE"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"productCode": None}, [("productCode", "absent")]),
+        ({"batchId": None}, [("batchId", "absent")]),
+        ({"reason": None}, [("reason", "absent")]),
+        ({"reason": " "}, [("reason", "blank")]),
+        ({"markets": []}, [("markets", "absent")]),
+        ({"markets": ["XX"]}, [("markets[0]", "unknown_market")]),
+        ({"markets": ["IE", "IE"]}, [("markets[1]", "duplicate")]),
+        ({"markets": ["BE"]}, [("markets[0]", "other_market")]),
+        ({"markets": ["IE"] * 99}, [("markets", "too_many")]),
+    ],
+)
+def test_a_spoilt_recall_is_named(
+    recall_message: RecallMessage,
+    known_product: ProductFacts,
+    known_batch: BatchFacts,
+    sender: Sender,
+    change: dict[str, Any],
+    expected: list[tuple[str, str]],
+) -> None:
+    message = dataclasses.replace(recall_message, **change)
+    assert rules(judge_recall(message, known_product, known_batch, sender)) == expected
+
+
+def test_a_recall_happens_once(
+    recall_message: RecallMessage,
+    known_product: ProductFacts,
+    known_batch: BatchFacts,
+    sender: Sender,
+) -> None:
+    batch = dataclasses.replace(known_batch, recalled=frozenset({"IE"}))
+    recall_message.markets = ["DE", "IE"]
+    found = rules(judge_recall(recall_message, known_product, batch, sender))
+    assert found == [("markets[1]", "already_recalled")]
+
+
+def test_an_unknown_batch_or_product_cannot_be_recalled(
+    recall_message: RecallMessage, known_product: ProductFacts, sender: Sender
+) -> None:
+    assert rules(judge_recall(recall_message, known_product, None, sender)) == [
+        ("batchId", "unknown_batch")
+    ]
+    assert rules(judge_recall(recall_message, None, None, sender)) == [
+        ("productCode", "unknown_product")
+    ]
+
+
+def test_nothing_is_told_of_another_organisations_batch(
+    recall_message: RecallMessage,
+    known_product: ProductFacts,
+    known_batch: BatchFacts,
+    sender: Sender,
+) -> None:
+    product = dataclasses.replace(known_product, organisation_id="20002")
+    batch = dataclasses.replace(known_batch, recalled=frozenset({"IE"}))
+    found = rules(judge_recall(recall_message, product, batch, sender))
+    assert found == [("productCode", "other_owner")]
+
+
+def test_a_withdrawal_reaches_every_version_and_happens_once(
+    withdrawal_message: WithdrawalMessage, known_product: ProductFacts, sender: Sender
+) -> None:
+    withdrawal_message.markets = ["DE", "IE"]
+    judgement = judge_withdrawal(withdrawal_message, known_product, sender)
+    assert rules(judgement) == []
+    assert judgement.markets == ["DE", "IE"]
+
+    product = dataclasses.replace(known_product, withdrawn=frozenset({"DE"}))
+    assert rules(judge_withdrawal(withdrawal_message, product, sender)) == [
+        ("markets[0]", "already_withdrawn")
+    ]
+    assert rules(judge_withdrawal(withdrawal_message, None, sender)) == [
+        ("productCode", "unknown_product")
+    ]
