@@ -15,9 +15,9 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from emvs.infra.launch import defaults
 from emvs.infra.launch.errors import MEANINGS, ExitCode
 
-_DEFAULT_MARKETS = "AT,PL,IE,FI:soap+rest"
 _WIDTH_MIN = 120
 
 app = typer.Typer(
@@ -33,24 +33,27 @@ app = typer.Typer(
 clock_app = typer.Typer(help="Show or move the clock of all systems.", no_args_is_help=False)
 app.add_typer(clock_app, name="clock")
 
-Data = Annotated[Path, typer.Option(help="Data directory of the systems.", envvar="EMVS_DATA")]
-_DATA = Path(".emvs")
+_DATA_OPTION = typer.Option(help="Data directory of the systems.", envvar="EMVS_DATA")
+Data = Annotated[Path, _DATA_OPTION]
+# May stand before the subcommand as well, where the variable counts.
+ClockData = Annotated[Path | None, typer.Option(help="Data directory of the systems.")]
 
 
 @app.command()
 def up(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
-    data: Data = _DATA,
+    data: Data = defaults.DATA,
     markets: Annotated[
         str | None,
         typer.Option(
             help="Markets, each with its own dialect or with those named, such as"
-            f" IE,FI:soap+rest. At the first start {_DEFAULT_MARKETS}, then those of the last.",
+            f" IE,FI:soap+rest. At the first start {defaults.MARKETS}, then those of the last.",
         ),
     ] = None,
     port_base: Annotated[
         int | None,
         typer.Option(
-            help="First port; 0: free ones. At the first start 7070, then those of the last.",
+            help="First port; 0: free ones. At the first start"
+            f" {defaults.PORT_BASE}, then those of the last.",
             min=0,
             max=65_535,
         ),
@@ -68,9 +71,11 @@ def up(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
     packs: Annotated[
         int,
         typer.Option(
-            help="Packs to add, beside those that endpoints.json names.", min=0, max=10_000_000
+            help="Packs to add, beside those that endpoints.json names.",
+            min=0,
+            max=defaults.STOCK_COUNT_MAX,
         ),
-    ] = 2_000,
+    ] = defaults.STOCK_COUNT,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return when everything is ready.")
     ] = False,
@@ -109,8 +114,9 @@ def demo(
         typer.Option(help="Data directory to keep; without it everything is removed afterwards."),
     ] = None,
     packs: Annotated[
-        int, typer.Option(help="Packs to upload before the story.", min=0, max=10_000_000)
-    ] = 100_000,
+        int,
+        typer.Option(help="Packs to upload before the story.", min=0, max=defaults.STOCK_COUNT_MAX),
+    ] = defaults.DEMO_STOCK_COUNT,
 ) -> None:
     """Start fresh systems on free ports, load them, and play a story against them."""
 
@@ -123,7 +129,7 @@ def demo(
 
 
 @app.command()
-def status(data: Data = _DATA) -> None:
+def status(data: Data = defaults.DATA) -> None:
     """Show what runs, and whether it is healthy."""
 
     def run() -> ExitCode:
@@ -136,7 +142,7 @@ def status(data: Data = _DATA) -> None:
 
 
 @app.command()
-def down(data: Data = _DATA) -> None:
+def down(data: Data = defaults.DATA) -> None:
     """Stop everything, and return when nothing runs any more."""
 
     def run() -> ExitCode:
@@ -149,29 +155,31 @@ def down(data: Data = _DATA) -> None:
 
 
 @clock_app.callback(invoke_without_command=True)
-def clock(context: typer.Context) -> None:
+def clock(context: typer.Context, data: Data = defaults.DATA) -> None:
     """Show or move the clock of all systems."""
+    context.obj = data
     if context.invoked_subcommand is None:
-        clock_show(_DATA)
+        clock_show(context)
 
 
 @clock_app.command("show")
-def clock_show(data: Data = _DATA) -> None:
+def clock_show(context: typer.Context, data: ClockData = None) -> None:
     """Show what time each system has."""
 
     def run() -> ExitCode:
         from emvs.infra.launch.data_directory import DataDirectory
         from emvs.infra.launch.running_systems import show_clock
 
-        return show_clock(DataDirectory(data), _console())
+        return show_clock(DataDirectory(data or context.obj), _console())
 
     _end(run)
 
 
 @clock_app.command("advance")
 def clock_advance(
+    context: typer.Context,
     duration: Annotated[str, typer.Argument(help="By how much: 30s, 15m, 241h, 10d.")],
-    data: Data = _DATA,
+    data: ClockData = None,
 ) -> None:
     """Move the clocks forward. They never go back."""
 
@@ -180,7 +188,8 @@ def clock_advance(
         from emvs.infra.launch.durations import parse_duration_s
         from emvs.infra.launch.running_systems import advance_clock
 
-        return advance_clock(DataDirectory(data), _console(), parse_duration_s(duration))
+        seconds = parse_duration_s(duration)
+        return advance_clock(DataDirectory(data or context.obj), _console(), seconds)
 
     _end(run)
 

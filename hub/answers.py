@@ -19,7 +19,7 @@ from emvs.obp_messages import (
 from hub.hub_ids import acknowledgement_of, hub_transaction_id, request_number
 from hub.organisations import Client
 from hub.store import deliveries, requests
-from hub.store.connections import Pool
+from hub.store.connections import Pool, snapshot
 from hub.store.deliveries import DeliveryRow
 from hub.store.requests import RequestRow
 
@@ -27,6 +27,7 @@ PAGE_COUNT_MAX: Final = 500
 PAGE_COUNT: Final = 100
 _ACCEPTED: Final = "Accepted"
 _TRANSACTION_ID_LENGTH: Final = 34
+_NO_SUCH_REQUEST: Final = "there is no request with this transaction id"
 
 
 async def request_status(pool: Pool, transaction_id: str, client: Client) -> RequestStatus:
@@ -34,21 +35,22 @@ async def request_status(pool: Pool, transaction_id: str, client: Client) -> Req
 
     Raises NotFoundError if the client's organisation has no such request.
     """
-    row = None
-    if len(transaction_id) == _TRANSACTION_ID_LENGTH and transaction_id.isalnum():
-        number = request_number(transaction_id)
-        row = await requests.find_request(pool, transaction_id=transaction_id, number=number)
-    if row is None or row.organisation_id != client.organisation_id:
-        raise NotFoundError("there is no request with this transaction id")
+    if len(transaction_id) != _TRANSACTION_ID_LENGTH or not transaction_id.isalnum():
+        raise NotFoundError(_NO_SUCH_REQUEST)
+    number = request_number(transaction_id)
+    async with snapshot(pool) as connection:
+        row = await requests.find_request(connection, transaction_id=transaction_id, number=number)
+        if row is None or row.organisation_id != client.organisation_id:
+            raise NotFoundError(_NO_SUCH_REQUEST)
+        remarks = await requests.remarks_on(connection, row.number)
+        steps = await requests.steps_of(connection, row.number)
+        rows = await deliveries.deliveries_of(connection, row.number)
     acknowledgement = acknowledgement_of(
         row.message_type, row.transaction_id, row.received_at_ms, row.number
     )
     ours = (acknowledgement.acknowledgementId, acknowledgement.hubTransactionId)
     if transaction_id not in (row.transaction_id, *ours):
-        raise NotFoundError("there is no request with this transaction id")
-    remarks = await requests.remarks_on(pool, row.number)
-    steps = await requests.steps_of(pool, row.number)
-    rows = await deliveries.deliveries_of(pool, row.number)
+        raise NotFoundError(_NO_SUCH_REQUEST)
     return RequestStatus(
         messageType=row.message_type,
         transactionId=row.transaction_id,
@@ -76,7 +78,8 @@ async def request_list(pool: Pool, client: Client, *, after: str, limit: str) ->
     number = request_number(after) if after else 0
     if number is None:
         raise BadRequestError("after is a hubTransactionId, as `next` gives it")
-    if not (limit.isdecimal() and limit.isascii() and 1 <= int(limit[:9]) <= PAGE_COUNT_MAX):
+    is_number = limit.isascii() and limit.isdecimal() and len(limit) <= len(str(PAGE_COUNT_MAX))
+    if not (is_number and 1 <= int(limit) <= PAGE_COUNT_MAX):
         raise BadRequestError(f"limit is from 1 to {PAGE_COUNT_MAX}")
     rows = await requests.list_requests(
         pool, client.organisation_id, after=number, count_max=int(limit)

@@ -52,7 +52,7 @@ class LoginCache(Generic[Login]):
         self._keyed = hashlib.blake2b(key=secrets.token_bytes(32), digest_size=16)
         self._logins: dict[bytes, Login] = {}
         self._gate = asyncio.Semaphore(_VERIFICATIONS_AT_ONCE)
-        self._waiting_count = 0
+        self._under_way: dict[bytes, asyncio.Task[bool]] = {}
 
     def digest(self, *parts: str) -> bytes:
         """Return the digest of a login's parts."""
@@ -74,16 +74,21 @@ class LoginCache(Generic[Login]):
         """Forget all: a secret has changed."""
         self._logins.clear()
 
-    async def verify(self, secret: str, stored: str) -> bool:
+    async def verify(self, digest: bytes, secret: str, stored: str) -> bool:
         """Whether `secret` is the one that was stored.
 
-        Raises OverloadedError if too many verifications wait.
+        The same login asked by many at once, as when a market opens, is verified once. Raises
+        OverloadedError if too many verifications wait.
         """
-        if self._waiting_count >= _VERIFICATIONS_WAITING_MAX:
-            raise OverloadedError("too many logins wait to be checked")
-        self._waiting_count += 1
-        try:
-            async with self._gate:
-                return await asyncio.to_thread(_verify, secret, stored)
-        finally:
-            self._waiting_count -= 1
+        task = self._under_way.get(digest)
+        if task is None:
+            if len(self._under_way) >= _VERIFICATIONS_WAITING_MAX:
+                raise OverloadedError("too many logins wait to be checked")
+            task = asyncio.create_task(self._verify(secret, stored))
+            self._under_way[digest] = task
+            task.add_done_callback(lambda _: self._under_way.pop(digest, None))
+        return await asyncio.shield(task)  # Whoever asked first may go without harm.
+
+    async def _verify(self, secret: str, stored: str) -> bool:
+        async with self._gate:
+            return await asyncio.to_thread(_verify, secret, stored)

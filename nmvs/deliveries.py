@@ -33,7 +33,7 @@ from emvs.states import State
 from nmvs.catalogue import Catalogue, Product
 from nmvs.pack_copy import new_pack_rows
 from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex
-from nmvs.pack_keys import PackKeys
+from nmvs.pack_keys import KEY_BYTES, PackKeys
 from nmvs.store import Store
 
 _KEYS_AT_ONCE: Final = 2_048
@@ -192,10 +192,10 @@ class Deliveries:
         return result
 
     async def _insert(self, keys: bytes, batch_number: int) -> None:
-        for start in range(0, len(keys), SLICE_COUNT_MAX * 16):
-            self._index.insert_many(
-                keys[start : start + SLICE_COUNT_MAX * 16], batch_number, states=State.ACTIVE
-            )
+        slice_bytes = SLICE_COUNT_MAX * KEY_BYTES
+        for start in range(0, len(keys), slice_bytes):
+            part = keys[start : start + slice_bytes]
+            self._index.insert_many(part, batch_number, states=State.ACTIVE)
             await asyncio.sleep(0)
 
     async def _split(self, message: PacksDelivery) -> tuple[list[str], bytes, list[RefusedSerial]]:
@@ -204,7 +204,7 @@ class Deliveries:
         keys = await self._keys_of(message.productCode, serial_numbers)
         found = np.empty(len(serial_numbers), np.bool_)
         for start in range(0, len(serial_numbers), SLICE_COUNT_MAX):
-            part = keys[start * 16 : (start + SLICE_COUNT_MAX) * 16]
+            part = keys[start * KEY_BYTES : (start + SLICE_COUNT_MAX) * KEY_BYTES]
             found[start : start + SLICE_COUNT_MAX] = self._index.find_many(part) >= 0
             await asyncio.sleep(0)
         if not found.any():
@@ -229,9 +229,9 @@ class Deliveries:
         serial_numbers, _ = _well_formed(message.serialNumbers)
         keys = await self._keys_of(message.productCode, serial_numbers)
         missing = [
-            keys[start : start + 16]
-            for start in range(0, len(keys), 16)
-            if self._index.find(keys[start : start + 16]) < 0
+            keys[start : start + KEY_BYTES]
+            for start in range(0, len(keys), KEY_BYTES)
+            if self._index.find(keys[start : start + KEY_BYTES]) < 0
         ]
         if not missing:
             return

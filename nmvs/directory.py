@@ -130,7 +130,7 @@ class Directory:
             return cached
         generation = self._generation
         try:
-            if not await self._cache.verify(secret, known[0]):
+            if not await self._cache.verify(digest, secret, known[0]):
                 return Outcome.LOGIN_WRONG
         except OverloadedError:
             return Outcome.OVERLOADED

@@ -1,4 +1,4 @@
-"""Every pack of a national system in memory: found by its key in under a microsecond.
+"""Every pack of a national system in memory: found by its key in about a microsecond.
 
 The heart of the hot path (find → decide → set, with no `await` in between). It belongs to one
 thread and does no I/O: the database is the truth, and loading from it and comparing with it are
@@ -47,8 +47,8 @@ PACKS_MAX: Final = RECORD_LIMIT - 1
 """A slot has 27 bits for the record: 134 million packs."""
 
 SLICE_COUNT_MAX: Final = 8_192
-"""Packs to pass in one call from an event loop: below 20 ms with 10^7 packs (measured by
-`python -m loadtests.index_bench`)."""
+"""Packs to pass in one call from an event loop: some 6 ms, and 20 ms at the longest, with 10^7
+packs on a core of one's own (measured by `python -m loadtests.index_bench`)."""
 
 Column: TypeAlias = NDArray[np.integer]
 Numbers: TypeAlias = int | Column

@@ -15,6 +15,7 @@ from emvs.infra.database import Database
 from emvs.pack import Pack
 from emvs.states import State
 
+_COPY_S_MAX = 600.0
 _PACK_COLUMNS = "pack_key, state, set_by, set_at_s, repeat_count, version, batch_number"
 
 
@@ -250,28 +251,20 @@ class Store:
         """Store packs of a batch and the answer to their delivery. `batch` holds product code,
         batch id, number, expiry and product version; `rows` gives (pack key, serial number,
         batch number) in the binary form of COPY."""
-        connection = await self._database.connect()
-        try:
-            async with connection.transaction():
-                await connection.execute(
-                    "insert into batch (product_code, batch_id, batch_number, expiry,"
-                    " product_version) values ($1, $2, $3, $4, $5) on conflict do nothing",
-                    *batch,
-                )
-                await connection.copy_to_table(
-                    "pack",
-                    source=rows,
-                    columns=["pack_key", "serial_number", "batch_number"],
-                    format="binary",
-                    timeout=600,
-                )
-                await connection.execute(_PUT_DELIVERY, delivery_id, result, now)
-        finally:
-            await connection.close(timeout=5)
-
-    async def is_alive(self) -> bool:
-        """Whether the database answers."""
-        return bool(await self._pool.fetchval("select true", timeout=2))
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(
+                "insert into batch (product_code, batch_id, batch_number, expiry,"
+                " product_version) values ($1, $2, $3, $4, $5) on conflict do nothing",
+                *batch,
+            )
+            await connection.copy_to_table(
+                "pack",
+                source=rows,
+                columns=["pack_key", "serial_number", "batch_number"],
+                format="binary",
+                timeout=_COPY_S_MAX,
+            )
+            await connection.execute(_PUT_DELIVERY, delivery_id, result, now)
 
 
 _PUT_DELIVERY = (

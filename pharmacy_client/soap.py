@@ -7,10 +7,10 @@ their namespaces only. The meaning of return codes is in soap_codes.py, reading 
 from __future__ import annotations
 
 import time
+from html import escape
 from typing import Final
 from urllib.parse import urlsplit
 from uuid import uuid4
-from xml.sax.saxutils import escape
 
 from emvs.states import Operation
 from pharmacy_client import soap_codes
@@ -234,4 +234,4 @@ def _text(value: str) -> str:
             f"{value!r} holds a character that this interface cannot transport.",
             "Scan the pack again.",
         )
-    return escape(value, {'"': "&quot;"})
+    return escape(value)

@@ -63,6 +63,7 @@ class Database:
             min_size=1,
             max_size=self._connections_max,
             init=_set_codecs,
+            reset=_leave_as_is,
             timeout=10,
             command_timeout=self._command_s_max,
             server_settings={"search_path": self.schema},
@@ -92,6 +93,10 @@ class Database:
 
 def _same(value: bytes) -> bytes:
     return value
+
+
+async def _leave_as_is(_: Any) -> None:
+    """Spare the round trip that resets a session: ours end what they begin and set nothing."""
 
 
 async def _set_codecs(connection: Any) -> None:

@@ -42,6 +42,7 @@ DATABASE = "emvs"
 
 _START_TIMEOUT_S = 300.0  # Recovery replays up to max_wal_size after a crash.
 _STOP_TIMEOUT_S = 60.0
+_FAILED_STOP_TIMEOUT_S = 5.0  # A damaged server may never get to its orderly end.
 _IMMEDIATE_STOP_TIMEOUT_S = 10.0
 _KILL_WAIT_S = 10.0
 _CONNECT_TIMEOUT_S = 30.0
@@ -93,7 +94,7 @@ class EmbeddedPostgres:
             self._start_locked()
             self._make_own_database()
         except BaseException as error:
-            self.stop()
+            self.stop(_FAILED_STOP_TIMEOUT_S)
             if isinstance(error, OSError):
                 raise DataDirectoryError(
                     f"The data directory {self._directory.path} cannot be used: {error}. Correct "

@@ -151,7 +151,7 @@ async def render_errors(request: web.Request, handler: Handler) -> web.StreamRes
         _log.warning("database away", action="database_away", error=repr(error))
         away = UnavailableError("the database is away; nothing was done, try again")
         return problem_response(away, request_id)
-    except Exception:
+    except Exception:  # noqa: BLE001 - a defect of ours: logged, answered without detail.
         _log.exception("request failed", action="request_failed", request_id=request_id)
         return problem_response(EmvsError("an internal error; see the log"), request_id)
 

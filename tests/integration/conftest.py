@@ -1,10 +1,8 @@
-"""A real PostgreSQL for each test session, a schema of its own for each test, and a real national
-system listening on free ports."""
+"""A real national system listening on free ports, in a schema of its own."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -12,32 +10,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from emvs.infra.embedded_postgres import EmbeddedPostgres
 from nmvs.app import NationalSystem
 from nmvs.config import NmvsConfig
 from tests.integration.running import INTERCONNECT_TOKEN, RunningSystem
-
-_schema_numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    """One server for the session."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres") / "data") as server:
-        yield server
-
-
-@pytest.fixture
-def dsn(postgres: EmbeddedPostgres) -> str:
-    """The server's address."""
-    return postgres.dsn("emvs")
-
-
-@pytest.fixture
-def schema_name() -> str:
-    """A schema that no other test uses."""
-    return f"test_{next(_schema_numbers)}"
-
 
 StartSystem = Callable[..., Any]
 

@@ -48,7 +48,16 @@ class SystemProcess:
                 assert self._process.returncode is None, self.log
                 await asyncio.sleep(0.02)
         self.ready = json.loads(self._ready.read_text())
-        self._config |= {key: self.ready[name] for name, key in self._port_keys.items()}
+        self._config |= {
+            key: self.ready[name] for name, key in self._port_keys.items() if name in self.ready
+        }
+
+    @property
+    def memory_bytes_max(self) -> int:
+        """The most memory it has had resident."""
+        status = Path(f"/proc/{self.ready['pid']}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
 
     @property
     def log(self) -> str:

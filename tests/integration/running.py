@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import random
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+import orjson
 
 from emvs.check_digits import gtin_check_digit
 from emvs.serial_numbers import generate_serial_numbers
@@ -18,6 +20,11 @@ def gtin(number: int) -> str:
     """Return a valid GTIN-14 made from a number."""
     first_13 = f"095{number:010d}"
     return first_13 + gtin_check_digit(first_13)
+
+
+def json_stream(message: Any) -> io.BytesIO:
+    """Return a message as a body that aiohttp sends in pieces, however large."""
+    return io.BytesIO(orjson.dumps(message))
 
 
 @dataclass
@@ -44,7 +51,7 @@ class RunningSystem:
         """Deliver as the hub would; return the answer."""
         url = f"http://127.0.0.1:{self.ports['interconnect']}/hub/v1/{kind}/{delivery_id}"
         headers = {"Authorization": f"Bearer {INTERCONNECT_TOKEN}"}
-        async with self.http.put(url, json=message, headers=headers) as response:
+        async with self.http.put(url, data=json_stream(message), headers=headers) as response:
             assert response.status == 200, await response.text()
             answer: dict[str, Any] = await response.json()
             return answer

@@ -26,7 +26,7 @@ from emvs.infra.launch.settings import Settings
 
 _Document = TypeVar("_Document")
 _LOG_BYTES_MAX: Final = 8 * 2**20  # One such file, and one older beside it.
-_LOCK_WAIT_S: Final = 1.0  # `emvs status` holds the lock for an instant while it looks.
+_LOCK_WAIT_S: Final = 0.3  # `emvs status` holds the lock for an instant while it looks.
 _LOCK_POLL_S: Final = 0.02
 
 

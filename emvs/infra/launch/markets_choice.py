@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from emvs.errors import UsageError
 from emvs.markets import MARKETS, Dialect
-
-DEFAULT_MARKETS: Final = "AT,PL,IE,FI:soap+rest"
-"""Two of the SOAP dialect, one of the REST dialect, one that speaks both over the same packs."""
 
 
 class MarketChoice(msgspec.Struct, frozen=True):

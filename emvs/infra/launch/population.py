@@ -98,4 +98,6 @@ async def _send(manufacturer: Manufacturer, batches: Sequence[Batch], reporter: 
         done["distributed"] += count
         counter("distributed")
 
+    counter("uploaded")
+    counter("distributed")
     await manufacturer.send_batches(batches, uploaded=uploaded, distributed=distributed)

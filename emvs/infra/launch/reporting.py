@@ -106,7 +106,9 @@ class PipeReporter:
         self._send({"progress": what, "done": done, "total": total})
 
     def end(self, *, error: str | None = None, exit_code: int = 0) -> None:
-        """Say how the start ended, and close the pipe."""
+        """Say how the start ended, or later the whole, and close the pipe."""
+        if error is not None:
+            self._log.remark(error)
         self._send({"end": True, "error": error, "exit_code": exit_code})
         if self._descriptor is not None:
             os.close(self._descriptor)

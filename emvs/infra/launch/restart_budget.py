@@ -7,7 +7,7 @@ from typing import Final
 
 RESTARTS_MAX: Final = 5
 RESTARTS_WINDOW_S: Final = 60.0
-_FIRST_WAIT_S: Final = 0.25
+_FIRST_WAIT_S: Final = 0.1
 _WAIT_S_MAX: Final = 8.0
 
 

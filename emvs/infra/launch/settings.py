@@ -16,11 +16,11 @@ from typing import Final
 import msgspec
 
 from emvs.errors import UsageError
-from emvs.infra.launch.markets_choice import DEFAULT_MARKETS, MarketChoice, parse_markets
+from emvs.infra.launch import defaults
+from emvs.infra.launch.markets_choice import MarketChoice, parse_markets
 from emvs.infra.postgres_dsn import parse_dsn
 from emvs.markets import Dialect
 
-DEFAULT_PORT_BASE: Final = 7070
 PORTS_PER_SYSTEM: Final = 10
 _PORT_MAX: Final = 65_535
 _PORT_LOWEST: Final = 1024
@@ -102,7 +102,7 @@ def choose_settings(
     )
     if wishes.dsn is not None:
         parse_dsn(wishes.dsn)
-    default = Wishes(markets=wishes.markets or parse_markets(DEFAULT_MARKETS))
+    default = Wishes(markets=wishes.markets or parse_markets(defaults.MARKETS))
     return _laid_out(_with_markets(empty, default, pick_port), port_base, pick_port)
 
 
@@ -114,7 +114,7 @@ def with_new_ports(settings: Settings, *, pick_port: Callable[[], int]) -> Setti
 
 def _port_base(stored: Settings | None, wishes: Wishes) -> int:
     if wishes.port_base is None:
-        return stored.port_base if stored is not None else DEFAULT_PORT_BASE
+        return stored.port_base if stored is not None else defaults.PORT_BASE
     if wishes.port_base != 0 and not _PORT_LOWEST <= wishes.port_base <= _PORT_MAX:
         raise UsageError(
             f"--port-base {wishes.port_base}: ports are from {_PORT_LOWEST} to {_PORT_MAX};"

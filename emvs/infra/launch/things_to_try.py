@@ -13,9 +13,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from emvs.infra.launch import defaults
+
 _GROUP_SEPARATOR = "\x1d"
 _SHOWN_SEPARATOR = "<GS>"  # What `pharmacy` takes for it; no terminal can paste the real one.
-_DEFAULT_DATA = ".emvs"
 
 
 def print_welcome(console: Console, endpoints: dict[str, Any], path: Path) -> None:
@@ -71,7 +72,7 @@ def _print_lines(console: Console, endpoints: dict[str, Any], path: Path) -> Non
     line(f"  a scan ({_SHOWN_SEPARATOR} stands for the group separator, ASCII 29):")
     line(f"    {pack['scan'].replace(_GROUP_SEPARATOR, _SHOWN_SEPARATOR)}")
     line("  move all clocks, see what runs:")
-    option = "" if _shown(data) == _DEFAULT_DATA else f" --data {shlex.quote(_shown(data))}"
+    option = "" if _shown(data) == str(defaults.DATA) else f" --data {shlex.quote(_shown(data))}"
     line(f"    {_program('emvs')} clock advance 241h{option}")
     line(f"    {_program('emvs')} status{option}")
     line(f"  everything a program needs: {_shown(path)}")

@@ -6,7 +6,6 @@ import pwd
 import shutil
 import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -78,7 +77,8 @@ def start_supervisor(data_dir: Path, *, plain_user: bool, uid: int) -> Superviso
 
 
 def _python_path() -> str:
-    return f"{ROOT}:{sysconfig.get_path('purelib')}:{sysconfig.get_path('platlib')}"
+    installed = [entry for entry in sys.path if entry.endswith("-packages")]
+    return os.pathsep.join([str(ROOT), *installed])
 
 
 def _interpreter_for_plain_user() -> str:
@@ -118,6 +118,12 @@ def data_dir(request: pytest.FixtureRequest, open_folder: Path) -> Path:
     folder = open_folder / str(request.param)
     folder.mkdir(mode=0o755 if request.param == "open" else 0o700)
     return folder / "postgres"
+
+
+@pytest.fixture
+def private_data_dir(tmp_path: Path) -> Path:
+    """A data directory yet to be made, where only this user can go (pytest makes it so)."""
+    return tmp_path / "postgres"
 
 
 @pytest.fixture

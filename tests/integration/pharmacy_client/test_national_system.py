@@ -141,8 +141,7 @@ async def test_undo_after_ten_days_is_refused(town: Town, dialect: str) -> None:
 @pytest.mark.parametrize(
     ("changed", "category", "alert_code"),
     [
-        # Without a hub nobody can be asked whether another market knows the product.
-        ({"product_code": "04150037528643"}, Category.UNAVAILABLE, None),
+        ({"product_code": "04150037528643"}, Category.UNKNOWN, None),
         ({"serial_number": "NEVER1SEEN"}, Category.UNKNOWN, "A3"),
         ({"serial_number": "NEVER1SEEN", "batch_id": "NOLOT"}, Category.UNKNOWN, "A2"),
         ({"batch_id": "NOLOT"}, Category.UNKNOWN, "A68"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 
@@ -60,7 +61,7 @@ class Wire:
 
 
 @contextlib.asynccontextmanager
-async def open_wire(*answers: Answer) -> AsyncIterator[Wire]:
+async def open_wire(*answers: Answer, tls: ssl.SSLContext | None = None) -> AsyncIterator[Wire]:
     """Listen on a free port; every connection is closed at the end."""
     wire = Wire(answers=list(answers))
     tasks: set[asyncio.Task[None]] = set()
@@ -76,10 +77,10 @@ async def open_wire(*answers: Answer) -> AsyncIterator[Wire]:
         finally:
             tasks.discard(task)
             writer.close()
-            with contextlib.suppress(ConnectionError):
+            with contextlib.suppress(ConnectionError, ssl.SSLError):
                 await writer.wait_closed()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
     wire.port = server.sockets[0].getsockname()[1]
     try:
         yield wire

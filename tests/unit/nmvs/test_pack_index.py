@@ -251,6 +251,34 @@ def test_a_row_beyond_all_rows_is_refused(row: int) -> None:
             use(row)
 
 
+def test_hashes_on_the_border_of_two_homes_are_found_at_every_stage_of_growth() -> None:
+    index = PackIndex(PACKS_MAX, slots_min=7, move_slots_min=1)
+    keys: list[bytes] = []
+    for capacity in (7, 9, 12, 16, 21, 27, 34, 43):
+        for home in range(1, capacity):
+            # The highest hash whose home is the one before: division must not round it away.
+            key = key_of((home * 2**30 - 1) // capacity, 0, len(keys))
+            index.insert(key, 1)
+            keys.append(key)
+            assert [index.find(key) for key in keys] == list(range(len(keys)))
+            assert index.find_many(b"".join(keys)).tolist() == list(range(len(keys)))
+
+
+def test_rows_are_used_again_even_after_a_call_that_needed_few_of_them() -> None:
+    index = PackIndex(1_000)
+    keys = random_keys(100)
+    index.insert_many(keys, 1)
+    index.remove_many(keys[10:40])
+    new = random_keys(5, seed=2)
+    # Fifty rows are allocated, thirty of them removed ones; only five are needed.
+    assert index.insert_many(np.concatenate([keys[50:95], new]), 2).sum() == 5
+    assert (len(index), index.rows_stop) == (75, 100)
+    assert index.insert_many(random_keys(25, seed=3), 3).all()
+    assert (len(index), index.rows_stop) == (100, 100)
+    assert (index.find_many(np.concatenate([keys[:10], keys[40:], new])) >= 0).all()
+    assert len(set(index.rows(0, 100).keys[:, 0].tolist())) == 100
+
+
 def test_packs_keep_their_rows_when_others_go_and_come() -> None:
     index = PackIndex(1_000, slots_min=8)
     keys = random_keys(200)

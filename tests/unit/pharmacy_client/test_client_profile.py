@@ -187,7 +187,7 @@ def test_simulator_here_goes_before_the_users_own_profile(tmp_path: Path, endpoi
 
 
 def test_variables_alone_make_a_profile(tmp_path: Path) -> None:
-    assert find(tmp_path, **REST_VARIABLES).dialect is Dialect.REST
+    assert find(tmp_path, None, **REST_VARIABLES).dialect is Dialect.REST
     with pytest.raises(ProfileError, match="needs client_login_id"):
         find(tmp_path, PHARMACY_URL="http://127.0.0.1:1")
 

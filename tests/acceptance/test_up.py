@@ -1,0 +1,275 @@
+"""`emvs up`, `status`, `clock` and `down` as a newcomer meets them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import urllib.request
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emvs.infra.embedded_postgres import EmbeddedPostgres
+from emvs.scan import parse_scan
+from pharmacy_client.client import PharmacyClient
+from pharmacy_client.profile import Profile
+from tests.acceptance.conftest import EMVS, Environment, is_alive, wait_until
+
+PACK_MEMBERS = {"market", "scheme", "product_code", "serial", "batch", "expiry", "scan"}
+
+
+def get_json(url: str) -> dict[str, Any]:
+    with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - our own address
+        document: dict[str, Any] = json.load(response)
+        return document
+
+
+def clock_of(management: str) -> datetime:
+    return datetime.fromisoformat(get_json(f"{management}/clock")["now"])
+
+
+def state_of(environment: Environment, market: str, scan: str) -> str | None:
+    """Return the state of a pack as a pharmacy of the market is told."""
+
+    async def ask() -> str | None:
+        profile = Profile.from_endpoints(environment.data / "endpoints.json", market)
+        async with PharmacyClient(profile) as client:
+            state = (await client.verify(scan)).state
+            return None if state is None else state.name
+
+    return asyncio.run(ask())
+
+
+def printed_line(environment: Environment, start: str) -> str:
+    """Return the line of the welcome that begins so."""
+    lines = (environment.data / "welcome.txt").read_text().splitlines()
+    return next(line.strip() for line in lines if line.strip().split(" ")[0].endswith(start))
+
+
+def run_pasted(line: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S602 - what a user pastes goes through a shell
+        line, shell=True, capture_output=True, text=True, timeout=30, check=False
+    )
+
+
+def test_endpoints_keep_the_public_contract(running: Environment) -> None:
+    endpoints = running.endpoints()
+    assert set(endpoints) == {"ca", "hub", "markets", "participants", "packs"}
+    assert endpoints["ca"] is None
+    assert set(endpoints["hub"]) == {"url", "management"}
+    offered = {
+        code: (bool(market["soap"]), bool(market["rest"]), bool(market["token"]))
+        for code, market in endpoints["markets"].items()
+    }
+    assert offered == {
+        "AT": (True, False, False),
+        "IE": (False, True, True),
+        "FI": (True, True, True),
+    }
+    for code in offered:
+        assert set(endpoints["markets"][code]) == {"soap", "rest", "token", "management"}
+        kinds = [who["kind"] for who in endpoints["participants"] if who["market"] == code]
+        assert kinds.count("pharmacy") >= 2
+        assert kinds.count("wholesaler") >= 1
+        packs = [pack for pack in endpoints["packs"] if pack["market"] == code]
+        assert len({pack["serial"] for pack in packs}) == 200
+    for who in endpoints["participants"]:
+        expected = {"market", "kind", "name", "location", "rest", "soap"}
+        assert set(who) == expected | ({"hub"} if who["kind"] == "obp" else set())
+    for pack in endpoints["packs"]:
+        assert set(pack) == PACK_MEMBERS
+        assert parse_scan(pack["scan"]).serial_number == pack["serial"]
+
+
+@pytest.mark.parametrize("market", ["AT", "IE", "FI"])
+def test_a_pack_of_the_contract_is_active(running: Environment, market: str) -> None:
+    pack = next(pack for pack in running.endpoints()["packs"] if pack["market"] == market)
+    assert state_of(running, market, pack["scan"]) == "ACTIVE"
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")
+def test_the_printed_curl_line_works_when_pasted(running: Environment) -> None:
+    done = run_pasted(printed_line(running, "curl"))
+    assert json.loads(done.stdout)["state"] == "Active", done
+
+
+def test_the_printed_pharmacy_line_works_when_pasted(running: Environment) -> None:
+    done = run_pasted(printed_line(running, "pharmacy"))
+    assert done.returncode == 0, done
+    assert "ACTIVE" in done.stdout
+
+
+def test_status_shows_every_system_and_that_all_is_well(running: Environment) -> None:
+    done = running.emvs("status")
+    assert done.returncode == 0, done
+    for name in ("postgres", "hub", "nmvs-at", "nmvs-ie", "nmvs-fi"):
+        assert name in done.stdout
+
+
+def test_a_second_up_on_the_same_directory_is_refused(running: Environment) -> None:
+    for arguments in (("up",), ("up", "--detach")):
+        done = running.emvs(*arguments)
+        assert done.returncode == 1
+        assert "emvs down" in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert running.emvs("status").returncode == 0
+
+
+def test_the_clock_of_every_system_is_moved(running: Environment) -> None:
+    endpoints = running.endpoints()
+    addresses = [endpoints["hub"]["management"]]
+    addresses += [market["management"] for market in endpoints["markets"].values()]
+    before = [clock_of(address) for address in addresses]
+    done = running.emvs("clock", "advance", "241h")
+    assert done.returncode == 0, done.stderr
+    for address, then in zip(addresses, before, strict=True):
+        moved = clock_of(address) - then
+        assert timedelta(hours=241) <= moved < timedelta(hours=241, minutes=5)
+    assert running.emvs("clock").stdout.count("10 d 01:00:00") == len(addresses)
+
+
+@pytest.mark.parametrize("duration", ["tomorrow", "0s", "-5h"])
+def test_a_wrong_duration_is_wrong_usage(running: Environment, duration: str) -> None:
+    done = running.emvs("clock", "advance", "--", duration)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+
+
+def test_a_killed_system_comes_back_on_its_port_with_its_packs(running: Environment) -> None:
+    before = running.system("nmvs-ie")
+    os.kill(before["pid"], signal.SIGKILL)
+    wait_until(
+        lambda: (
+            running.system("nmvs-ie")["pid"] not in (None, before["pid"])
+            and running.emvs("status").returncode == 0
+        ),
+        "the restart",
+    )
+    after = running.system("nmvs-ie")
+    assert (after["address"], after["restarts"]) == (before["address"], before["restarts"] + 1)
+    pack = next(pack for pack in running.endpoints()["packs"] if pack["market"] == "IE")
+    assert state_of(running, "IE", pack["scan"]) == "ACTIVE"
+    assert "nmvs-ie ended (signal SIGKILL)" in running.supervisor_log()
+
+
+def test_a_killed_postgres_comes_back_on_its_port(running: Environment) -> None:
+    before = running.system("postgres")
+    os.kill(before["pid"], signal.SIGKILL)
+    wait_until(lambda: running.system("postgres")["restarts"] == 1, "the restart")
+    assert running.system("postgres")["address"] == before["address"]
+    wait_until(lambda: running.emvs("status").returncode == 0, "the recovery of all systems")
+    pack = next(pack for pack in running.endpoints()["packs"] if pack["market"] == "AT")
+    # Whoever writes first finds the old connection broken, and is told so.
+    wait_until(lambda: state_of(running, "AT", pack["scan"]) == "ACTIVE", "an answer")
+
+
+def test_a_killed_supervisor_leaves_no_process_and_the_next_up_finds_the_data(
+    environment: Environment,
+) -> None:
+    environment.up("--markets", "IE", "--packs", "0")
+    pids = environment.pids()
+    first = environment.endpoints()
+    os.kill(environment.state()["pid"], signal.SIGKILL)
+    wait_until(lambda: not any(map(is_alive, pids)), "the end of every process")
+    assert environment.emvs("status").returncode == 3
+    assert environment.emvs("clock").returncode == 3
+
+    environment.up("--packs", "0")  # The markets are remembered.
+    second = environment.endpoints()
+    assert second["markets"] == first["markets"], "the ports are kept"
+    assert not {p["serial"] for p in first["packs"]} & {p["serial"] for p in second["packs"]}
+    for pack in (first["packs"][0], second["packs"][0]):
+        assert state_of(environment, "IE", pack["scan"]) == "ACTIVE"
+
+    def kill_again() -> bool:
+        try:
+            pid = environment.system("nmvs-ie")["pid"]
+            if pid is not None:
+                os.kill(pid, signal.SIGKILL)
+        except (FileNotFoundError, ProcessLookupError):
+            return not (environment.data / "supervisor.json").exists()
+        return False
+
+    pids = environment.pids()
+    wait_until(kill_again, "giving up")
+    wait_until(lambda: not any(map(is_alive, pids)), "the end of every process")
+    log = environment.supervisor_log()
+    assert "ended too often" in log
+    assert "nmvs-ie.log" in log
+    assert "Traceback" not in log
+    assert environment.emvs("down").returncode == 0, "that nothing runs is fine"
+
+
+def test_in_the_foreground_it_stays_until_ctrl_c_on_a_database_of_the_users(
+    environment: Environment, tmp_path: Path
+) -> None:
+    with EmbeddedPostgres(tmp_path / "postgres") as postgres:
+        arguments = ["--markets", "AT", "--port-base", "0", "--packs", "0"]
+        command = [str(EMVS), "up", "--data", str(environment.data), *arguments]
+        with (tmp_path / "printed").open("w+") as printed:
+            process = subprocess.Popen(  # noqa: S603 - the command under test
+                [*command, "--dsn", postgres.dsn()], stdout=printed, stderr=printed
+            )
+            try:
+                wait_until((environment.data / "endpoints.json").exists, "the start", timeout_s=60)
+                pids = environment.pids()
+                assert {system["name"] for system in environment.state()["systems"]} == {
+                    "hub",
+                    "nmvs-at",
+                }
+                assert process.poll() is None
+                process.send_signal(signal.SIGINT)
+                assert process.wait(30) == 0
+            finally:
+                process.kill()
+                process.wait()
+            printed.seek(0)
+            assert "Traceback" not in printed.read()
+        assert not any(map(is_alive, pids))
+        assert not (environment.data / "endpoints.json").exists()
+        assert postgres.is_running()
+
+
+def test_a_taken_port_is_named_with_the_way_out(environment: Environment) -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = environment.emvs("up", "--port-base", str(port), "--markets", "IE")
+    assert done.returncode == 1
+    assert f"port {port}" in done.stderr
+    assert "--port-base" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_detached_start_that_fails_says_why_and_where_to_read_more(
+    environment: Environment,
+) -> None:
+    dsn = "postgresql://nobody:topsecret@127.0.0.1:1/none"
+    done = environment.emvs("up", "--detach", "--port-base", "0", "--dsn", dsn)
+    assert done.returncode == 1
+    assert "cannot be reached" in done.stderr
+    assert "supervisor.log" in done.stderr
+    assert "topsecret" not in done.stdout + done.stderr + environment.supervisor_log()
+    assert environment.emvs("status").returncode == 3
+
+
+def test_a_file_in_place_of_the_data_directory_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = Environment(tmp_path / "file").emvs("up")
+    assert done.returncode == 1
+    assert "--data" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_tells_the_exit_codes() -> None:
+    command = [str(EMVS), "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)  # noqa: S603
+    assert "Exit codes" in done.stdout

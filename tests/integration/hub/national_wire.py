@@ -1,0 +1,129 @@
+"""The other end of the hub's wires: a small real HTTP server that speaks `emvs.interconnect`.
+
+It can be told to misbehave, and applies a delivery once, as a national system must.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from emvs.interconnect import (
+    DeliveryResult,
+    IntermarketAnswer,
+    IntermarketRequest,
+    PacksDelivery,
+    RefusedSerial,
+)
+
+WIRE_TOKEN = "token-of-the-hub-at-the-wire"
+
+
+class NationalWire:
+    """One national system, seen from the hub."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self.url = ""
+        self.attempts: list[str] = []
+        """Delivery ids in the order in which they came, repeats included."""
+        self.applied: dict[str, tuple[str, Any]] = {}
+        """Delivery id to kind and message, in the order in which they took effect."""
+        self.results: dict[str, DeliveryResult] = {}
+        self.stored: set[tuple[str, str]] = set()
+        self.faults: list[str] = []
+        """Taken from the front, one for each delivery that comes: drop_before, drop_after, slow,
+        or an HTTP status."""
+        self.open_gate = asyncio.Event()
+        """Deliveries wait while it is not set."""
+        self.open_gate.set()
+        self.in_flight = self.in_flight_max = 0
+        self.refusal: str | None = None
+        self.outcome = "SERIAL_UNKNOWN"
+        self.asked: list[IntermarketRequest] = []
+        self.answer_wait_s = 0.0
+        self._runner: web.AppRunner | None = None
+        self._port = 0
+
+    async def start(self) -> None:
+        """Listen, on the same port as before if there was one."""
+        app = web.Application(client_max_size=64 * 1024 * 1024)
+        app.router.add_put("/hub/v1/{kind}/{delivery_id}", self._deliver)
+        app.router.add_post("/hub/v1/intermarket", self._intermarket)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True).start()
+        self._port = self._runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{self._port}"
+
+    async def stop(self) -> None:
+        """Stop listening: connections are refused."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    async def _deliver(self, request: web.Request) -> web.StreamResponse:
+        assert request.headers["Authorization"] == f"Bearer {WIRE_TOKEN}"
+        self.in_flight += 1
+        self.in_flight_max = max(self.in_flight, self.in_flight_max)
+        try:
+            return await self._work(request)
+        finally:
+            self.in_flight -= 1
+
+    async def _work(self, request: web.Request) -> web.StreamResponse:
+        delivery_id = request.match_info["delivery_id"]
+        self.attempts.append(delivery_id)
+        body = await request.read()
+        await self.open_gate.wait()
+        fault = self.faults.pop(0) if self.faults else ""
+        if fault == "drop_before":
+            return _hang_up(request)
+        if fault == "slow":
+            await asyncio.sleep(5)
+        if fault.isdigit():
+            return web.Response(status=int(fault), text="told to")
+        result = self._apply(request.match_info["kind"], delivery_id, body)
+        if fault == "drop_after":
+            return _hang_up(request)
+        return web.Response(body=msgspec.json.encode(result))
+
+    def _apply(self, kind: str, delivery_id: str, body: bytes) -> DeliveryResult:
+        if delivery_id in self.results:
+            return self.results[delivery_id]
+        if self.refusal:
+            result = DeliveryResult(delivery_id, accepted=False, code=self.refusal, text="no")
+        elif kind == "packs":
+            packs = msgspec.json.decode(body, type=PacksDelivery)
+            result = DeliveryResult(delivery_id, accepted=True)
+            for serial_number in packs.serialNumbers:
+                key = (packs.productCode, serial_number)
+                if key in self.stored:
+                    refused = RefusedSerial(serial_number, "NMVS_FE_SN_02")
+                    result.refusedSerials.append(refused)
+                else:
+                    self.stored.add(key)
+                    result.loadedCount += 1
+        else:
+            result = DeliveryResult(delivery_id, accepted=True)
+        self.applied[delivery_id] = (kind, json.loads(body))
+        self.results[delivery_id] = result
+        return result
+
+    async def _intermarket(self, request: web.Request) -> web.Response:
+        assert request.headers["Authorization"] == f"Bearer {WIRE_TOKEN}"
+        wanted = msgspec.json.decode(await request.read(), type=IntermarketRequest)
+        self.asked.append(wanted)
+        await asyncio.sleep(self.answer_wait_s)
+        answer = IntermarketAnswer(wanted.requestId, self.code, self.outcome)
+        return web.Response(body=msgspec.json.encode(answer))
+
+
+def _hang_up(request: web.Request) -> web.Response:
+    assert request.transport is not None
+    request.transport.abort()
+    return web.Response()

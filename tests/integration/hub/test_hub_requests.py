@@ -1,0 +1,337 @@
+"""A manufacturer's requests from the body to the status: over HTTP, on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from tests.integration.hub.stand import CODE, StartStand, packs, product, register
+
+
+async def test_master_data_and_packs_reach_every_market(start_stand: StartStand) -> None:
+    stand = await start_stand("IE", "DE")
+    loaded = await stand.obp.product("IE", "DE")
+    assert [step["status"] for step in loaded["history"]] == ["STVA", "STLD", "STDS"]
+    assert loaded["productVersion"] == 1
+
+    sent = await stand.obp.packs(["A1", "A2", "A3"])
+    assert [step["status"] for step in sent["history"]] == ["STVA", "STLD", "STDS"]
+    assert {entry["market"]: entry["loadedCount"] for entry in sent["markets"]} == {
+        "IE": 3,
+        "DE": 3,
+    }
+    for wire in stand.wires.values():
+        kinds = [kind for kind, _ in wire.applied.values()]
+        assert kinds == ["products", "packs"]
+        _, message = list(wire.applied.values())[1]
+        assert message == {
+            "productCode": CODE,
+            "productVersion": 1,
+            "batchId": "LOT1",
+            "expiry": "301231",
+            "serialNumbers": ["A1", "A2", "A3"],
+        }
+
+
+async def test_recall_and_withdrawal_reach_the_named_markets_and_stop_uploads(
+    start_stand: StartStand,
+) -> None:
+    stand = await start_stand("IE", "DE")
+    obp = stand.obp
+    await obp.product("IE", "DE")
+    await obp.packs(["A1"])
+    recall = {"productCode": CODE, "batchId": "LOT1", "reason": "glass", "markets": ["DE"]}
+    done = await obp.ended(await obp.send("RCBR", **recall))
+    assert done["status"] == "STDS"
+    assert list(stand.wires["DE"].applied.values())[-1] == (
+        "recalls",
+        {"productCode": CODE, "batchId": "LOT1", "reason": "glass"},
+    )
+    assert [kind for kind, _ in stand.wires["IE"].applied.values()] == ["products", "packs"]
+
+    again = await obp.ended(await obp.send("RCBR", **recall))
+    assert (again["status"], again["defects"][0]["rule"]) == ("STIV", "already_recalled")
+
+    more = await obp.packs(["A2"], kind="PPDM")
+    assert more["status"] == "STDS"
+    assert {entry["market"]: entry["status"] for entry in more["markets"]} == {
+        "IE": "Distributed",
+        "DE": "Rejected",
+    }
+    assert [(defect["market"], defect["rule"]) for defect in more["defects"]] == [
+        ("DE", "recalled")
+    ]
+
+    withdrawal = {"productCode": CODE, "reason": "no longer sold", "markets": ["IE", "DE"]}
+    done = await obp.ended(await obp.send("WDPR", **withdrawal))
+    assert done["status"] == "STDS"
+    refused = await obp.packs(["B1"], batchId="LOT2")
+    assert refused["status"] == "STIV"
+    assert [entry["status"] for entry in refused["markets"]] == ["Rejected", "Rejected"]
+
+
+async def test_an_invalid_message_lists_all_defects_and_goes_nowhere(
+    start_stand: StartStand,
+) -> None:
+    stand = await start_stand("IE")
+    await stand.obp.product("IE")
+    answer = await stand.obp.packs(["A1", "A#", "A1"], expiry="991340", batchId="")
+    assert [step["status"] for step in answer["history"]] == ["STIV"]
+    assert [(d["field"], d["code"], d["rule"]) for d in answer["defects"]] == [
+        ("batchId", "I1", "empty"),
+        ("expiry", "I1", "format"),
+        ("serialNumbers[1]", "I1", "serial_format"),
+        ("serialNumbers[2]", "A16", "duplicate"),
+    ]
+    assert answer["defectCount"] == 4
+    assert answer["markets"] == []
+    assert len(stand.wires["IE"].attempts) == 1
+
+
+async def test_a_new_version_takes_the_batches_that_follow(start_stand: StartStand) -> None:
+    stand = await start_stand("IE", "DE")
+    await stand.obp.product("IE", "DE")
+    await stand.obp.packs(["A1"])
+    second = await stand.obp.product("IE")
+    assert second["productVersion"] == 2
+    new = await stand.obp.packs(["B1"], batchId="LOT2")
+    assert [entry["market"] for entry in new["markets"]] == ["IE"]
+    old = await stand.obp.packs(["A2"], kind="PPDM")
+    assert {entry["market"] for entry in old["markets"]} == {"IE", "DE"}
+
+
+async def test_nobody_touches_another_organisations_product(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    await stand.obp.product("IE")
+    token = await register(
+        stand.http,
+        stand.hub.management,
+        organisationId="20002",
+        kind="parallel_distributor",
+        token="token-of-the-other-one",
+    )
+    message = {"transactionId": "PMDRRQD200020012026326000000000001", **product("IE")}
+    headers = {"Authorization": f"Bearer {token}"}
+    url = f"{stand.hub.url}/obp/v1"
+    async with stand.http.post(f"{url}/PMDR", json=message, headers=headers) as response:
+        assert response.status == 202
+    other = type(stand.obp)(stand.hub.url, stand.http, token=token)
+    answer = await other.ended(message["transactionId"])
+    assert (answer["status"], answer["defects"][0]["rule"]) == ("STIV", "other_owner")
+    status, _ = await stand.obp.get(f"requests/{message['transactionId']}")
+    assert status == 404
+
+
+async def test_a_repeated_request_gets_the_same_acknowledgement(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    message = {"transactionId": stand.obp.transaction_id("PMDR"), **product("IE")}
+    body = json.dumps(message).encode()
+    answers = await asyncio.gather(*(stand.obp.post("PMDR", body) for _ in range(20)))
+    assert {status for status, _, _ in answers} == {202}
+    assert len({json.dumps(answer) for _, answer, _ in answers}) == 1
+    first = answers[0][1]
+    assert first["acknowledgementId"][4:7] == "AKH"
+    assert first["hubTransactionId"][4:7] == "TXH"
+
+    status, answer, _ = await stand.obp.post("PMDR", json.dumps(message, indent=3).encode())
+    assert (status, answer) == (202, first)
+    message["name"] = "Other 10 mg"
+    status, answer, _ = await stand.obp.post("PMDR", json.dumps(message).encode())
+    assert (status, answer["status"]) == (409, 409)
+
+    ended = await stand.obp.ended(message["transactionId"])
+    assert ended["productVersion"] == 1
+    for name in ("acknowledgementId", "hubTransactionId"):
+        status, answer = await stand.obp.get(f"requests/{first[name]}")
+        assert (status, answer) == (200, ended)
+    assert len(stand.wires["IE"].attempts) == 1
+
+
+async def test_the_list_of_requests_goes_on_page_by_page(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    sent = [await stand.obp.send("PMDR", **product("IE")) for _ in range(5)]
+    await stand.obp.ended(sent[-1])
+    seen: list[str] = []
+    after: str | None = ""
+    while after is not None:
+        status, page = await stand.obp.get("requests", after=after, limit="2")
+        assert status == 200
+        seen += [line["transactionId"] for line in page["requests"]]
+        after = page["next"]
+    assert seen == sent
+    for query in (
+        {"limit": "0"},
+        {"limit": "501"},
+        {"limit": "0005"},
+        {"limit": "x"},
+        {"after": "x"},
+    ):
+        status, _ = await stand.obp.get("requests", **query)
+        assert status == 400
+
+
+@pytest.mark.parametrize(
+    ("message_type", "body", "status", "named"),
+    [
+        ("PMDR", b"", 400, "truncated"),
+        ("PMDR", b"\xff\xfe", 400, ""),
+        ("PMDR", b'{"transactionId": 1}', 400, "$.transactionId"),
+        ("PMDR", b'{"transactionId": "x"}', 400, "34 characters"),
+        ("XXXX", b"{}", 404, "PMDR"),
+        ("VBOP", b"{}", 404, "VBOP"),
+        ("WDPR", b" " * (1024 * 1024 + 1), 413, "at most"),
+    ],
+)
+async def test_a_body_that_is_no_message_is_a_problem_not_a_request(
+    start_stand: StartStand, message_type: str, body: bytes, status: int, named: str
+) -> None:
+    stand = await start_stand("IE")
+    found, problem, headers = await stand.obp.post(message_type, body)
+    assert (found, problem["status"]) == (status, status)
+    assert headers["Content-Type"].startswith("application/problem+json")
+    assert named in problem["detail"]
+    _, page = await stand.obp.get("requests")
+    assert page["requests"] == []
+
+
+async def test_without_a_token_there_is_nothing(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    stand.obp.token = "token-of-nobody-at-all"
+    for status, problem in (
+        (await stand.obp.post("PMDR", b"{}"))[:2],
+        await stand.obp.get("requests"),
+        await stand.obp.get("requests/x"),
+    ):
+        assert (status, problem["title"]) == (401, "Not logged in")
+
+
+async def test_the_limits_answer_clearly_and_store_nothing(start_stand: StartStand) -> None:
+    limits = {"serials_per_message_max": 3, "body_bytes_max": 2_000}
+    stand = await start_stand("IE", limits=limits)
+    message = {"transactionId": stand.obp.transaction_id("PPDC"), **packs(list("ABCD"))}
+    status, problem, _ = await stand.obp.post("PPDC", message)
+    assert (status, "at most 3" in problem["detail"]) == (413, True)
+
+    bomb = gzip.compress(b" " * 50_000_000)
+    assert len(bomb) > 2_000  # Refused for its length, before a byte is read.
+    small_bomb = gzip.compress(b" " * 1_000_000)
+    assert len(small_bomb) < 2_000
+    for body in (b" " * 2_001, bomb, small_bomb):
+        encoding = {"Content-Encoding": "gzip"} if body[:1] != b" " else {}
+        status, problem, _ = await stand.obp.post("PPDC", body, headers=encoding)
+        assert (status, "2000" in problem["detail"]) == (413, True)
+    _, page = await stand.obp.get("requests")
+    assert page["requests"] == []
+
+
+async def test_a_slow_or_vanished_sender_leaves_nothing(start_stand: StartStand) -> None:
+    stand = await start_stand("IE", limits={"body_read_s_max": 0.3})
+    headers = {"Authorization": f"Bearer {stand.obp.token}"}
+    url = f"{stand.hub.url}/obp/v1/PMDR"
+
+    async def trickle() -> AsyncIterator[bytes]:
+        yield b'{"transactionId": "'
+        await asyncio.sleep(2)
+        yield b'"}'
+
+    async with stand.http.post(url, data=trickle(), headers=headers) as response:
+        assert response.status == 408
+
+    _, writer = await asyncio.open_connection("127.0.0.1", int(stand.hub.url.rpartition(":")[2]))
+    head = f"POST /obp/v1/PMDR HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {stand.obp.token}\r\n"
+    writer.write(f"{head}Content-Length: 5000000\r\n\r\n".encode() + b" " * 100_000)
+    await writer.drain()
+    writer.transport.abort()
+    _, page = await stand.obp.get("requests")
+    assert page["requests"] == []
+    assert (await stand.manage("GET", "/health"))[1]["status"] == "ok"
+
+
+async def test_gzip_is_understood_and_a_broken_one_refused(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    message = {"transactionId": stand.obp.transaction_id("PMDR"), **product("IE")}
+    body = gzip.compress(json.dumps(message).encode())
+    gzipped = {"Content-Encoding": "gzip"}
+    status, _, _ = await stand.obp.post("PMDR", body, headers=gzipped)
+    assert status == 202
+    assert (await stand.obp.ended(message["transactionId"]))["status"] == "STDS"
+    status, _, _ = await stand.obp.post("PMDR", body[:40], headers=gzipped)
+    assert status == 400
+    status, _, _ = await stand.obp.post("PMDR", b"no gzip", headers=gzipped)
+    assert status == 400
+
+
+async def test_an_expired_batch_is_loaded_with_a_warning(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    await stand.obp.product("IE")
+    answer = await stand.obp.packs(["A1"], expiry="200101")
+    assert answer["status"] == "STDS"
+    assert [(w["rule"], w["code"]) for w in answer["warnings"]] == [("expired", None)]
+
+
+async def test_serial_numbers_do_not_stay(
+    start_stand: StartStand, dsn: str, schema_name: str
+) -> None:
+    """Art. 33: the hub keeps everything except serial numbers."""
+    stand = await start_stand("IE")
+    await stand.obp.product("IE")
+    await stand.obp.packs(["SECRET1", "SECRET2"])
+    await stand.obp.packs(["SECRET2", "SECRET3"], batchId="LOT2")
+    invalid = await stand.obp.packs(["SECRET4", "SECRET4"], batchId="LOT3")
+    assert invalid["defects"][0]["value"] == "SECRET4"
+
+    async def tables_with_serials() -> set[str]:
+        connection: Any = await asyncpg.connect(dsn)
+        try:
+            tables = await connection.fetch(
+                "select tablename from pg_tables where schemaname = $1", schema_name
+            )
+            await connection.execute(f"set search_path to {schema_name}")
+            return {
+                table
+                for (table,) in tables
+                if "SECRET" in str(await connection.fetch(f"table {table}"))
+            }
+        finally:
+            await connection.close()
+
+    # Answers about single packs hold their serial numbers, for as long as the setting says.
+    assert await tables_with_serials() == {"request", "delivery"}
+    await stand.manage("POST", "/clock", advance_s=31 * 86_400)
+    async with asyncio.timeout(10):
+        while await tables_with_serials():
+            await asyncio.sleep(0.05)
+
+
+async def test_the_management_port_registers_and_tells(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    good = {"organisationId": "10001", "name": "X", "kind": "obp", "clientId": "002"}
+    status, one = await stand.manage("POST", "/organisations", **good)
+    assert status == 200
+    assert len(one["token"]) >= 32
+    status, two = await stand.manage("POST", "/organisations", **good)
+    assert two["token"] != one["token"]
+    for change, expected in (
+        ({"organisationId": "1"}, 400),
+        ({"kind": "pharmacy"}, 400),
+        ({"token": "short"}, 400),
+        ({"kind": "parallel_distributor"}, 409),
+        ({"clientId": "003", "token": two["token"]}, 409),
+    ):
+        status, _ = await stand.manage("POST", "/organisations", **(good | change))
+        assert status == expected, change
+    stand.obp.client_id, stand.obp.token = "002", two["token"]
+    assert (await stand.obp.get("requests"))[0] == 200
+    stand.obp.token = one["token"]
+    assert (await stand.obp.get("requests"))[0] == 401
+
+    status, health = await stand.manage("GET", "/health")
+    assert (status, health["status"], health["markets"]) == (200, "ok", ["IE"])
+    async with stand.http.get(f"{stand.hub.management}/metrics") as response:
+        assert 'hub_deliveries_waiting{system="IE"} 0.0' in await response.text()

@@ -1,0 +1,193 @@
+"""What the hub delivers, applied once, refused clearly, and there again after a restart."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from emvs.limits import SERIALS_PER_MESSAGE_MAX
+from tests.integration.clients import RestTill
+from tests.integration.conftest import StartSystem
+from tests.integration.running import INTERCONNECT_TOKEN, RunningSystem, gtin, json_stream
+
+
+def packs(running: RunningSystem, serials: list[str], **other: object) -> dict[str, object]:
+    return {
+        "productCode": running.product_code,
+        "productVersion": 1,
+        "batchId": "LOT1",
+        "expiry": "301231",
+        "serialNumbers": serials,
+    } | other
+
+
+async def test_the_same_delivery_is_answered_the_same_and_loads_once(
+    national_system: RunningSystem,
+) -> None:
+    running = national_system
+    await running.load_packs(1)
+    message = packs(running, ["A1", "A2", "A3"])
+    first = await running.deliver("packs", "delivery-1", **message)
+    again = await running.deliver("packs", "delivery-1", **message)
+    assert first == again
+    assert first["loadedCount"] == 3
+    assert (await running.ask_management("/health"))["packs"] == 4
+
+
+async def test_a_stored_serial_number_is_refused_and_the_rest_loaded(
+    national_system: RunningSystem,
+) -> None:
+    running = national_system
+    await running.load_packs(1)
+    await running.deliver("packs", "d1", **packs(running, ["A1", "A2"]))
+    answer = await running.deliver("packs", "d2", **packs(running, ["A2", "A3", "A 4", "A3"]))
+    assert answer["loadedCount"] == 1
+    assert answer["refusedSerials"] == [
+        {"serialNumber": "A 4", "code": "NMVS_FE_SN_01"},
+        {"serialNumber": "A2", "code": "NMVS_FE_SN_02"},
+    ]
+    assert (await running.ask_management("/check"))["equal"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        # Each row mends one fault of the row above it.
+        ({"productCode": gtin(1), "expiry": "301331"}, "NMVS_NC_PC_01"),
+        ({"expiry": "301331", "batchId": "É"}, "NMVS_FE_LOT_07"),
+        ({"batchId": "É"}, "NMVS_FE_LOT_03"),
+        ({"expiry": "301130", "productVersion": 2}, "NMVS_FE_LOT_02"),
+        ({"productVersion": 2}, "NMVS_NC_PC_05"),
+        ({}, None),
+    ],
+)
+async def test_a_delivery_that_cannot_be_taken_is_refused_whole(
+    national_system: RunningSystem, changes: dict[str, object], code: str | None
+) -> None:
+    running = national_system
+    await running.load_packs(1)
+    answer = await running.deliver("packs", "d", **packs(running, ["A1"], **changes))
+    assert (answer["accepted"], answer["code"]) == (code is None, code)
+
+
+async def test_recall_and_withdrawal_are_final_and_stop_further_packs(
+    national_system: RunningSystem,
+) -> None:
+    running = national_system
+    (serial,) = await running.load_packs(1)
+    till = RestTill(running.http, running.service, await running.register("pharmacy", 1))
+    await till.log_in()
+    recall = {"productCode": running.product_code, "batchId": "LOT1", "reason": "glass"}
+    assert (await running.deliver("recalls", "r1", **recall))["accepted"]
+    assert (await running.deliver("recalls", "r2", **recall))["code"] == "NMVS_FE_LOT_01"
+    refused = await till.supply(running.product_code, serial, "LOT1", "301231")
+    assert (refused.code, refused.alert_id) == ("51221000", None)
+    more = await running.deliver("packs", "d2", **packs(running, ["B1"]))
+    assert more["code"] == "NMVS_FE_LOT_01"
+    withdrawal = {"productCode": running.product_code, "reason": "authorisation ended"}
+    assert (await running.deliver("withdrawals", "w1", **withdrawal))["accepted"]
+    assert (await running.deliver("withdrawals", "w2", **withdrawal))["code"] == "NMVS_NC_PC_12"
+    gone = await till.supply(running.product_code, serial, "LOT1", "301231")
+    assert (gone.code, gone.alert_id) == ("51221200", None)
+    new_batch = await running.deliver("packs", "d3", **packs(running, ["C1"], batchId="LOT2"))
+    assert new_batch["code"] == "NMVS_NC_PC_12"
+
+
+async def test_everything_is_there_after_a_restart(start_system: StartSystem) -> None:
+    first: RunningSystem = await start_system("IE")
+    serials = await first.load_packs(3_000)
+    registration = await first.register("pharmacy", 1)
+    till = RestTill(first.http, first.service, registration)
+    await till.log_in()
+    await till.supply(first.product_code, serials[0], "LOT1", "301231")
+    recall = {"productCode": first.product_code, "batchId": "LOT1", "reason": "glass"}
+    await first.advance_clock(3600)
+    # The second start reads the same schema while the first is still there.
+    second: RunningSystem = await start_system("IE")
+    health = await second.ask_management("/health")
+    assert (health["packs"], health["participants"]) == (3_000, 1)
+    clock = await second.ask_management("/clock")
+    assert clock["offset_s"] == 3600
+    assert (await second.ask_management("/check"))["equal"]
+    same_till = RestTill(second.http, second.service, registration)
+    await same_till.log_in()
+    answer = await same_till.ask(second.product_code, serials[0], "LOT1", "301231")
+    assert answer.code == "11110201"
+    assert (await second.deliver("recalls", "r1", **recall))["accepted"]
+
+
+async def test_two_systems_over_one_database_never_supply_a_pack_twice(
+    start_system: StartSystem,
+) -> None:
+    first: RunningSystem = await start_system("IE")
+    serials = await first.load_packs(60)
+    registrations = [await first.register("pharmacy", number) for number in range(2)]
+    second: RunningSystem = await start_system("IE")
+    tills = []
+    for running, registration in zip((first, second), registrations, strict=True):
+        till = RestTill(running.http, running.service, registration)
+        await till.log_in()
+        tills.append(till)
+    answers = await asyncio.gather(
+        *(
+            till.supply(first.product_code, serial, "LOT1", "301231")
+            for serial in serials
+            for till in tills
+        )
+    )
+    for pair in zip(answers[::2], answers[1::2], strict=True):
+        assert sorted(answer.code for answer in pair) == ["11210200", "51220200"]
+
+
+async def test_a_stranger_is_not_listened_to(national_system: RunningSystem) -> None:
+    running = national_system
+    url = f"http://127.0.0.1:{running.ports['interconnect']}/hub/v1/products/x"
+    for headers in ({}, {"Authorization": "Bearer wrong"}):
+        async with running.http.put(url, json={}, headers=headers) as response:
+            assert response.status == 401
+            assert response.content_type == "application/problem+json"
+
+
+async def test_a_message_with_too_many_or_wrong_members_is_named(
+    national_system: RunningSystem,
+) -> None:
+    running = national_system
+    await running.load_packs(1)
+    url = f"http://127.0.0.1:{running.ports['interconnect']}/hub/v1/packs/x"
+    headers = {"Authorization": f"Bearer {INTERCONNECT_TOKEN}"}
+    many = [f"S{number}" for number in range(SERIALS_PER_MESSAGE_MAX + 1)]
+    for message, words in (
+        (packs(running, many), "250000 serial numbers"),
+        (packs(running, [], expiry=301231), "$.expiry"),
+        ({}, "productCode"),
+    ):
+        async with running.http.put(url, data=json_stream(message), headers=headers) as response:
+            assert response.status == 400
+            assert words in (await response.json())["detail"]
+
+
+@pytest.mark.slow
+async def test_single_verifications_go_on_while_a_full_message_is_loaded(
+    national_system: RunningSystem,
+) -> None:
+    running = national_system
+    (serial,) = await running.load_packs(1)
+    till = RestTill(running.http, running.service, await running.register("pharmacy", 1))
+    await till.log_in()
+    many = [f"S{number:012d}" for number in range(SERIALS_PER_MESSAGE_MAX)]
+    loading = asyncio.create_task(
+        running.deliver("packs", "big", **packs(running, many, batchId="LOT2"))
+    )
+    slowest_s = 0.0
+    count = 0
+    while not loading.done():
+        started = time.monotonic()
+        answer = await till.ask(running.product_code, serial, "LOT1", "301231")
+        slowest_s = max(slowest_s, time.monotonic() - started)
+        count += 1
+        assert answer.code == "11110100"
+    assert (await loading)["loadedCount"] == SERIALS_PER_MESSAGE_MAX
+    assert count > 20
+    assert slowest_s < 1.0, "one verification waited for the whole upload"

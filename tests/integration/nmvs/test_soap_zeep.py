@@ -1,0 +1,84 @@
+"""An independent SOAP client builds itself from our WSDL and works."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+import zeep
+
+from tests.integration.nmvs.soap_raw_client import Till
+from tests.integration.running import RunningSystem
+
+
+@pytest.fixture
+async def running(national_system: RunningSystem) -> RunningSystem:
+    await national_system.register("pharmacy", 1)
+    return national_system
+
+
+async def client(running: RunningSystem, path: str) -> zeep.Client:
+    """Return a client of the service at `path`; it is synchronous, so it works in threads."""
+    return await asyncio.to_thread(zeep.Client, f"{running.service}/{path}?wsdl")
+
+
+def request(running: RunningSystem, serial: str, **more: Any) -> dict[str, Any]:
+    return {
+        "Header": {
+            "Auth": {
+                "ClientLoginId": "PHARMACY00001",
+                "UserId": "USER0001",
+                "Password": "Demo-Pass-1",
+            },
+            "UserSoftware": {"name": "zeep", "supplier": "s", "version": "4"},
+            "Transaction": {"ClientTrxId": "SALE-000001", "Language": "eng"},
+        },
+        "Body": {
+            "Product": {
+                "ProductCode": {"_value_1": running.product_code, "scheme": "GTIN"},
+                "Batch": {"Id": running.batch_id, "ExpDate": running.expiry},
+            },
+            "Pack": {"sn": serial},
+            **more,
+        },
+    }
+
+
+@pytest.mark.parametrize("version", [4, 5])
+async def test_zeep_works_with_our_definitions(running: RunningSystem, version: int) -> None:
+    (serial,) = await running.load_packs(1)
+    path = f"WS_SINGLE_TRANSACTIONS_V1/SinglePackServiceV{version}0"
+    service = (await client(running, path)).service
+
+    async def ask(operation: str, **more: Any) -> Any:
+        asked = request(running, serial, **more)
+        return await asyncio.to_thread(service[operation], **asked)
+
+    verified = await ask("G110Verify")
+    assert verified.Body.ReturnCode.code == "NMVS_SUCCESS"
+    assert verified.Body.Pack.state == "ACTIVE"
+    assert verified.Body.Product.Batch.ExpDateNMVS.isoformat() == "2030-12-31"
+    assert verified.Header.Transaction.Timestamp.tzinfo is not None
+    supplied = await ask("G120Dispense")
+    assert (supplied.Body.Pack.state, supplied.Body.Pack.Reason) == ("INACTIVE", ["SUPPLIED"])
+    undone = await ask("G121UndoDispense", RefClientTrxId="SALE-000001")
+    assert undone.Body.ReturnCode.code == "NMVS_SUCCESS"
+    silent = await ask("G121UndoDispense")
+    assert silent.Body.ReturnCode.code == {4: "NMVS_NC_PCK_06", 5: "NMVS_NC_PCK_29"}[version]
+    assert silent.Body.ReturnCode.alertId is None
+    assert await asyncio.to_thread(service.PingSinglePack, Input="a & b") == "a & b"
+
+
+async def test_zeep_pings_support(running: RunningSystem) -> None:
+    service = (await client(running, "WS_SUPPORT_V1/SupportServiceV50")).service
+    assert await asyncio.to_thread(service.PingSupport, Input="hello") == "hello"
+
+
+async def test_zeep_raises_the_fault_of_a_message_without_an_operation(
+    running: RunningSystem,
+) -> None:
+    service = (await client(running, "WS_SUPPORT_V1/SupportServiceV50")).service
+    with pytest.raises(zeep.exceptions.Fault, match="NMVS_TE_XM_02"):
+        await asyncio.to_thread(service.PingSupport, Input=200 * "x")
+    assert (await Till(running).ask("G110", "S1")).code == "NC_PC_01"

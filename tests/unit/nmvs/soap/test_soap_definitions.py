@@ -1,0 +1,87 @@
+"""The served definitions: well-formed, complete, at the address that the client used."""
+
+from __future__ import annotations
+
+import pytest
+from lxml import etree
+
+from nmvs.soap.catalogue import OPERATIONS, SERVICES, VERSIONS, Service, Version
+from nmvs.soap.wsdl import describe, list_addresses
+
+WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
+SOAP12 = "{http://schemas.xmlsoap.org/wsdl/soap12/}"
+SINGLE_V5 = "/WS_SINGLE_TRANSACTIONS_V1/SinglePackServiceV50"
+
+
+def definitions(path: str = SINGLE_V5, query: str = "wsdl") -> etree._Element:
+    text = describe(path, query, scheme="https", host="nmvs.example:8443")
+    assert text is not None
+    return etree.fromstring(text.encode())
+
+
+def test_the_single_pack_service_is_named_as_published() -> None:
+    wsdl = definitions()
+    assert wsdl.get("targetNamespace") == "urn:services.nmvs.eu:v5.0"
+    (service,) = wsdl.iter(f"{WSDL}service")
+    (port,) = service
+    assert service.get("name") == "SinglePackServices"
+    assert port.get("name") == "Port_SinglePackServices"
+    assert port.get("binding") == "ns:WSHttpBinding_ISinglePackServices"
+    assert port[0].get("location") == f"https://nmvs.example:8443{SINGLE_V5}"
+
+
+@pytest.mark.parametrize("version", VERSIONS.values())
+@pytest.mark.parametrize("service", SERVICES.values())
+def test_every_operation_is_bound_to_its_action(service: Service, version: Version) -> None:
+    wsdl = definitions(service.path(version))
+    bound = {
+        operation.get("name"): operation[0].get("soapAction")
+        for operation in wsdl.iter(f"{WSDL}operation")
+        if operation[0].tag == f"{SOAP12}operation"
+    }
+    assert bound == {
+        row.wsdl_name: row.action
+        for row in OPERATIONS
+        if row.service is service and version.number in row.version_numbers
+    }
+
+
+def test_published_actions() -> None:
+    actions = {row.name: row.action for row in OPERATIONS}
+    assert actions["SinglePackPing"] == "urn:PingSinglePack"
+    assert actions["G112"] == "urn:G112Verify"
+    assert actions["G123"] == "urn:G123UndoDispenseManualEntry"
+
+
+def test_the_schemas_are_where_the_imports_point() -> None:
+    (imported,) = definitions().iter("{http://www.w3.org/2001/XMLSchema}import")
+    location = imported.get("schemaLocation")
+    assert location == f"https://nmvs.example:8443{SINGLE_V5}?xsd=elements"
+    elements = definitions(query="xsd=elements")
+    assert elements[0].get("schemaLocation") == f"https://nmvs.example:8443{SINGLE_V5}?xsd=types"
+    assert definitions(query="xsd=types").get("targetNamespace") == "urn:types.nmvs.eu:v5.0"
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "host"),
+    [
+        (SINGLE_V5, "", "h"),
+        (SINGLE_V5, "xsd=../../etc/passwd", "h"),
+        (SINGLE_V5, "wsdl", 'h"><script>'),
+        (SINGLE_V5, "wsdl", ""),
+        ("/WS_SINGLE_TRANSACTIONS_V1/SinglePackServiceV30", "wsdl", "h"),
+        ("/", "wsdl", "h"),
+    ],
+)
+def test_nothing_else_is_served(path: str, query: str, host: str) -> None:
+    assert describe(path, query, scheme="http", host=host) is None
+
+
+def test_paths_and_keys_are_found_in_any_case() -> None:
+    assert describe(SINGLE_V5.lower(), "WSDL", scheme="http", host="[::1]:80") is not None
+
+
+def test_the_list_names_every_definition() -> None:
+    lines = list_addresses(scheme="http", host="h:1").split()
+    assert f"http://h:1{SINGLE_V5}?wsdl" in lines
+    assert len(lines) == len(VERSIONS) * len(SERVICES)
