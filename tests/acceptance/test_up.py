@@ -269,6 +269,21 @@ def test_a_file_in_place_of_the_data_directory_is_named(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_the_demo_plays_its_story_and_leaves_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(  # noqa: S603 - the command under test
+        [str(EMVS), "demo", "--packs", "200"],
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for text in ("SUCCESS", "ALERT", "distributed"):
+        assert text in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
 def test_help_tells_the_exit_codes() -> None:
     command = [str(EMVS), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)  # noqa: S603
