@@ -11,7 +11,7 @@ from emvs.serial_numbers import UNMISTAKABLE, generate_serial_numbers
 
 
 def seeded(seed: int) -> random.Random:
-    return random.Random(seed)  # noqa: S311 - no secrets, and tests must repeat.
+    return random.Random(seed)
 
 
 def test_many_are_different_and_permitted() -> None:
