@@ -98,10 +98,10 @@ def _find_request(root: etree._Element) -> tuple[etree._Element | None, str]:
     """Return the only child of the SOAP body, or None and what is wrong with the envelope."""
     if root.tag != _ENVELOPE:
         return None, "the outermost element is not a SOAP 1.2 Envelope"
-    parts = [part.tag for part in root]
-    if parts not in ([_HEADER, _BODY], [_BODY]):
+    part_count = len(root)
+    body = root[-1] if 1 <= part_count <= 2 else None
+    if body is None or body.tag != _BODY or (part_count == 2 and root[0].tag != _HEADER):
         return None, "an Envelope holds at most one Header and then one Body"
-    body = root[-1]
     if len(body) != 1:
         return None, f"element Body: holds one request, not {len(body)}"
     return body[0], ""
