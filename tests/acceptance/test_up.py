@@ -288,3 +288,23 @@ def test_help_tells_the_exit_codes() -> None:
     command = [str(EMVS), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)  # noqa: S603
     assert "Exit codes" in done.stdout
+
+
+def test_the_first_upload_of_the_hubs_page_works_when_pasted(
+    running: Environment, tmp_path: Path
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "hub.md").read_text()
+    block = page.split("```bash\n", 1)[1].split("```", 1)[0]
+    (tmp_path / ".venv").symlink_to(EMVS.parents[1])
+    (tmp_path / ".emvs").symlink_to(running.data)
+    done = subprocess.run(
+        ["bash", "-c", block],  # noqa: S607 - whichever bash the user has
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert last["status"] == "STDS", done.stdout + done.stderr
+    assert last["markets"][0]["loadedCount"] == 3
