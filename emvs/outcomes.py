@@ -111,7 +111,9 @@ OUTCOMES: Final[dict[Outcome, OutcomeFacts]] = {
     Outcome.NOT_PERMITTED: _F(1, None, "The participant may not do this"),
     Outcome.LOGIN_WRONG: _F(1, None, "Login refused: wrong user or password"),
     Outcome.LOGIN_LOCKED: _F(1, None, "Login refused: the user is locked"),
-    Outcome.UNAVAILABLE: _F(1, None, "The system is not available; nothing was done"),
+    Outcome.UNAVAILABLE: _F(
+        1, None, "The system is not available; verify the pack before repeating"
+    ),
     Outcome.OVERLOADED: _F(1, None, "The system is busy; nothing was done, try again later"),
     Outcome.HUB_UNREACHABLE: _F(1, None, "The EU Hub cannot be reached; nothing was done"),
     Outcome.HUB_TIMEOUT: _F(1, None, "The EU Hub did not answer in time; verify before repeating"),

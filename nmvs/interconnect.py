@@ -9,6 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from emvs.errors import BadRequestError, UnauthorisedError, UnavailableError
+from emvs.identifiers import check_identifiers
 from emvs.infra.web import bearer_token, decode_body, json_response, read_body, render_errors
 from emvs.interconnect import (
     DeliveryResult,
@@ -20,6 +21,7 @@ from emvs.interconnect import (
     WithdrawalDelivery,
 )
 from emvs.limits import HUB_BODY_BYTES_MAX
+from emvs.outcomes import OUTCOMES
 from emvs.roles import Role
 from emvs.scheme import Scheme
 from emvs.states import Operation
@@ -97,6 +99,16 @@ async def _to_request(message: IntermarketRequest, directory: Directory) -> Pack
         scheme = Scheme(message.scheme)
     except (KeyError, ValueError) as error:
         raise BadRequestError(f"{error} is not known here") from error
+    defect = check_identifiers(
+        scheme,
+        message.productCode,
+        message.serialNumber,
+        message.batchId,
+        message.expiry,
+        manual=message.manual,
+    )
+    if defect is not None:
+        raise BadRequestError(OUTCOMES[defect].text)
     return PackRequest(
         operation=operation,
         participant=await directory.foreign(message.market, message.location, role),

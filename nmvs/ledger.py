@@ -6,6 +6,8 @@ dialects or the index.
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import resources
 from typing import Final, NamedTuple
@@ -13,9 +15,15 @@ from typing import Final, NamedTuple
 import asyncpg
 import orjson
 
+from emvs.errors import UnavailableError
 from emvs.infra.group_commit import GroupCommit
 from emvs.limits import LEDGER_GROUP_COUNT_MAX, LEDGER_WAITING_COUNT_MAX, LEDGER_WRITE_S_MAX
 
+_END_SESSION_SQL: Final = (
+    "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = $1"
+)
+_END_ATTEMPTS_MAX: Final = 100
+_END_PAUSE_S: Final = 0.05
 _RECORD_SQL: Final = resources.files("nmvs").joinpath("sql/record.sql").read_text("utf-8")
 
 
@@ -66,27 +74,37 @@ class Ledger:
 
     def __init__(
         self,
-        connect: Callable[[], Awaitable[asyncpg.Connection[asyncpg.Record]]],
+        connect: Callable[[str], Awaitable[asyncpg.Connection[asyncpg.Record]]],
         on_failure: Callable[[list[Entry], BaseException], Awaitable[None]],
-        *,
-        group_count_max: int = LEDGER_GROUP_COUNT_MAX,
-        waiting_count_max: int = LEDGER_WAITING_COUNT_MAX,
     ) -> None:
         self._connect = connect
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._session_name: str | None = None
         self._statement: asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record] | None = None
         self.groups = GroupCommit[Entry, bool](
             self._write,
             on_failure,
-            group_count_max=group_count_max,
-            waiting_count_max=waiting_count_max,
+            group_count_max=LEDGER_GROUP_COUNT_MAX,
+            waiting_count_max=LEDGER_WAITING_COUNT_MAX,
         )
 
     async def open(self) -> None:
-        """Connect; the ledger has a connection of its own, so it never waits for the pool."""
+        """Connect; the ledger has a connection of its own, so it never waits for the pool.
+
+        A session that was given up may still be committing on the server: it is ended first, so
+        that whoever reads the packs afterwards reads what stays.
+        """
         await self.close()
-        self._connection = await self._connect()
-        self._statement = await self._connection.prepare(_RECORD_SQL)
+        name = f"emvs-ledger-{secrets.token_hex(8)}"
+        connection = await self._connect(name)
+        try:
+            if self._session_name is not None:
+                await _end_session(connection, self._session_name)
+            self._statement = await connection.prepare(_RECORD_SQL)
+        except BaseException:
+            connection.terminate()
+            raise
+        self._connection, self._session_name = connection, name
 
     async def close(self) -> None:
         """Drop the connection, without ceremony: it may be broken."""
@@ -120,6 +138,15 @@ class Ledger:
             return [True] * len(group)
         updated = {row[0] for row in rows}
         return [entry.pack_key not in changes or entry.pack_key in updated for entry in group]
+
+
+async def _end_session(connection: asyncpg.Connection[asyncpg.Record], name: str) -> None:
+    """End another session of ours; return when it is gone."""
+    for _ in range(_END_ATTEMPTS_MAX):
+        if not await connection.fetchval(_END_SESSION_SQL, name):
+            return
+        await asyncio.sleep(_END_PAUSE_S)
+    raise UnavailableError("an earlier session of the ledger does not end")
 
 
 def _net_changes(group: list[Entry]) -> dict[bytes, PackChange]:

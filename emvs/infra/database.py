@@ -69,13 +69,16 @@ class Database:
             server_settings={"search_path": self.schema},
         )
 
-    async def connect(self) -> asyncpg.Connection[asyncpg.Record]:
-        """Return a connection of its own, outside the pool; the caller closes it."""
+    async def connect(self, name: str = "emvs") -> asyncpg.Connection[asyncpg.Record]:
+        """Return a connection of its own, outside the pool; the caller closes it.
+
+        `name` is what the server lists it under.
+        """
         connection = await asyncpg.connect(
             self._dsn,
             timeout=10,
             command_timeout=self._command_s_max,
-            server_settings={"search_path": self.schema},
+            server_settings={"search_path": self.schema, "application_name": name},
         )
         await _set_codecs(connection)
         return connection

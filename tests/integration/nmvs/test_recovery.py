@@ -1,0 +1,75 @@
+"""A write that hangs: it is given up, ended on the server too, and nobody is told wrong things."""
+
+from __future__ import annotations
+
+import asyncio
+
+import asyncpg
+import pytest
+
+from nmvs import ledger
+from tests.integration.clients import RestTill
+from tests.integration.conftest import StartSystem
+from tests.integration.running import RunningSystem
+
+WRITE_S_MAX = 0.5
+
+
+async def test_a_write_given_up_never_commits_afterwards(
+    start_system: StartSystem, dsn: str, schema_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "LEDGER_WRITE_S_MAX", WRITE_S_MAX)
+    running: RunningSystem = await start_system("IE")
+    serials = await running.load_packs(2)
+    till = RestTill(running.http, running.service, await running.register("pharmacy", 1))
+    await till.log_in()
+    blocker = await asyncpg.connect(dsn, server_settings={"search_path": f"{schema_name}_ie"})
+    try:
+        transaction = blocker.transaction()
+        await transaction.start()
+        await blocker.execute("select * from pack for update")
+        stuck = await till.supply(running.product_code, serials[0], "LOT1", "301231")
+        assert (stuck.status, stuck.code) == (503, "B0020000")
+        async with asyncio.timeout(10):
+            while (await running.ask_management("/health"))["status"] != "ok":
+                await asyncio.sleep(0.02)
+        await transaction.rollback()
+    finally:
+        await blocker.close()
+    after = await till.ask(running.product_code, serials[0], "LOT1", "301231")
+    assert after.code == "11110100"
+    supplied = await till.supply(running.product_code, serials[0], "LOT1", "301231")
+    assert supplied.code == "11210200"
+    trail = await running.ask_management(
+        "/trail", product_code=running.product_code, serial=serials[0]
+    )
+    assert [entry["outcome"] for entry in trail["entries"]] == ["VERIFIED", "DECOMMISSIONED"]
+    assert (await running.ask_management("/check"))["equal"]
+
+
+async def test_requests_beyond_the_queue_are_refused_and_change_nothing(
+    start_system: StartSystem, dsn: str, schema_name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "LEDGER_WAITING_COUNT_MAX", 5)
+    running: RunningSystem = await start_system("IE")
+    serials = await running.load_packs(40)
+    till = RestTill(running.http, running.service, await running.register("pharmacy", 1))
+    await till.log_in()
+    blocker = await asyncpg.connect(dsn, server_settings={"search_path": f"{schema_name}_ie"})
+    transaction = blocker.transaction()
+    await transaction.start()
+    await blocker.execute("select * from pack for update")
+    supplies = [
+        asyncio.create_task(till.supply(running.product_code, serial, "LOT1", "301231"))
+        for serial in serials
+    ]
+    await asyncio.sleep(0.5)
+    await transaction.rollback()
+    await blocker.close()
+    answers = await asyncio.gather(*supplies)
+    codes = [answer.code for answer in answers]
+    assert set(codes) == {"11210200", "B0020000"}
+    for serial, code in zip(serials, codes, strict=True):
+        now = await till.ask(running.product_code, serial, "LOT1", "301231")
+        assert now.code == ("11110201" if code == "11210200" else "11110100")
+    assert (await running.ask_management("/check"))["equal"]
