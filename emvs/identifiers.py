@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from emvs.character_sets import is_set82
+from emvs.character_sets import is_ifa_batch, is_ifa_serial, is_set82
 from emvs.check_digits import is_valid_gtin, is_valid_ppn
 from emvs.expiry import parse_expiry
 from emvs.outcomes import Outcome
 from emvs.scheme import Scheme
 
-_VALID: Final = {Scheme.GTIN: is_valid_gtin, Scheme.PPN: is_valid_ppn}
+_VALID: Final = {
+    Scheme.GTIN: (is_valid_gtin, is_set82, is_set82),
+    Scheme.PPN: (is_valid_ppn, is_ifa_serial, is_ifa_batch),
+}
+"""Checks of product code, serial number and batch id."""
 
 
 def check_identifiers(
@@ -30,18 +34,19 @@ def check_identifiers(
 
     Absent and empty are the same. Batch and expiry are required unless entered by hand.
     """
+    is_valid_code, is_valid_serial, is_valid_batch = _VALID[scheme]
     if not product_code:
         return Outcome.PRODUCT_CODE_MISSING
-    if not _VALID[scheme](product_code):
+    if not is_valid_code(product_code):
         return Outcome.PRODUCT_CODE_INVALID
     if not serial_number:
         return Outcome.SERIAL_MISSING
-    if not is_set82(serial_number):
+    if not is_valid_serial(serial_number):
         return Outcome.SERIAL_INVALID
     if not batch_id:
         if not manual:
             return Outcome.BATCH_MISSING
-    elif not is_set82(batch_id):
+    elif not is_valid_batch(batch_id):
         return Outcome.BATCH_INVALID
     if not expiry:
         if not manual:

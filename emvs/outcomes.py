@@ -115,7 +115,7 @@ OUTCOMES: Final[dict[Outcome, OutcomeFacts]] = {
         1, None, "The system is not available; verify the pack before repeating"
     ),
     Outcome.OVERLOADED: _F(1, None, "The system is busy; nothing was done, try again later"),
-    Outcome.HUB_UNREACHABLE: _F(1, None, "The EU Hub cannot be reached; nothing was done"),
+    Outcome.HUB_UNREACHABLE: _F(1, None, "The EU Hub cannot be reached; verify before repeating"),
     Outcome.HUB_TIMEOUT: _F(1, None, "The EU Hub did not answer in time; verify before repeating"),
     Outcome.MARKET_UNREACHABLE: _F(1, None, "The market that holds the pack is not available"),
 }

@@ -29,7 +29,7 @@ from emvs.serial_numbers import generate_serial_numbers
 from loadtests.wire_client import Measured, measure
 
 _CONNECTIONS = 64
-_TOKEN = "bench"  # noqa: S105 - a system of its own, for a minute.
+_TOKEN = "interconnect-of-the-bench"  # noqa: S105 - a system of its own, for a minute.
 _CODE = "0950600013437" + gtin_check_digit("0950600013437")
 _ENVELOPE = (Path(__file__).parent / "g110.xml").read_text()
 

@@ -6,7 +6,9 @@ Everything that runs in the background has its owner here, and ends when the sys
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 from aiohttp import web
@@ -56,6 +58,8 @@ class NationalSystem:
         self.market = config.market_row()
         self.rules = config.market_rules()
         self.dialects = config.dialects or (self.market.dialect,)
+        self.broken = asyncio.Event()
+        self.failure: BaseException | None = None
         self._exits = AsyncExitStack()
         self._sites: dict[str, Site] = {}
 
@@ -71,21 +75,35 @@ class NationalSystem:
         await self._exits.aclose()
 
     async def _start(self) -> None:
+        await self._open()
         await self._load()
         self._build()
-        await self.recovery.start(self.ledger)
+        self.recovery.start(self.ledger)
         self._background(self.ledger.run())
         self._background(self._keep_partitions())
-        self._exits.push_async_callback(self.ledger.close)
         await self._listen()
 
-    async def _load(self) -> None:
+    async def _open(self) -> None:
+        """Open the database, and the ledger before anything is read: from then on nobody else
+        writes, a killed predecessor included."""
         config = self.config
         self.database = Database(config.dsn, config.schema_name)
         self._exits.push_async_callback(self.database.close)
         await self.database.open()
         await migrate(self.database.pool, "nmvs")
         self.store = Store(self.database)
+        self.index = PackIndex(config.packs_max)
+        self.recovery = Recovery(self.store, self.index)
+        self.ledger = Ledger(
+            self.database.connect,
+            self.recovery.on_write_failed,
+            ownership_s_max=config.ownership_s_max,
+        )
+        self._exits.push_async_callback(self.ledger.close)
+        await self.ledger.open()
+
+    async def _load(self) -> None:
+        config = self.config
         stored_market = await self.store.setting("market", config.market)
         if stored_market != config.market:
             raise ConfigurationError(
@@ -94,7 +112,6 @@ class NationalSystem:
         self.clock = await load_clock(self.store)
         self.keys = await load_pack_keys(self.store)
         self.catalogue = await load_catalogue(self.store, self.market)
-        self.index = PackIndex(config.packs_max)
         await load_packs(self.store, self.index)
         self.directory = Directory(
             self.store,
@@ -108,8 +125,6 @@ class NationalSystem:
 
     def _build(self) -> None:
         config = self.config
-        self.recovery = Recovery(self.store, self.index)
-        self.ledger = Ledger(self.database.connect, self.recovery.on_write_failed)
         gateway = None
         if config.hub_url:
             gateway = HubGateway(
@@ -184,7 +199,7 @@ class NationalSystem:
             app,
             clock=self.clock,
             health=self._health,
-            on_clock_moved=self._on_clock_moved,
+            move_clock=self._move_clock,
             collectors=[collector],
         )
         management.add_routes(
@@ -208,9 +223,11 @@ class NationalSystem:
             "failure": self.recovery.failure,
         }
 
-    async def _on_clock_moved(self) -> None:
-        await self.store.put_setting("clock_offset_s", str(self.clock.offset_s))
-        await ensure_trail_partitions(self.store, self.clock.now())
+    async def _move_clock(self, seconds: int) -> None:
+        then = self.clock.now() + timedelta(seconds=seconds)
+        await ensure_trail_partitions(self.store, then)
+        await self.store.put_setting("clock_offset_s", str(self.clock.offset_s + seconds))
+        self.clock.advance(seconds)
 
     async def _check(self) -> IntegrityReport:
         return await compare_index_with_database(self.index, self.store, self.database, self.ledger)
@@ -223,14 +240,21 @@ class NationalSystem:
             except Recovery.TROUBLE as error:  # The default partition takes entries meanwhile.
                 _log.warning("no partition", action="partition_failed", error=repr(error))
 
-    def _background(self, work: Any) -> None:
+    def _background(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
+        task.add_done_callback(self._note_end)
 
         async def stop() -> None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
         self._exits.push_async_callback(stop)
+
+    def _note_end(self, task: asyncio.Task[None]) -> None:
+        """What runs in the background runs for ever: if it ends, the process must."""
+        if not task.cancelled():
+            self.failure = task.exception()
+            self.broken.set()
 
     @property
     def ports(self) -> dict[str, int]:

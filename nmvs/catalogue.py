@@ -49,15 +49,19 @@ class Catalogue:
         self.batches: list[Batch | None] = [None]
         """By batch number; number 0 is no batch."""
 
-    def put_product(self, product: Product) -> None:
-        """Add a product, or its new version. What is withdrawn stays withdrawn."""
+    def put_product(self, product: Product) -> Product:
+        """Add a product, or take over its newer version; give the one that stays.
+
+        What is withdrawn stays withdrawn.
+        """
         known = self.products.setdefault(product.code, product)
-        if known is product:
-            return
+        if known is product or product.version < known.version:
+            return known
         known.version = product.version
         known.name = product.name
         known.common_name = product.common_name
         known.national_code = product.national_code
+        return known
 
     def next_batch_number(self) -> int:
         """Return the number that the next new batch gets."""
@@ -71,17 +75,19 @@ class Catalogue:
         number: int,
         expiry: str,
         product_version: int,
-        recall_reason: str | None = None,
-        recalled: bool = False,
     ) -> Batch:
         """Add a batch; give the one that is there if it is."""
         known = product.batches.get(batch_id)
         if known is not None:
             return known
         facts = BatchFacts(
-            batch_id, expiry, expires_at(expiry, self._zone), recalled, product.withdrawn
+            batch_id,
+            expiry,
+            expires_at(expiry, self._zone),
+            recalled=False,
+            withdrawn=product.withdrawn,
         )
-        batch = Batch(number, product, product_version, facts, recall_reason)
+        batch = Batch(number, product, product_version, facts)
         product.batches[batch_id] = batch
         self.batches.extend([None] * (number + 1 - len(self.batches)))
         self.batches[number] = batch

@@ -11,6 +11,7 @@ from emvs.errors import ConfigurationError
 from emvs.markets import MARKETS, Dialect, Market
 from emvs.rules import MarketRules
 from nmvs.credentials import COST_LOG2
+from nmvs.ledger import OWNERSHIP_S_MAX
 from nmvs.pack_index import PACKS_MAX
 
 
@@ -19,6 +20,8 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     market: str
     dsn: str
+    interconnect_token: Annotated[str, msgspec.Meta(min_length=16, pattern=r"\A[!-~]+\Z")]
+    """What the hub shows to this system and this system to the hub."""
     schema: str = ""
     """Default: `nmvs_` and the market's code."""
     host: str = "127.0.0.1"
@@ -28,7 +31,6 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     management_port: int = 0
     interconnect_port: int = 0
     """Where the hub connects."""
-    interconnect_token: str = ""
     hub_url: str | None = None
     """None: no intermarket requests."""
     dialects: tuple[Dialect, ...] = ()
@@ -37,6 +39,8 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Overrides of single settings of `emvs.rules.MarketRules`."""
     packs_max: int = PACKS_MAX
     """Packs that the index has room for; memory is used as packs come."""
+    ownership_s_max: float = OWNERSHIP_S_MAX
+    """How long a start waits for another process's session on the same schema to end."""
     password_hash_cost_log2: Annotated[int, msgspec.Meta(ge=4, le=20)] = COST_LOG2
     """Cost of a new password hash (scrypt's n as a power of two): 16 MiB and 40 ms at 14."""
     ready_file: str | None = None

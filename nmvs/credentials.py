@@ -45,6 +45,10 @@ def _verify(secret: str, stored: str) -> bool:
     return hmac.compare_digest(derived, base64.b64decode(expected))
 
 
+NOBODYS_HASH: Final = hash_secret(secrets.token_hex(16))
+"""Of a secret that nobody has."""
+
+
 class LoginCache(Generic[Login]):
     """Remembers logins that were verified, by a keyed digest of all their parts."""
 

@@ -7,7 +7,8 @@ accepted is answered so and not repeated; trouble is raised, and the hub tries a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Final
 
 import asyncpg
@@ -34,6 +35,7 @@ from nmvs.catalogue import Catalogue, Product
 from nmvs.pack_copy import new_pack_rows
 from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex
 from nmvs.pack_keys import KEY_BYTES, PackKeys
+from nmvs.start_up import fill_catalogue
 from nmvs.store import Store
 
 _KEYS_AT_ONCE: Final = 2_048
@@ -60,11 +62,28 @@ class Deliveries:
         self._index = index
         self._clock = clock
         self._one_at_a_time = asyncio.Lock()
+        self._in_doubt = False
         self.packs_loaded_count = 0
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        """Take a turn alone. If one ends in trouble its commit may have happened all the same: the
+        next begins by reading products and batches again."""
+        async with self._one_at_a_time:
+            if self._in_doubt:
+                await fill_catalogue(self._catalogue, self._store)
+                self._in_doubt = False
+            try:
+                yield
+            except BaseException:
+                self._in_doubt = True
+                raise
 
     async def product(self, delivery_id: str, message: ProductDelivery) -> DeliveryResult:
         """Store a version of a product."""
-        async with self._one_at_a_time:
+        if message.scheme not in Scheme.__members__:
+            raise BadRequestError(f"{message.scheme!a} is no product code scheme")
+        async with self._turn():
             if known := await self._known(delivery_id):
                 return known
             result = DeliveryResult(delivery_id, accepted=True)
@@ -91,7 +110,7 @@ class Deliveries:
 
     async def recall(self, delivery_id: str, message: RecallDelivery) -> DeliveryResult:
         """Recall a batch. Delegated Regulation (EU) 2016/161, Art. 40(a)."""
-        async with self._one_at_a_time:
+        async with self._turn():
             if known := await self._known(delivery_id):
                 return known
             product = self._catalogue.products.get(message.productCode)
@@ -117,7 +136,7 @@ class Deliveries:
 
     async def withdrawal(self, delivery_id: str, message: WithdrawalDelivery) -> DeliveryResult:
         """Withdraw a product from this market. Art. 40(a)."""
-        async with self._one_at_a_time:
+        async with self._turn():
             if known := await self._known(delivery_id):
                 return known
             product = self._catalogue.products.get(message.productCode)
@@ -139,7 +158,7 @@ class Deliveries:
         """
         if len(message.serialNumbers) > SERIALS_PER_MESSAGE_MAX:
             raise BadRequestError(f"at most {SERIALS_PER_MESSAGE_MAX} serial numbers in a message")
-        async with self._one_at_a_time:
+        async with self._turn():
             product = self._catalogue.products.get(message.productCode)
             if known := await self._known(delivery_id):
                 await self._index_stored(message)
@@ -148,18 +167,23 @@ class Deliveries:
                 return await self._refuse(delivery_id, "NMVS_NC_PC_01", "the product is unknown")
             if refusal := _batch_refusal(product, message):
                 return await self._refuse(delivery_id, *refusal)
-            for _ in range(2):
-                try:
-                    return await self._load(delivery_id, message, product)
-                except asyncpg.UniqueViolationError:
-                    # Stored, but not indexed: a commit whose answer was lost, or another node.
-                    await self._index_stored(message)
-            raise UnavailableError("the packs are being stored elsewhere")
+            try:
+                return await self._load(delivery_id, message, product)
+            except asyncpg.UniqueViolationError as error:
+                # Stored, but not indexed: a commit whose answer was lost.
+                await self._index_stored(message)
+                raise UnavailableError("some of the packs were stored before; repeat") from error
 
     async def _load(
         self, delivery_id: str, message: PacksDelivery, product: Product
     ) -> DeliveryResult:
         fresh, keys, refused = await self._split(message)
+        if len(self._index) + len(fresh) > self._index.packs_max:
+            return await self._refuse(
+                delivery_id,
+                "NMVS_TE_TX_03",
+                f"the pack index is full: it holds {self._index.packs_max} packs at most",
+            )
         known_batch = product.batches.get(message.batchId)
         number = known_batch.number if known_batch else self._catalogue.next_batch_number()
         result = DeliveryResult(
@@ -200,7 +224,7 @@ class Deliveries:
 
     async def _split(self, message: PacksDelivery) -> tuple[list[str], bytes, list[RefusedSerial]]:
         """Return the serial numbers that are new, their keys, and those that are refused."""
-        serial_numbers, refused = _well_formed(message.serialNumbers)
+        serial_numbers, refused = await _well_formed(message.serialNumbers)
         keys = await self._keys_of(message.productCode, serial_numbers)
         found = np.empty(len(serial_numbers), np.bool_)
         for start in range(0, len(serial_numbers), SLICE_COUNT_MAX):
@@ -226,7 +250,7 @@ class Deliveries:
 
     async def _index_stored(self, message: PacksDelivery) -> None:
         """Put into memory what the database has of a delivery whose commit was not seen."""
-        serial_numbers, _ = _well_formed(message.serialNumbers)
+        serial_numbers, _ = await _well_formed(message.serialNumbers)
         keys = await self._keys_of(message.productCode, serial_numbers)
         missing = [
             keys[start : start + KEY_BYTES]
@@ -235,15 +259,7 @@ class Deliveries:
         ]
         if not missing:
             return
-        for row in await self._store.batches():
-            product = self._catalogue.products[row["product_code"]]
-            self._catalogue.put_batch(
-                product,
-                row["batch_id"],
-                number=row["batch_number"],
-                expiry=row["expiry"],
-                product_version=row["product_version"],
-            )
+        await fill_catalogue(self._catalogue, self._store)
         for start in range(0, len(missing), SLICE_COUNT_MAX):
             stored = await self._store.packs(missing[start : start + SLICE_COUNT_MAX])
             for key, pack in stored.items():
@@ -260,6 +276,8 @@ class Deliveries:
 
     async def _known(self, delivery_id: str) -> DeliveryResult | None:
         stored = await self._store.delivery_result(delivery_id)
+        if stored is not None:  # Perhaps by a commit whose answer was lost.
+            await fill_catalogue(self._catalogue, self._store)
         return msgspec.json.decode(stored, type=DeliveryResult) if stored else None
 
     async def _refuse(self, delivery_id: str, code: str, text: str) -> DeliveryResult:
@@ -291,17 +309,24 @@ def _batch_refusal(product: Product, message: PacksDelivery) -> tuple[str, str] 
     return None
 
 
-def _well_formed(serial_numbers: list[str]) -> tuple[list[str], list[RefusedSerial]]:
+async def _well_formed(serial_numbers: list[str]) -> tuple[list[str], list[RefusedSerial]]:
     """Return each well-formed serial number once, and those that are refused."""
-    unique = list(dict.fromkeys(serial_numbers))
-    if len(unique) == len(serial_numbers) and all(map(is_set82, unique)):
-        return unique, []
-    refused = [
-        RefusedSerial(serial_number, "NMVS_FE_SN_01")
-        for serial_number in unique
-        if not is_set82(serial_number)
-    ]
-    return [serial_number for serial_number in unique if is_set82(serial_number)], refused
+    unique: dict[str, None] = {}
+    refused: list[RefusedSerial] = []
+    for start in range(0, len(serial_numbers), SLICE_COUNT_MAX):
+        part = serial_numbers[start : start + SLICE_COUNT_MAX]
+        if all(map(is_set82, part)):
+            unique.update(dict.fromkeys(part))
+        else:
+            unique.update((text, None) for text in part if is_set82(text))
+            refused += [_malformed(text) for text in part if not is_set82(text)]
+        await asyncio.sleep(0)
+    return list(unique), refused
+
+
+def _malformed(text: str) -> RefusedSerial:
+    # The database holds every character but one.
+    return RefusedSerial(text.replace("\0", "\N{SYMBOL FOR NULL}"), "NMVS_FE_SN_01")
 
 
 def _json(result: DeliveryResult) -> str:

@@ -7,7 +7,6 @@ holds across dialects.
 from __future__ import annotations
 
 import asyncio
-import secrets
 
 import msgspec
 
@@ -16,7 +15,7 @@ from emvs.markets import Market
 from emvs.outcomes import Outcome
 from emvs.roles import Role, permitted_operations
 from emvs.rules import MarketRules
-from nmvs.credentials import COST_LOG2, LoginCache, hash_secret
+from nmvs.credentials import COST_LOG2, NOBODYS_HASH, LoginCache, hash_secret
 from nmvs.participants import Participant
 from nmvs.store import Store, StoredLocation
 
@@ -124,13 +123,14 @@ class Directory:
         self, digest: bytes, known: tuple[str, int] | None, secret: str
     ) -> Participant | Outcome:
         if known is None:
-            return Outcome.LOGIN_WRONG
+            # As slow as a wrong password, so that nobody learns which logins exist.
+            known = (NOBODYS_HASH, 0)
         cached = self._cache.get(digest)
         if cached is not None:
             return cached
         generation = self._generation
         try:
-            if not await self._cache.verify(digest, secret, known[0]):
+            if not await self._cache.verify(digest, secret, known[0]) or not known[1]:
                 return Outcome.LOGIN_WRONG
         except OverloadedError:
             return Outcome.OVERLOADED
@@ -195,8 +195,3 @@ class Directory:
         hashed = await asyncio.to_thread(hash_secret, login.client_secret, self._hash_cost_log2)
         await self._store.put_rest_client(login.client_id, hashed, participant.number)
         self._rest[login.client_id] = (hashed, participant.number)
-
-
-def new_secret() -> str:
-    """Return a random secret for a client."""
-    return secrets.token_urlsafe(24)

@@ -49,7 +49,8 @@ def create_interconnect_app(
     async def guard(
         request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        if not hmac.compare_digest(bearer_token(request) or "", token):
+        shown = (bearer_token(request) or "").encode("utf-8", "surrogateescape")
+        if not hmac.compare_digest(shown, token.encode()):
             raise UnauthorisedError("the interconnect wants the hub's bearer token")
         if not recovery.is_serving:
             raise UnavailableError("the national system is recovering")

@@ -15,16 +15,23 @@ from typing import Final, NamedTuple
 import asyncpg
 import orjson
 
-from emvs.errors import UnavailableError
+from emvs.errors import ConfigurationError, UnavailableError
 from emvs.infra.group_commit import GroupCommit
 from emvs.limits import LEDGER_GROUP_COUNT_MAX, LEDGER_WAITING_COUNT_MAX, LEDGER_WRITE_S_MAX
 
 _END_SESSION_SQL: Final = (
     "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = $1"
 )
+_OWN_SCHEMA_SQL: Final = "select pg_try_advisory_lock(7165003, hashtext(current_schema()))"
+OWNERSHIP_S_MAX: Final = 15.0
+"""How long a start waits for the session of a killed predecessor to end (our choice)."""
 _END_ATTEMPTS_MAX: Final = 100
 _END_PAUSE_S: Final = 0.05
 _RECORD_SQL: Final = resources.files("nmvs").joinpath("sql/record.sql").read_text("utf-8")
+
+
+class PackConflictError(Exception):
+    """A pack in the database is not at the version that a decision was made from."""
 
 
 class PackChange(NamedTuple):
@@ -76,12 +83,15 @@ class Ledger:
         self,
         connect: Callable[[str], Awaitable[asyncpg.Connection[asyncpg.Record]]],
         on_failure: Callable[[list[Entry], BaseException], Awaitable[None]],
+        *,
+        ownership_s_max: float = OWNERSHIP_S_MAX,
     ) -> None:
         self._connect = connect
+        self._ownership_s_max = ownership_s_max
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._session_name: str | None = None
         self._statement: asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record] | None = None
-        self.groups = GroupCommit[Entry, bool](
+        self.groups = GroupCommit[Entry, None](
             self._write,
             on_failure,
             group_count_max=LEDGER_GROUP_COUNT_MAX,
@@ -100,11 +110,26 @@ class Ledger:
         try:
             if self._session_name is not None:
                 await _end_session(connection, self._session_name)
+            await self._own_schema(connection)
             self._statement = await connection.prepare(_RECORD_SQL)
         except BaseException:
             connection.terminate()
             raise
         self._connection, self._session_name = connection, name
+
+    async def _own_schema(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        """Take the lock that makes this process the only one on its schema.
+
+        Memory is only as good as the promise that nobody else writes. The session of a process
+        that was killed holds the lock until its last statement has ended.
+        """
+        for _ in range(max(1, round(self._ownership_s_max / _END_PAUSE_S))):
+            if await connection.fetchval(_OWN_SCHEMA_SQL):
+                return
+            await asyncio.sleep(_END_PAUSE_S)
+        raise ConfigurationError(
+            "another process serves this schema: stop it, or use a schema of your own"
+        )
 
     async def close(self) -> None:
         """Drop the connection, without ceremony: it may be broken."""
@@ -120,24 +145,25 @@ class Ledger:
         """Return when everything submitted so far is written or has failed."""
         await self.groups.settle()
 
-    async def record(self, entry: Entry) -> bool:
-        """Make `entry` durable; return False if its pack has changed since it was decided.
+    async def record(self, entry: Entry, *, reserved: bool = False) -> None:
+        """Make `entry` durable.
 
-        Raises OverloadedError if too many wait, or what the write raised: nothing is known to be
-        recorded then.
+        `reserved` entries are of something that cannot be taken back; they are queued even when
+        the queue is full. Raises OverloadedError if too many wait, PackConflictError if somebody
+        else has written a pack of the group, or what the write raised: only after a conflict is
+        it certain that nothing was recorded.
         """
-        return await self.groups.submit(entry)
+        await self.groups.submit(entry, reserved=reserved)
 
-    async def _write(self, group: list[Entry]) -> Sequence[bool]:
+    async def _write(self, group: list[Entry]) -> Sequence[None]:
         assert self._statement is not None, "the ledger is not open"
         changes = _net_changes(group)
-        columns = [*_change_columns(changes), *_entry_columns(group, changes)]
-        columns += _alert_columns(group)
-        rows = await self._statement.fetch(*columns, timeout=LEDGER_WRITE_S_MAX)
-        if len(rows) == len(changes):
-            return [True] * len(group)
-        updated = {row[0] for row in rows}
-        return [entry.pack_key not in changes or entry.pack_key in updated for entry in group]
+        columns = [*_change_columns(changes), *_entry_columns(group), *_alert_columns(group)]
+        try:
+            await self._statement.fetchval(*columns, len(changes), timeout=LEDGER_WRITE_S_MAX)
+        except asyncpg.DivisionByZeroError as error:
+            raise PackConflictError("a pack is not as it was when it was decided on") from error
+        return [None] * len(group)
 
 
 async def _end_session(connection: asyncpg.Connection[asyncpg.Record], name: str) -> None:
@@ -158,6 +184,8 @@ def _net_changes(group: list[Entry]) -> dict[bytes, PackChange]:
             continue
         earlier = changes.get(entry.pack_key)
         if earlier is not None:
+            if change.version_from != earlier.version_to:
+                raise PackConflictError("two decisions were made from one state of a pack")
             change = change._replace(version_from=earlier.version_from)
         changes[entry.pack_key] = change
     return changes
@@ -169,7 +197,7 @@ def _change_columns(changes: dict[bytes, PackChange]) -> list[Sequence[object]]:
     return [list(changes), *zip(*changes.values(), strict=True)]
 
 
-def _entry_columns(group: list[Entry], changes: dict[bytes, PackChange]) -> list[Sequence[object]]:
+def _entry_columns(group: list[Entry]) -> list[Sequence[object]]:
     (
         keys,
         at,
@@ -200,7 +228,6 @@ def _entry_columns(group: list[Entry], changes: dict[bytes, PackChange]) -> list
         client_ids,
         [alert and alert.alert_id for alert in alerts],
         [members and orjson.dumps(members).decode() for members in submitted],
-        [key in changes for key in keys] if changes else [False] * len(group),
     ]
 
 

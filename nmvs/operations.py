@@ -6,21 +6,28 @@ number of supplies of one pack exactly one wins. The answer is given after the e
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from emvs.alerts import Alert, alert_id, hub_code_of_alert
-from emvs.errors import HubTimeoutError, HubUnreachableError, OverloadedError
+from emvs.errors import (
+    HubTimeoutError,
+    HubUnreachableError,
+    OverloadedError,
+    UnavailableError,
+)
 from emvs.infra.clock import Clock
 from emvs.infra.logs import get_logger
 from emvs.markets import Market
 from emvs.outcomes import Outcome
 from emvs.pack import Decision, Pack, decide, match_identifiers, undo_until_s
+from emvs.roles import Role
 from emvs.rules import MarketRules
 from emvs.states import Operation, State
 from nmvs.catalogue import Batch, Catalogue, Product
-from nmvs.ledger import AlertEntry, Entry, Ledger, PackChange
+from nmvs.ledger import AlertEntry, Entry, Ledger, PackChange, PackConflictError
 from nmvs.metrics import OperationMetrics
 from nmvs.pack_index import VERSION_LIMIT, PackIndex
 from nmvs.pack_keys import PackKeys
@@ -34,13 +41,16 @@ _ATTEMPTS_MAX: Final = 4
 _STATES: Final = (State.ACTIVE, *State)
 """By number; number 0 is never stored."""
 
-_FOREIGN: Final = (Outcome.PRODUCT_UNKNOWN, Outcome.BATCH_AND_SERIAL_UNKNOWN)
-"""What makes a pack worth looking for in other markets."""
+_RECOVERY_S_MAX: Final = 2.0
+"""How long a request whose group failed by a conflict waits to be decided again (our choice)."""
+_REFERENCE_S_MAX: Final = 2.0
+"""How long the client transaction that an undo refers to is looked for (our choice)."""
 
 _log = get_logger(__name__)
 
-AskHub = Callable[[PackRequest, str], Awaitable[Answer | None]]
-"""Asks other markets through the hub, under our transaction id; None if none knows the pack."""
+AskHub = Callable[[PackRequest, str], Awaitable[Answer | Outcome]]
+"""Asks other markets through the hub, under our transaction id; if none knows the pack, what
+they do not know of it."""
 
 
 class Operations:
@@ -96,24 +106,23 @@ class Operations:
             answer = await self._perform(request, from_hub=from_hub)
         except OverloadedError:
             return self.answer(Outcome.OVERLOADED)
-        except HubTimeoutError:
-            return self.answer(Outcome.HUB_TIMEOUT)
-        except HubUnreachableError:
-            return self.answer(Outcome.HUB_UNREACHABLE)
         except Recovery.TROUBLE as error:
             _log.warning("request not recorded", action="request_failed", error=repr(error))
+            return self.answer(Outcome.UNAVAILABLE)
+        except Exception:  # noqa: BLE001 - a defect of ours: nobody may be told "done".
+            _log.exception("request failed", action="defect")
             return self.answer(Outcome.UNAVAILABLE)
         self.metrics.count(answer.outcome)
         return answer
 
     async def _perform(self, request: PackRequest, *, from_hub: bool) -> Answer:
         key = self._keys.key(request.product_code, request.serial_number)
-        reference_fits = request.reference_transaction_id is None or await self._reference_fits(
-            key, request
-        )
         for _ in range(_ATTEMPTS_MAX):
             if not self._recovery.is_serving:
-                return self.answer(Outcome.UNAVAILABLE)
+                raise UnavailableError("the system is recovering")
+            reference_fits = request.reference_transaction_id is None or (
+                await self._reference_fits(key, request)
+            )
             if self._ledger.groups.is_full:
                 raise OverloadedError("too many entries wait to be written")
             product = self._catalogue.products.get(request.product_code)
@@ -122,10 +131,14 @@ class Operations:
                 return await self._answer_unknown(request, key, product, from_hub=from_hub)
             assert product is not None
             answer, entry = self._decide(request, key, row, product, reference_fits=reference_fits)
-            if await self._ledger.record(entry):
-                return answer
-            await self._recovery.reload([key])
-        raise OverloadedError("the pack is being changed elsewhere")
+            try:
+                await self._ledger.record(entry)
+            except PackConflictError:
+                # Somebody wrote into the database: it is the arbiter, so decide again.
+                await self._recovery.wait_until_serving(_RECOVERY_S_MAX)
+                continue
+            return answer
+        raise UnavailableError("the pack is being changed elsewhere")
 
     def _decide(
         self, request: PackRequest, key: bytes, row: int, product: Product, *, reference_fits: bool
@@ -229,16 +242,32 @@ class Operations:
                 matching=self.rules.expiry_matching,
             )
         assert outcome is not None
-        if outcome in _FOREIGN and not from_hub and self._ask_hub is not None:
-            transaction_id = self.new_transaction_id()
-            foreign = await self._ask_hub(request, transaction_id)
-            if foreign is not None:
-                return await self._record_foreign(foreign, request, key)
+        # A typed pack has no batch: it may be any market's.
+        elsewhere = outcome is not Outcome.SERIAL_UNKNOWN or request.batch_id is None
+        if elsewhere and not from_hub and self._ask_hub is not None:
+            found = await self._ask_others(request)
+            if isinstance(found, Answer):
+                return await self._record_foreign(found, request, key)
+            if found is not Outcome.PRODUCT_UNKNOWN:
+                outcome = found
         answer, entry = self._refuse(outcome, request, key, product, silent=from_hub)
         await self._ledger.record(entry)
         return answer
 
+    async def _ask_others(self, request: PackRequest) -> Answer | Outcome:
+        """Ask the other markets; trouble on the way is an answer of its own."""
+        assert self._ask_hub is not None
+        transaction_id = self.new_transaction_id()
+        try:
+            return await self._ask_hub(request, transaction_id)
+        except HubTimeoutError:
+            trouble = Outcome.HUB_TIMEOUT
+        except HubUnreachableError:
+            trouble = Outcome.HUB_UNREACHABLE
+        return Answer(trouble, transaction_id, self.clock.now_ms())
+
     async def _record_foreign(self, foreign: Answer, request: PackRequest, key: bytes) -> Answer:
+        """Record what another market did, or may have done: that cannot be taken back."""
         state = foreign.state or 0
         await self._ledger.record(
             Entry(
@@ -256,7 +285,8 @@ class Operations:
                 _submitted(request) | {"intermarket": True},
                 None,
                 None,
-            )
+            ),
+            reserved=True,
         )
         return foreign
 
@@ -302,7 +332,7 @@ class Operations:
         self, outcome: Outcome, request: PackRequest, *, stored: tuple[Pack, Batch] | None
     ) -> tuple[Alert, AlertEntry] | tuple[None, None]:
         hub_code = hub_code_of_alert(outcome)
-        if hub_code is None:
+        if hub_code is None or request.participant.role is Role.NCA:  # An authority only reads.
             return None, None
         identifier = alert_id(self.market.code, secrets.randbelow(36**15))
         stored_values: dict[str, object] | None = stored and {
@@ -318,10 +348,8 @@ class Operations:
         """Whether an undo names the client transaction that decommissioned the pack."""
         if request.operation < Operation.REACTIVATE:
             return True
-        try:
+        async with asyncio.timeout(_REFERENCE_S_MAX):
             known = await self._store.client_transaction_of(key, Outcome.DECOMMISSIONED)
-        except Recovery.TROUBLE as error:
-            raise OverloadedError("the reference cannot be looked up now") from error
         return known is None or known == request.reference_transaction_id
 
 

@@ -36,19 +36,32 @@ class Recovery:
         self._store = store
         self._index = index
         self._ledger: Ledger | None = None
-        self.is_serving = False
         self.failure: str | None = None
         self.recovery_count = 0
+        self._serving = asyncio.Event()
 
-    async def start(self, ledger: Ledger) -> None:
-        """Open the ledger; from now on the system serves."""
+    @property
+    def is_serving(self) -> bool:
+        """Whether memory is known to equal the database."""
+        return self._serving.is_set()
+
+    def start(self, ledger: Ledger) -> None:
+        """Serve from now on: the packs are loaded and `ledger` is open."""
         self._ledger = ledger
-        await ledger.open()
-        self.is_serving = True
+        self._serving.set()
+
+    async def wait_until_serving(self, timeout_s: float) -> bool:
+        """Return whether the system serves, or does so within the time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._serving.wait()
+        except TimeoutError:
+            return False
+        return True
 
     async def on_write_failed(self, entries: list[Entry], error: BaseException) -> None:
         """Bring the system back after a failed write; returns when it serves again."""
-        self.is_serving = False
+        self._serving.clear()
         self.failure = repr(error)
         _log.error("write failed", action="write_failed", error=repr(error), entries=len(entries))
         keys = {entry.pack_key for entry in entries if entry.change is not None}
@@ -63,16 +76,16 @@ class Recovery:
                 wait_s = min(wait_s * 2, _RETRY_S_MAX)
         self.recovery_count += 1
         self.failure = None
-        self.is_serving = True
+        self._serving.set()
         _log.info("serving again", action="recovered", packs=len(keys))
 
     async def _reopen(self, keys: Iterable[bytes]) -> None:
         assert self._ledger is not None
         await self._ledger.open()
-        await self.reload(list(keys))
+        await self._reload(list(keys))
 
-    async def reload(self, keys: Sequence[bytes]) -> None:
-        """Read packs from the database into the index again."""
+    async def _reload(self, keys: Sequence[bytes]) -> None:
+        """Read packs from the database into the index again; nobody decides meanwhile."""
         for start in range(0, len(keys), _KEYS_PER_QUERY):
             stored = await self._store.packs(keys[start : start + _KEYS_PER_QUERY])
             for key, pack in stored.items():

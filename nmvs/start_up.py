@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from emvs.errors import ConfigurationError
 from emvs.infra.clock import MovableClock
 from emvs.infra.logs import get_logger
 from emvs.markets import Market
@@ -50,8 +51,14 @@ async def load_signing_key(store: Store) -> str:
 async def load_catalogue(store: Store, market: Market) -> Catalogue:
     """Return all products and batches."""
     catalogue = Catalogue(ZoneInfo(market.time_zone))
+    await fill_catalogue(catalogue, store)
+    return catalogue
+
+
+async def fill_catalogue(catalogue: Catalogue, store: Store) -> None:
+    """Bring a catalogue to what is stored; what it holds already stays the same object."""
     for row in await store.products():
-        catalogue.put_product(
+        product = catalogue.put_product(
             Product(
                 Scheme(row["scheme"]),
                 row["product_code"],
@@ -59,27 +66,31 @@ async def load_catalogue(store: Store, market: Market) -> Catalogue:
                 row["name"],
                 row["common_name"],
                 row["national_code"],
-                row["withdrawn_at"] is not None,
-                row["withdrawal_reason"],
             )
         )
+        if row["withdrawn_at"] is not None:
+            catalogue.withdraw(product, row["withdrawal_reason"])
     for row in await store.batches():
-        catalogue.put_batch(
+        batch = catalogue.put_batch(
             catalogue.products[row["product_code"]],
             row["batch_id"],
             number=row["batch_number"],
             expiry=row["expiry"],
             product_version=row["product_version"],
-            recalled=row["recalled_at"] is not None,
-            recall_reason=row["recall_reason"],
         )
-    return catalogue
+        if row["recalled_at"] is not None:
+            catalogue.recall(batch, row["recall_reason"])
 
 
 async def load_packs(store: Store, index: PackIndex) -> None:
     """Fill the index with all packs."""
     started = time.monotonic()
-    index.reserve(await store.pack_count())
+    count = await store.pack_count()
+    if count > index.packs_max:
+        raise ConfigurationError(
+            f"{count} packs are stored, the index has room for {index.packs_max}: raise packs_max"
+        )
+    index.reserve(count)
     reader = PackReader(index)
     await store.copy_packs_out(reader.feed)
     seconds = time.monotonic() - started

@@ -55,12 +55,13 @@ class GroupCommit(Generic[Entry, Result]):
         """Whether the next `submit` would be refused."""
         return len(self._waiting) >= self._waiting_count_max
 
-    def submit(self, entry: Entry) -> asyncio.Future[Result]:
+    def submit(self, entry: Entry, *, reserved: bool = False) -> asyncio.Future[Result]:
         """Queue `entry`; the future is done when its group is written.
 
-        Raises OverloadedError if too many entries wait. Nothing is queued then.
+        Raises OverloadedError if too many entries wait, and nothing is queued then; `reserved`
+        entries are queued all the same, and their number is the caller's to bound.
         """
-        if self.is_full:
+        if self.is_full and not reserved:
             raise OverloadedError(f"{len(self._waiting)} entries wait to be written")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, future))

@@ -5,6 +5,7 @@ Loopback by default. The clock can only be moved forward: time that has been tol
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -43,13 +44,14 @@ def add_common_routes(
     *,
     clock: MovableClock,
     health: Health,
-    on_clock_moved: Callable[[], Awaitable[None]],
+    move_clock: Callable[[int], Awaitable[None]],
     collectors: Iterable[Collector] = (),
 ) -> None:
     """Add `GET /health`, `GET /metrics`, `GET /clock` and `POST /clock`.
 
     `health` returns the members to show, "status" being "ok" or the reason why not (HTTP 503).
-    `on_clock_moved` makes the new offset durable and does what is due.
+    `move_clock` prepares for the new time, makes the offset durable, then advances the clock and
+    does what is due: if the database is away, the clock has not moved.
     """
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
@@ -57,6 +59,8 @@ def add_common_routes(
     GCCollector(registry=registry)
     for collector in collectors:
         registry.register(collector)
+
+    moving = asyncio.Lock()
 
     async def get_health(_: web.Request) -> web.Response:
         members = await health()
@@ -76,8 +80,8 @@ def add_common_routes(
             raise BadRequestError(
                 f"advance_s is from 0 to {CLOCK_ADVANCE_S_MAX} seconds: the clock only goes forward"
             )
-        clock.advance(message.advance_s)
-        await on_clock_moved()
+        async with moving:
+            await move_clock(message.advance_s)
         return json_response(_clock_members(clock))
 
     app.router.add_get("/health", get_health)

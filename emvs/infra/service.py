@@ -89,6 +89,8 @@ async def _serve(
         if config.ready_file:
             write_ready_file(Path(config.ready_file), {**describe(system), "pid": os.getpid()})
         while not stop.is_set():
+            if (broken := getattr(system, "broken", None)) is not None and broken.is_set():
+                raise system.failure or RuntimeError("a part of the system has ended")
             try:
                 async with asyncio.timeout(_ORPHAN_CHECK_S):
                     await stop.wait()

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
+import asyncpg
 import msgspec
 import orjson
 from aiohttp import HttpVersion11, web
@@ -147,6 +148,9 @@ async def render_errors(request: web.Request, handler: Handler) -> web.StreamRes
         return problem_response(known, request_id)
     except ConnectionResetError:
         raise
+    except asyncpg.DataError:
+        unfit = BadRequestError("the message holds a character or figure that cannot be stored")
+        return problem_response(unfit, request_id)
     except CONNECTION_ERRORS as error:
         _log.warning("database away", action="database_away", error=repr(error))
         away = UnavailableError("the database is away; nothing was done, try again")

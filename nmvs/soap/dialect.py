@@ -25,7 +25,7 @@ from nmvs.participants import Participant
 from nmvs.requests import Answer, PackRequest
 from nmvs.soap.catalogue import NEWEST, Endpoint
 from nmvs.soap.messages import NOT_READ, Frame, PackCall, PingCall, Refusal
-from nmvs.soap.reader import Reader
+from nmvs.soap.reader import LOGIN_BYTES_FREE, Reader
 from nmvs.soap.render import render_answer, render_ping, render_refusal
 from nmvs.soap.settings import SoapSettings
 from nmvs.soap.wsdl import describe, list_addresses
@@ -100,7 +100,8 @@ class SoapDialect:
         operations = self._operations
         participant = await self._log_in(call)
         if isinstance(participant, Outcome):
-            self._reader.distrust(byte_count)
+            if byte_count > LOGIN_BYTES_FREE:
+                self._reader.distrust(byte_count)
             return operations.answer(participant)
         endpoint = call.endpoint
         operation = endpoint.operation

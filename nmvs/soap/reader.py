@@ -3,13 +3,15 @@
 libxml2 keeps every distinct name it has ever met, per thread and for as long as the thread lives
 (measured: 180 bytes for each, 40 MB after 220,000 invented tags; a new parser does not help, a
 new thread with its own parser does). So the size of what came from nobody known is counted, and
-beyond a budget messages are read in a thread that is replaced each time the budget is spent again.
+beyond a budget messages are read in a thread that is replaced each time the budget is spent again,
+until strangers have kept quiet for a while.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -20,6 +22,11 @@ from nmvs.soap.schema import compile_schemas
 
 STRANGE_BYTES_MAX: Final = 4 * 1024 * 1024
 """One-letter names cost at most twenty times their size in a message: some 80 MB (our choice)."""
+LOGIN_BYTES_FREE: Final = 4_096
+"""A message of usual size that fits the schema brings no new names, whoever sent it: a till with a
+wrong password is no stranger (our choice)."""
+QUIET_S: Final = 60.0
+"""After so long without strangers messages are read as usual again (our choice)."""
 PING_BYTES_FREE: Final = 1_024
 """A ping bears no login; one of the usual size is not held against its sender (our choice)."""
 
@@ -36,11 +43,20 @@ class Reader:
         self._strange_bytes = 0
         self._apart: ThreadPoolExecutor | None = None
         self._of_thread = threading.local()
+        self._strange_at_s = 0.0
 
     @property
     def reads_apart(self) -> bool:
         """Whether messages must go through `read_apart`: slower, but nothing stays."""
-        return self._apart is not None
+        if self._apart is None:
+            return False
+        if time.monotonic() - self._strange_at_s > QUIET_S:
+            self._apart.shutdown(wait=False)
+            self._apart = None
+            # Names met so far stay: what strangers may add grows less each time.
+            self._strange_bytes_max //= 2
+            return False
+        return True
 
     def read(self, message: bytes) -> PackCall | PingCall | Refusal:
         """Return what a message asks for, or why it asks for nothing that is offered."""
@@ -72,6 +88,7 @@ class Reader:
     def distrust(self, byte_count: int) -> None:
         """Count a message of this size as a stranger's: refused, or without a valid login."""
         self._strange_bytes += byte_count
+        self._strange_at_s = time.monotonic()
         if self._strange_bytes <= self._strange_bytes_max:
             return
         self._strange_bytes = 0

@@ -1,7 +1,6 @@
 -- One group of the ledger, in one statement: a conditional update of the packs that change, the
--- append to the audit trail, and the alerts. Changes whose pack is no longer at the version they
--- were decided from are left out, with all entries that depend on them; the keys of the packs
--- that were updated come back.
+-- append to the audit trail, and the alerts. If a pack is no longer at the version that its change
+-- was decided from, the statement fails with a division by zero and nothing is recorded.
 with changed as (
     update pack p
     set state = c.state,
@@ -27,13 +26,11 @@ with changed as (
     from unnest(
         $8::uuid[], $9::bigint[], $10::uuid[], $11::integer[], $12::smallint[], $13::smallint[],
         $14::smallint[], $15::smallint[], $16::boolean[], $17::text[], $18::text[], $19::text[],
-        $20::text[], $21::boolean[]
+        $20::text[]
     ) as e (
         pack_key, at_ms, transaction_id, location_number, operation, outcome, state_before,
-        state_after, manual, dialect, client_transaction_id, alert_id, submitted, depends
+        state_after, manual, dialect, client_transaction_id, alert_id, submitted
     )
-    left join changed u on u.pack_key = e.pack_key
-    where not e.depends or u.pack_key is not null
 ), alerted as (
     insert into alert (
         alert_id, raised_at, pack_key, transaction_id, hub_code, outcome, operation,
@@ -43,11 +40,11 @@ with changed as (
         a.transaction_id, a.hub_code, a.outcome, a.operation, a.location_number,
         a.product_code, a.submitted::jsonb, a.stored::jsonb
     from unnest(
-        $22::text[], $23::bigint[], $24::uuid[], $25::uuid[], $26::text[], $27::smallint[],
-        $28::smallint[], $29::integer[], $30::text[], $31::text[], $32::text[]
+        $21::text[], $22::bigint[], $23::uuid[], $24::uuid[], $25::text[], $26::smallint[],
+        $27::smallint[], $28::integer[], $29::text[], $30::text[], $31::text[]
     ) as a (
         alert_id, at_ms, pack_key, transaction_id, hub_code, outcome, operation,
         location_number, product_code, submitted, stored
     )
 )
-select pack_key from changed
+select 1 / (count(*) = $32)::integer from changed

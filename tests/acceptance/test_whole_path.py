@@ -172,6 +172,31 @@ async def test_what_nobody_knows_is_unknown_here(europe: Europe) -> None:
     assert unknown_serial.alert_id is not None
 
 
+async def test_a_falsified_pack_of_a_foreign_product_raises_an_alert_here(europe: Europe) -> None:
+    await upload(europe, "PL", serials=["P1"])
+    made_up = await europe.ask("IE", "X9", batch="NONE")
+    assert made_up.code == "41020002"
+    assert made_up.alert_id is not None
+    assert made_up.alert_id.startswith("IE-")
+    known_batch = await europe.ask("AT", "X9")
+    assert known_batch.code == "NMVS_NC_PC_02"
+    assert known_batch.alert_id is not None
+
+
+async def test_a_typed_pack_of_another_market_is_found_though_the_product_is_known_here(
+    europe: Europe,
+) -> None:
+    await upload(europe, "IE", "PL", serials=["A1"])
+    sent = await europe.obp.ended(await europe.obp.send("PMDR", **national("PL")))
+    assert sent["status"] == "STDS", sent
+    loaded = await europe.obp.packs(["P9"], batchId="LOT9")
+    assert loaded["status"] == "STDS", loaded
+    till = europe.tills["IE"]
+    assert isinstance(till, RestTill)
+    typed = await till.ask_typed(CODE, "P9")
+    assert (typed.code, typed.alert_id) == ("11110100", None)
+
+
 async def test_without_the_hub_a_foreign_pack_is_told_so(europe: Europe) -> None:
     await upload(europe, "PL", serials=["P1"])
     await europe.hub.__aexit__(None, None, None)

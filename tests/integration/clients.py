@@ -55,13 +55,21 @@ class RestTill:
         self, code: str, serial: str, batch: str, expiry: str, state: str | None = None
     ) -> WireAnswer:
         """Verify, or set a state."""
-        url = (
-            f"{self._base}/verification/product/gs1/{code}/pack/{quote(serial, safe='')}"
-            f"?batch={quote(batch, safe='')}&expiry={expiry}"
-        )
+        query = f"?batch={quote(batch, safe='')}&expiry={expiry}"
+        return await self._request(code, serial, query, state, "non-manual")
+
+    async def ask_typed(self, code: str, serial: str) -> WireAnswer:
+        """Verify a pack whose code and serial number were typed in."""
+        return await self._request(code, serial, "", None, "manual")
+
+    async def _request(
+        self, code: str, serial: str, query: str, state: str | None, entry_mode: str
+    ) -> WireAnswer:
+        pack = quote(serial, safe="")
+        url = f"{self._base}/verification/product/gs1/{code}/pack/{pack}{query}"
         headers = {
             "Authorization": f"Bearer {self._token}",
-            "emvs-data-entry-mode": "non-manual",
+            "emvs-data-entry-mode": entry_mode,
         }
         method, body = ("GET", None) if state is None else ("PATCH", {"state": state})
         async with self._http.request(method, _raw(url), headers=headers, json=body) as response:

@@ -36,11 +36,16 @@ async def start_system(dsn: str, schema_name: str) -> AsyncIterator[StartSystem]
                     "dialects": ("soap", "rest"),
                     "packs_max": 2_000_000,
                     "password_hash_cost_log2": 6,
+                    "ownership_s_max": 0.3,
                     **settings,
                 },
             )
             system = await exits.enter_async_context(NationalSystem(config))
-            return RunningSystem(http, system.ports)
+
+            async def stop() -> None:
+                await system.__aexit__(None, None, None)
+
+            return RunningSystem(http, system.ports, stop=stop)
 
         yield start
 

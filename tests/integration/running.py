@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +37,8 @@ class RunningSystem:
     product_code: str = gtin(600013437)
     batch_id: str = "LOT1"
     expiry: str = "301231"
+    stop: Callable[[], Awaitable[None]] | None = None
+    """Stops it before the test ends, where the test may."""
 
     @property
     def service(self) -> str:

@@ -84,3 +84,13 @@ async def test_a_supply_and_its_undo_by_many_leave_index_and_database_equal(
     assert len(one["entries"]) == 30
     for before, after in zip(one["entries"], one["entries"][1:], strict=False):
         assert before["stateAfter"] == after["stateBefore"]
+
+
+async def test_an_authority_reads_without_raising_alerts(national_system: RunningSystem) -> None:
+    running = national_system
+    await running.load_packs(1)
+    till = RestTill(running.http, running.service, await running.register("nca", 1))
+    await till.log_in()
+    unknown = await till.ask(running.product_code, "NOBODY", "LOT1", "301231")
+    assert (unknown.code, unknown.alert_id) == ("41020001", None)
+    assert (await running.ask_management("/alerts"))["alerts"] == []

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import time
 
+import asyncpg
 import pytest
 
+from emvs.errors import ConfigurationError
 from emvs.limits import SERIALS_PER_MESSAGE_MAX
 from tests.integration.clients import RestTill
 from tests.integration.conftest import StartSystem
@@ -104,7 +106,8 @@ async def test_everything_is_there_after_a_restart(start_system: StartSystem) ->
     await till.supply(first.product_code, serials[0], "LOT1", "301231")
     recall = {"productCode": first.product_code, "batchId": "LOT1", "reason": "glass"}
     await first.advance_clock(3600)
-    # The second start reads the same schema while the first is still there.
+    assert first.stop is not None
+    await first.stop()
     second: RunningSystem = await start_system("IE")
     health = await second.ask_management("/health")
     assert (health["packs"], health["participants"]) == (3_000, 1)
@@ -118,33 +121,71 @@ async def test_everything_is_there_after_a_restart(start_system: StartSystem) ->
     assert (await second.deliver("recalls", "r1", **recall))["accepted"]
 
 
-async def test_two_systems_over_one_database_never_supply_a_pack_twice(
-    start_system: StartSystem,
+async def test_a_second_process_on_the_same_schema_is_refused(start_system: StartSystem) -> None:
+    await start_system("IE")
+    with pytest.raises(ConfigurationError, match="another process serves this schema"):
+        await start_system("IE")
+
+
+async def test_a_recall_whose_answer_was_lost_holds_when_it_is_repeated(
+    start_system: StartSystem, dsn: str, schema_name: str
+) -> None:
+    running: RunningSystem = await start_system("IE")
+    (serial,) = await running.load_packs(1)
+    # What a commit leaves behind whose answer never came back to the national system.
+    await execute(dsn, schema_name, "update batch set recalled_at = now(), recall_reason = 'glass'")
+    await execute(
+        dsn,
+        schema_name,
+        "insert into delivery (delivery_id, result, received_at)"
+        """ values ('r1', '{"deliveryId":"r1","accepted":true}', now())""",
+    )
+    recall = {"productCode": running.product_code, "batchId": "LOT1", "reason": "glass"}
+    assert (await running.deliver("recalls", "r1", **recall))["accepted"]
+    till = RestTill(running.http, running.service, await running.register("pharmacy", 1))
+    await till.log_in()
+    refused = await till.supply(running.product_code, serial, "LOT1", "301231")
+    assert refused.code == "51221000"
+
+
+async def test_packs_whose_answer_was_lost_are_there_when_they_are_repeated(
+    start_system: StartSystem, dsn: str, schema_name: str
 ) -> None:
     first: RunningSystem = await start_system("IE")
-    serials = await first.load_packs(60)
-    registrations = [await first.register("pharmacy", number) for number in range(2)]
+    await first.load_packs(1)
+    await first.deliver("packs", "d1", **packs(first, ["A1", "A2"], batchId="LOT2"))
+    assert first.stop is not None
+    await first.stop()
     second: RunningSystem = await start_system("IE")
-    tills = []
-    for running, registration in zip((first, second), registrations, strict=True):
-        till = RestTill(running.http, running.service, registration)
-        await till.log_in()
-        tills.append(till)
-    answers = await asyncio.gather(
-        *(
-            till.supply(first.product_code, serial, "LOT1", "301231")
-            for serial in serials
-            for till in tills
-        )
-    )
-    for pair in zip(answers[::2], answers[1::2], strict=True):
-        assert sorted(answer.code for answer in pair) == ["11210200", "51220200"]
+    # The delivery is forgotten, its packs are stored: as if only its answer had been lost.
+    await execute(dsn, schema_name, "delete from delivery where delivery_id = 'd1'")
+    again = await second.deliver("packs", "d1", **packs(second, ["A1", "A2"], batchId="LOT2"))
+    assert [refused["code"] for refused in again["refusedSerials"]] == ["NMVS_FE_SN_02"] * 2
+    assert (await second.ask_management("/check"))["equal"]
+
+
+async def test_a_full_index_refuses_before_anything_is_stored(start_system: StartSystem) -> None:
+    running: RunningSystem = await start_system("IE", packs_max=5)
+    await running.load_packs(3)
+    answer = await running.deliver("packs", "d1", **packs(running, ["A1", "A2", "A3"]))
+    assert (answer["accepted"], answer["code"]) == (False, "NMVS_TE_TX_03")
+    assert (await running.deliver("packs", "d2", **packs(running, ["A1", "A2"])))["accepted"]
+    assert (await running.ask_management("/check"))["equal"]
+
+
+async def execute(dsn: str, schema_name: str, sql: str) -> None:
+    """Change the database behind the national system's back."""
+    connection = await asyncpg.connect(dsn, server_settings={"search_path": f"{schema_name}_ie"})
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
 
 
 async def test_a_stranger_is_not_listened_to(national_system: RunningSystem) -> None:
     running = national_system
     url = f"http://127.0.0.1:{running.ports['interconnect']}/hub/v1/products/x"
-    for headers in ({}, {"Authorization": "Bearer wrong"}):
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer wr\u00f6ng"}):
         async with running.http.put(url, json={}, headers=headers) as response:
             assert response.status == 401
             assert response.content_type == "application/problem+json"
@@ -182,6 +223,7 @@ async def test_single_verifications_go_on_while_a_full_message_is_loaded(
     )
     slowest_s = 0.0
     count = 0
+    began = time.monotonic()
     while not loading.done():
         started = time.monotonic()
         answer = await till.ask(running.product_code, serial, "LOT1", "301231")
@@ -190,4 +232,4 @@ async def test_single_verifications_go_on_while_a_full_message_is_loaded(
         assert answer.code == "11110100"
     assert (await loading)["loadedCount"] == SERIALS_PER_MESSAGE_MAX
     assert count > 20
-    assert slowest_s < 1.0, "one verification waited for the whole upload"
+    assert slowest_s < (time.monotonic() - began) / 2, "a verification waited for the upload"

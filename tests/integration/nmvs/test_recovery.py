@@ -73,3 +73,74 @@ async def test_requests_beyond_the_queue_are_refused_and_change_nothing(
         now = await till.ask(running.product_code, serial, "LOT1", "301231")
         assert now.code == ("11110201" if code == "11210200" else "11110100")
     assert (await running.ask_management("/check"))["equal"]
+
+
+async def test_a_pack_changed_behind_our_back_is_decided_again(
+    start_system: StartSystem, dsn: str, schema_name: str
+) -> None:
+    running: RunningSystem = await start_system("IE")
+    serials = await running.load_packs(30)
+    till = RestTill(running.http, running.service, await running.register("pharmacy", 1))
+    await till.log_in()
+    connection = await asyncpg.connect(dsn, server_settings={"search_path": f"{schema_name}_ie"})
+    await connection.execute("update pack set state = 4, set_by = 1, version = version + 1")
+    await connection.close()
+    # Three for each pack at once: none may build on what another only believed.
+    answers = await asyncio.gather(
+        *(
+            till.supply(running.product_code, serial, "LOT1", "301231")
+            for serial in serials
+            for _ in range(3)
+        )
+    )
+    assert {answer.code for answer in answers} == {"51220401"}
+    assert (await running.ask_management("/check"))["equal"]
+
+
+async def test_the_check_finds_no_difference_while_packs_move(
+    national_system: RunningSystem,
+) -> None:
+    running = national_system
+    serials = await running.load_packs(20)
+    till = RestTill(running.http, running.service, await running.register("pharmacy", 1))
+    await till.log_in()
+
+    async def move() -> None:
+        for _ in range(15):
+            for state in ("Supplied", "Active"):
+                await asyncio.gather(
+                    *(
+                        till.ask(running.product_code, serial, "LOT1", "301231", state)
+                        for serial in serials
+                    )
+                )
+
+    moving = asyncio.create_task(move())
+    checks = []
+    while not moving.done():
+        checks.append((await running.ask_management("/check"))["equal"])
+    await moving
+    assert len(checks) > 3
+    assert all(checks)
+
+
+async def test_the_clock_may_jump_far_while_requests_run(start_system: StartSystem) -> None:
+    running: RunningSystem = await start_system("IE")
+    (serial,) = await running.load_packs(1)
+    till = RestTill(running.http, running.service, await running.register("pharmacy", 1))
+    await till.log_in()
+    stop = asyncio.Event()
+
+    async def verify() -> None:
+        while not stop.is_set():
+            await till.ask(running.product_code, serial, "LOT1", "301231")
+
+    tasks = [asyncio.create_task(verify()) for _ in range(8)]
+    for _ in range(4):
+        await running.advance_clock(200 * 86_400)
+    stop.set()
+    await asyncio.gather(*tasks)
+    assert running.stop is not None
+    await running.stop()
+    again: RunningSystem = await start_system("IE")
+    assert (await again.ask_management("/clock"))["offset_s"] == 800 * 86_400

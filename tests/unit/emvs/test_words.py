@@ -111,6 +111,13 @@ def test_the_first_malformed_identifier_is_reported(
     assert found is outcome
 
 
+def test_serial_numbers_beside_a_ppn_have_a_set_of_their_own() -> None:
+    pack = {"batch_id": "B1", "expiry": "301231", "manual": False}
+    ppn = "110375286414"
+    assert check_identifiers(Scheme.PPN, ppn, "A1", **pack) is None
+    assert check_identifiers(Scheme.PPN, ppn, 'abc"+', **pack) is Outcome.SERIAL_INVALID
+
+
 def test_operations_know_their_states() -> None:
     assert Operation.SUPPLY.target_state is State.SUPPLIED
     assert Operation.UNDO_LOCK.target_state is State.ACTIVE
