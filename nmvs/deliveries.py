@@ -28,13 +28,14 @@ from emvs.interconnect import (
     WithdrawalDelivery,
 )
 from emvs.limits import SERIALS_PER_MESSAGE_MAX
+from emvs.scanner_hints import Shape, shape_of
 from emvs.scheme import Scheme
 from emvs.states import State
 from nmvs.catalogue import Catalogue, Product
 from nmvs.pack_copy import new_pack_rows
 from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex
 from nmvs.pack_keys import KEY_BYTES, PackKeys
-from nmvs.store import Store
+from nmvs.store import Store, stored_serial_shape
 
 _KEYS_AT_ONCE: Final = 2_048
 """Keys computed between two turns of the event loop: about a millisecond."""
@@ -160,6 +161,7 @@ class Deliveries:
         self, delivery_id: str, message: PacksDelivery, product: Product
     ) -> DeliveryResult:
         fresh, keys, refused = await self._split(message)
+        shape = await _shape_of(fresh)
         known_batch = product.batches.get(message.batchId)
         number = known_batch.number if known_batch else self._catalogue.next_batch_number()
         result = DeliveryResult(
@@ -178,14 +180,16 @@ class Deliveries:
             self._clock.now(),
             batch_row,
             new_pack_rows(keys, fresh, number),
+            serial_shape=shape,
         )
-        self._catalogue.put_batch(
+        batch = self._catalogue.put_batch(
             product,
             message.batchId,
             number=number,
             expiry=message.expiry,
             product_version=message.productVersion,
         )
+        batch.add_serial_shape(shape)
         await self._insert(keys, number)
         self.packs_loaded_count += len(fresh)
         _log.info("packs loaded", action="packs_loaded", delivery=delivery_id, packs=len(fresh))
@@ -237,13 +241,14 @@ class Deliveries:
             return
         for row in await self._store.batches():
             product = self._catalogue.products[row["product_code"]]
-            self._catalogue.put_batch(
+            batch = self._catalogue.put_batch(
                 product,
                 row["batch_id"],
                 number=row["batch_number"],
                 expiry=row["expiry"],
                 product_version=row["product_version"],
             )
+            batch.add_serial_shape(stored_serial_shape(row))
         for start in range(0, len(missing), SLICE_COUNT_MAX):
             stored = await self._store.packs(missing[start : start + SLICE_COUNT_MAX])
             for key, pack in stored.items():
@@ -266,6 +271,16 @@ class Deliveries:
         result = DeliveryResult(delivery_id, accepted=False, code=code, text=text)
         await self._store.put_delivery(delivery_id, _json(result), self._clock.now())
         return result
+
+
+async def _shape_of(serial_numbers: Sequence[str]) -> Shape | None:
+    shape: Shape | None = None
+    for start in range(0, len(serial_numbers), _KEYS_AT_ONCE):
+        part = shape_of(serial_numbers[start : start + _KEYS_AT_ONCE])
+        assert part is not None, "the part is not empty"
+        shape = part.joined(shape)
+        await asyncio.sleep(0)
+    return shape
 
 
 def _batch_refusal(product: Product, message: PacksDelivery) -> tuple[str, str] | None:

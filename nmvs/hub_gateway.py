@@ -49,8 +49,8 @@ class HubGateway:
         """Close all connections."""
         await self._session.close()
 
-    async def ask(self, request: PackRequest, transaction_id: str) -> Answer | None:
-        """Return another market's answer, None if no other market knows the pack.
+    async def ask(self, request: PackRequest, transaction_id: str) -> Answer | Outcome:
+        """Return another market's answer; if no other market knows the pack, what of it is unknown.
 
         Raises HubUnreachableError, HubTimeoutError, OverloadedError.
         """
@@ -63,7 +63,7 @@ class HubGateway:
             self._in_flight_count -= 1
         outcome = Outcome[answer.outcome]
         if outcome in _NOBODY_KNOWS:
-            return None
+            return outcome
         return _from_message(answer, outcome, request, transaction_id, self._clock.now_ms())
 
     async def _post(self, message: IntermarketRequest) -> IntermarketAnswer:

@@ -10,7 +10,8 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from emvs.alerts import Alert, alert_id, hub_code_of_alert
+from emvs.alert_rules import AlertRules
+from emvs.alerts import Alert, alert_id
 from emvs.errors import HubTimeoutError, HubUnreachableError, OverloadedError
 from emvs.infra.clock import Clock
 from emvs.infra.logs import get_logger
@@ -20,13 +21,16 @@ from emvs.pack import Decision, Pack, decide, match_identifiers, undo_until_s
 from emvs.rules import MarketRules
 from emvs.states import Operation, State
 from nmvs.catalogue import Batch, Catalogue, Product
+from nmvs.exemptions import Exemptions
 from nmvs.ledger import AlertEntry, Entry, Ledger, PackChange
 from nmvs.metrics import OperationMetrics
 from nmvs.pack_index import VERSION_LIMIT, PackIndex
 from nmvs.pack_keys import PackKeys
 from nmvs.recovery import Recovery
 from nmvs.requests import Answer, PackRequest
+from nmvs.scanner_hints import hint_for
 from nmvs.store import Store
+from nmvs.typing_tolerance import TypingErrors
 
 _ATTEMPTS_MAX: Final = 4
 """How often a request is decided again after somebody else changed the pack."""
@@ -39,8 +43,9 @@ _FOREIGN: Final = (Outcome.PRODUCT_UNKNOWN, Outcome.BATCH_AND_SERIAL_UNKNOWN)
 
 _log = get_logger(__name__)
 
-AskHub = Callable[[PackRequest, str], Awaitable[Answer | None]]
-"""Asks other markets through the hub, under our transaction id; None if none knows the pack."""
+AskHub = Callable[[PackRequest, str], Awaitable[Answer | Outcome]]
+"""Asks other markets through the hub, under our transaction id; if none knows the pack it tells
+what of it is unknown in them."""
 
 
 class Operations:
@@ -58,6 +63,7 @@ class Operations:
         ledger: Ledger,
         recovery: Recovery,
         store: Store,
+        exemptions: Exemptions,
         ask_hub: AskHub | None,
     ) -> None:
         self.market = market
@@ -70,7 +76,10 @@ class Operations:
         self._ledger = ledger
         self._recovery = recovery
         self._store = store
+        self._exemptions = exemptions
         self._ask_hub = ask_hub
+        self._alert_rules = AlertRules(rules)
+        self._typing_errors = TypingErrors(rules.typing_tolerance)
         self._transaction_prefix = secrets.token_hex(10)
         self._transaction_number = 0
 
@@ -116,19 +125,35 @@ class Operations:
                 return self.answer(Outcome.UNAVAILABLE)
             if self._ledger.groups.is_full:
                 raise OverloadedError("too many entries wait to be written")
+            if not from_hub:  # What need not be verified here is no other market's business.
+                exempted = self._exemptions.outcome(request.product_code, request.batch_id)
+                if exempted is not None:
+                    listed = self._catalogue.products.get(request.product_code)
+                    answer, entry = self._refuse(exempted, request, key, listed)
+                    await self._ledger.record(entry)
+                    return answer
             product = self._catalogue.products.get(request.product_code)
             row = self._index.find(key) if product is not None else -1
             if row < 0:
                 return await self._answer_unknown(request, key, product, from_hub=from_hub)
             assert product is not None
-            answer, entry = self._decide(request, key, row, product, reference_fits=reference_fits)
+            answer, entry = self._decide(
+                request, key, row, product, reference_fits=reference_fits, from_hub=from_hub
+            )
             if await self._ledger.record(entry):
                 return answer
             await self._recovery.reload([key])
         raise OverloadedError("the pack is being changed elsewhere")
 
     def _decide(
-        self, request: PackRequest, key: bytes, row: int, product: Product, *, reference_fits: bool
+        self,
+        request: PackRequest,
+        key: bytes,
+        row: int,
+        product: Product,
+        *,
+        reference_fits: bool,
+        from_hub: bool,
     ) -> tuple[Answer, Entry]:
         """Decide on a pack that was found and apply the decision to the index."""
         state_number, *others = self._index.get(row)
@@ -145,6 +170,8 @@ class Operations:
         if mismatch is not None:
             return self._refuse(mismatch, request, key, product, pack=pack, batch=batch)
         location = request.participant.number
+        if self._typing_errors:
+            self._typing_errors.forget(location, request.product_code)
         now_ms = self.clock.now_ms()
         decision = decide(
             pack,
@@ -160,7 +187,13 @@ class Operations:
             )
         change = self._apply(row, pack, decision)
         transaction_id = self.new_transaction_id()
-        alert, alert_entry = self._alert(decision.outcome, request, stored=(pack, batch))
+        hub_code = self._alert_rules.hub_code(
+            decision.outcome,
+            request.participant.role,
+            effective=decision.effective,
+            intermarket=from_hub,
+        )
+        alert, alert_entry = self._alert(hub_code, request, stored=(pack, batch))
         entry = Entry(
             key,
             now_ms,
@@ -229,12 +262,18 @@ class Operations:
                 matching=self.rules.expiry_matching,
             )
         assert outcome is not None
-        if outcome in _FOREIGN and not from_hub and self._ask_hub is not None:
+        sought = outcome in _FOREIGN and not from_hub and self._ask_hub is not None
+        if sought:
+            assert self._ask_hub is not None
             transaction_id = self.new_transaction_id()
             foreign = await self._ask_hub(request, transaction_id)
-            if foreign is not None:
+            if isinstance(foreign, Answer):
                 return await self._record_foreign(foreign, request, key)
-        answer, entry = self._refuse(outcome, request, key, product, silent=from_hub)
+            if product is None:  # Other markets may have the product, though not this pack.
+                outcome = foreign
+        answer, entry = self._refuse(
+            outcome, request, key, product, silent=from_hub, sought_elsewhere=sought
+        )
         await self._ledger.record(entry)
         return answer
 
@@ -270,14 +309,23 @@ class Operations:
         pack: Pack | None = None,
         batch: Batch | None = None,
         silent: bool = False,
+        sought_elsewhere: bool = False,
     ) -> tuple[Answer, Entry]:
         """Answer a request whose identifiers are not those of a stored pack."""
         now_ms = self.clock.now_ms()
         transaction_id = self.new_transaction_id()
         stored = (pack, batch) if pack is not None and batch is not None else None
-        alert, alert_entry = (
-            (None, None) if silent else self._alert(outcome, request, stored=stored)
-        )
+        participant = request.participant
+        hub_code = None
+        if not silent:
+            hub_code = self._alert_rules.hub_code(
+                outcome, participant.role, sought_elsewhere=sought_elsewhere
+            )
+        if hub_code is not None and request.manual:
+            location, product_code = participant.number, request.product_code
+            if self._typing_errors.forgive(location, product_code, outcome):
+                hub_code = None
+        alert, alert_entry = self._alert(hub_code, request, stored=stored)
         state = 0 if pack is None else pack.state
         entry = Entry(
             key,
@@ -295,13 +343,13 @@ class Operations:
             None,
             alert_entry,
         )
-        answer = Answer(outcome, transaction_id, now_ms, alert=alert, product=product)
+        hint = hint_for(outcome, request, product, batch)
+        answer = Answer(outcome, transaction_id, now_ms, alert=alert, product=product, hint=hint)
         return answer, entry
 
     def _alert(
-        self, outcome: Outcome, request: PackRequest, *, stored: tuple[Pack, Batch] | None
+        self, hub_code: str | None, request: PackRequest, *, stored: tuple[Pack, Batch] | None
     ) -> tuple[Alert, AlertEntry] | tuple[None, None]:
-        hub_code = hub_code_of_alert(outcome)
         if hub_code is None:
             return None, None
         identifier = alert_id(self.market.code, secrets.randbelow(36**15))

@@ -19,7 +19,7 @@ from nmvs.catalogue import Catalogue, Product
 from nmvs.pack_copy import PackReader
 from nmvs.pack_index import PackIndex
 from nmvs.pack_keys import PackKeys
-from nmvs.store import Store
+from nmvs.store import Store, stored_serial_shape
 
 _MONTHS_AHEAD = 2
 
@@ -64,7 +64,7 @@ async def load_catalogue(store: Store, market: Market) -> Catalogue:
             )
         )
     for row in await store.batches():
-        catalogue.put_batch(
+        batch = catalogue.put_batch(
             catalogue.products[row["product_code"]],
             row["batch_id"],
             number=row["batch_number"],
@@ -73,6 +73,7 @@ async def load_catalogue(store: Store, market: Market) -> Catalogue:
             recalled=row["recalled_at"] is not None,
             recall_reason=row["recall_reason"],
         )
+        batch.add_serial_shape(stored_serial_shape(row))
     return catalogue
 
 
