@@ -20,6 +20,12 @@ SERVICE_BODY_READ_S_MAX: Final = 10.0
 URL_LENGTH_MAX: Final = 4_096
 """A verification has some 120 characters (our choice)."""
 
+TYPING_ERROR_COUNTERS_MAX: Final = 50_000
+"""Pairs of location and product whose wrong typings are counted; beyond, the one that was longest
+untouched starts anew (our choice: some 10 MB)."""
+EXEMPTIONS_MAX: Final = 100_000
+"""Products outside the scope, and as many exempted batches, that a market may list (our choice)."""
+
 LEDGER_GROUP_COUNT_MAX: Final = 512
 """Entries that share one commit (our choice, measured)."""
 LEDGER_WAITING_COUNT_MAX: Final = 10_000

@@ -37,6 +37,9 @@ class Outcome(IntEnum):
     SERIAL_UNKNOWN = 42
     BATCH_MISMATCH = 43
     EXPIRY_MISMATCH = 44
+    # The pack need not be verified.
+    NON_FMD_PRODUCT = 45
+    BATCH_EXEMPTED = 46
     # The identifiers are missing or malformed.
     SCHEME_MISSING = 60
     SCHEME_INVALID = 61
@@ -64,7 +67,8 @@ class OutcomeFacts(NamedTuple):
     """What holds for an outcome in every dialect."""
 
     level: int
-    """0 done; 1 technical or login; 2 syntax; 3 unknown product; 4 not dispensable; 5 alert."""
+    """0 done; 1 technical or login; 2 syntax; 3 unknown or exempted product; 4 not dispensable;
+    5 alert."""
     hub_code: str | None
     """Code of the EU Hub, such as "A3"."""
     text: str
@@ -98,6 +102,8 @@ OUTCOMES: Final[dict[Outcome, OutcomeFacts]] = {
     Outcome.SERIAL_UNKNOWN: _F(5, "A3", "The serial number is unknown for the product"),
     Outcome.BATCH_MISMATCH: _F(5, "A68", "The serial number belongs to another batch"),
     Outcome.EXPIRY_MISMATCH: _F(5, "A52", "The expiry date differs from the stored one"),
+    Outcome.NON_FMD_PRODUCT: _F(3, None, "The product is outside the scope of verification"),
+    Outcome.BATCH_EXEMPTED: _F(3, None, "The batch is exempted from verification"),
     Outcome.SCHEME_MISSING: _F(2, None, "A product code scheme is required"),
     Outcome.SCHEME_INVALID: _F(2, None, "The product code scheme is invalid"),
     Outcome.PRODUCT_CODE_MISSING: _F(2, None, "A product code is required"),

@@ -24,6 +24,8 @@ from nmvs import management
 from nmvs.config import NmvsConfig
 from nmvs.deliveries import Deliveries
 from nmvs.directory import Directory
+from nmvs.exemption_routes import add_routes as add_exemption_routes
+from nmvs.exemptions import Exemptions
 from nmvs.hub_gateway import HubGateway
 from nmvs.integrity import IntegrityReport, compare_index_with_database
 from nmvs.interconnect import create_interconnect_app
@@ -57,6 +59,8 @@ class NationalSystem:
         self.config = config
         self.market = config.market_row()
         self.rules = config.market_rules()
+        self._soap_settings = config.soap_settings()
+        self._rest_settings = config.rest_settings()
         self.dialects = config.dialects or (self.market.dialect,)
         self.broken = asyncio.Event()
         self.failure: BaseException | None = None
@@ -120,6 +124,8 @@ class NationalSystem:
             hash_cost_log2=config.password_hash_cost_log2,
         )
         await self.directory.load()
+        self.exemptions = Exemptions(self.store, self.clock, config.non_fmd_product_codes)
+        await self.exemptions.load()
         await ensure_trail_partitions(self.store, self.clock.now())
         self._signing_key = await load_signing_key(self.store)
 
@@ -141,6 +147,7 @@ class NationalSystem:
             ledger=self.ledger,
             recovery=self.recovery,
             store=self.store,
+            exemptions=self.exemptions,
             ask_hub=gateway.ask if gateway else None,
         )
         self.deliveries = Deliveries(
@@ -155,9 +162,11 @@ class NationalSystem:
         config = self.config
         soap = rest = None
         if Dialect.SOAP in self.dialects:
-            soap = SoapDialect(self.operations, self.directory)
+            soap = SoapDialect(self.operations, self.directory, self._soap_settings)
         if Dialect.REST in self.dialects:
-            rest = RestDialect(self.operations, self.directory, self._signing_key)
+            rest = RestDialect(
+                self.operations, self.directory, self._signing_key, self._rest_settings
+            )
         interconnect = create_interconnect_app(
             token=config.interconnect_token,
             deliveries=self.deliveries,
@@ -209,6 +218,7 @@ class NationalSystem:
             keys=self.keys,
             check=self._check,
         )
+        add_exemption_routes(app, self.exemptions)
         return app
 
     async def _health(self) -> dict[str, Any]:

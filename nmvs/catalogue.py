@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from emvs.expiry import expires_at
 from emvs.pack import BatchFacts
+from emvs.scanner_hints import Shape
 from emvs.scheme import Scheme
 
 
@@ -38,6 +39,13 @@ class Batch:
     product_version: int
     facts: BatchFacts
     recall_reason: str | None = None
+    serial_shape: Shape | None = None
+    """Of the serial numbers delivered for the batch; None if there are none."""
+
+    def add_serial_shape(self, shape: Shape | None) -> None:
+        """Take in the shape of more serial numbers."""
+        if shape is not None:
+            self.serial_shape = shape.joined(self.serial_shape)
 
 
 class Catalogue:

@@ -29,6 +29,7 @@ from emvs.interconnect import (
     WithdrawalDelivery,
 )
 from emvs.limits import SERIALS_PER_MESSAGE_MAX
+from emvs.scanner_hints import Shape, shape_of
 from emvs.scheme import Scheme
 from emvs.states import State
 from nmvs.catalogue import Catalogue, Product
@@ -184,6 +185,7 @@ class Deliveries:
                 "NMVS_TE_TX_03",
                 f"the pack index is full: it holds {self._index.packs_max} packs at most",
             )
+        shape = await _shape_of(fresh)
         known_batch = product.batches.get(message.batchId)
         number = known_batch.number if known_batch else self._catalogue.next_batch_number()
         result = DeliveryResult(
@@ -202,14 +204,16 @@ class Deliveries:
             self._clock.now(),
             batch_row,
             new_pack_rows(keys, fresh, number),
+            serial_shape=shape,
         )
-        self._catalogue.put_batch(
+        batch = self._catalogue.put_batch(
             product,
             message.batchId,
             number=number,
             expiry=message.expiry,
             product_version=message.productVersion,
         )
+        batch.add_serial_shape(shape)
         await self._insert(keys, number)
         self.packs_loaded_count += len(fresh)
         _log.info("packs loaded", action="packs_loaded", delivery=delivery_id, packs=len(fresh))
@@ -284,6 +288,16 @@ class Deliveries:
         result = DeliveryResult(delivery_id, accepted=False, code=code, text=text)
         await self._store.put_delivery(delivery_id, _json(result), self._clock.now())
         return result
+
+
+async def _shape_of(serial_numbers: Sequence[str]) -> Shape | None:
+    shape: Shape | None = None
+    for start in range(0, len(serial_numbers), _KEYS_AT_ONCE):
+        part = shape_of(serial_numbers[start : start + _KEYS_AT_ONCE])
+        assert part is not None, "the part is not empty"
+        shape = part.joined(shape)
+        await asyncio.sleep(0)
+    return shape
 
 
 def _batch_refusal(product: Product, message: PacksDelivery) -> tuple[str, str] | None:

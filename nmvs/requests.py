@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from emvs.alerts import Alert
 from emvs.outcomes import Outcome
+from emvs.scanner_hints import Hint
 from emvs.scheme import Scheme
 from emvs.states import Operation, State
 from nmvs.catalogue import Batch, Product
@@ -61,3 +62,5 @@ class Answer(NamedTuple):
     """Batch of the pack as stored; None on a mismatch, so that nothing can be guessed."""
     intermarket: bool = False
     """Whether another market answered."""
+    hint: Hint | None = None
+    """What speaks for a fault in reading, on a mismatch."""

@@ -20,7 +20,7 @@ from nmvs.catalogue import Catalogue, Product
 from nmvs.pack_copy import PackReader
 from nmvs.pack_index import PackIndex
 from nmvs.pack_keys import PackKeys
-from nmvs.store import Store
+from nmvs.store import Store, stored_serial_shape
 
 _MONTHS_AHEAD = 2
 
@@ -80,6 +80,7 @@ async def fill_catalogue(catalogue: Catalogue, store: Store) -> None:
         )
         if row["recalled_at"] is not None:
             catalogue.recall(batch, row["recall_reason"])
+        batch.add_serial_shape(stored_serial_shape(row))
 
 
 async def load_packs(store: Store, index: PackIndex) -> None:

@@ -13,6 +13,7 @@ import asyncpg
 
 from emvs.infra.database import Database
 from emvs.pack import Pack
+from emvs.scanner_hints import Shape
 from emvs.states import State
 
 _COPY_S_MAX = 600.0
@@ -216,6 +217,45 @@ class Store:
             )
             await connection.execute(_PUT_DELIVERY, delivery_id, result, now)
 
+    async def non_fmd_products(self) -> list[str]:
+        """Return the codes of products outside the scope of verification."""
+        rows = await self._pool.fetch("select product_code from non_fmd_product")
+        return [row[0] for row in rows]
+
+    async def put_non_fmd_product(self, product_code: str, now: datetime) -> None:
+        """Store a product outside the scope."""
+        await self._pool.execute(
+            "insert into non_fmd_product values ($1, $2) on conflict do nothing", product_code, now
+        )
+
+    async def delete_non_fmd_product(self, product_code: str) -> None:
+        """Take a product off the list."""
+        await self._pool.execute(
+            "delete from non_fmd_product where product_code = $1", product_code
+        )
+
+    async def exempted_batches(self) -> list[tuple[str, str]]:
+        """Return product code and batch id of each exempted batch."""
+        rows = await self._pool.fetch("select product_code, batch_id from exempted_batch")
+        return [(row[0], row[1]) for row in rows]
+
+    async def put_exempted_batch(self, product_code: str, batch_id: str, now: datetime) -> None:
+        """Store an exempted batch."""
+        await self._pool.execute(
+            "insert into exempted_batch values ($1, $2, $3) on conflict do nothing",
+            product_code,
+            batch_id,
+            now,
+        )
+
+    async def delete_exempted_batch(self, product_code: str, batch_id: str) -> None:
+        """End a batch's exemption."""
+        await self._pool.execute(
+            "delete from exempted_batch where product_code = $1 and batch_id = $2",
+            product_code,
+            batch_id,
+        )
+
     async def put_recall(
         self, delivery_id: str, result: str, now: datetime, batch: tuple[str, str], reason: str
     ) -> None:
@@ -251,10 +291,12 @@ class Store:
         now: datetime,
         batch: tuple[str, str, int, str, int],
         rows: AsyncIterator[bytes],
+        *,
+        serial_shape: Shape | None,
     ) -> None:
         """Store packs of a batch and the answer to their delivery. `batch` holds product code,
         batch id, number, expiry and product version; `rows` gives (pack key, serial number,
-        batch number) in the binary form of COPY."""
+        batch number) in the binary form of COPY; `serial_shape` is that of the serial numbers."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(
                 "insert into batch (product_code, batch_id, batch_number, expiry,"
@@ -262,6 +304,8 @@ class Store:
                 " on conflict (product_code, batch_id) do nothing",
                 *batch,
             )
+            if serial_shape is not None:
+                await connection.execute(_JOIN_SERIAL_SHAPE, *batch[:2], *serial_shape)
             await connection.copy_to_table(
                 "pack",
                 source=rows,
@@ -272,7 +316,20 @@ class Store:
             await connection.execute(_PUT_DELIVERY, delivery_id, result, now)
 
 
+_JOIN_SERIAL_SHAPE = (
+    "update batch set serial_length_min = least(serial_length_min, $3),"
+    " serial_length_max = greatest(serial_length_max, $4),"
+    " serial_kinds = coalesce(serial_kinds, 0) | $5::smallint"
+    " where product_code = $1 and batch_id = $2"
+)
 _PUT_DELIVERY = (
     "insert into delivery (delivery_id, result, received_at) values ($1, $2, $3)"
     " on conflict do nothing"
 )
+
+
+def stored_serial_shape(batch: asyncpg.Record) -> Shape | None:
+    """Return the shape of the serial numbers of a stored batch."""
+    if batch["serial_kinds"] is None:
+        return None
+    return Shape(batch["serial_length_min"], batch["serial_length_max"], batch["serial_kinds"])

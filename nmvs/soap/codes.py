@@ -82,6 +82,8 @@ BATCH_AND_SERIAL_UNKNOWN FE_LOT_03 FE_LOT_15  -         -          -         -  
 SERIAL_UNKNOWN           NC_PC_02  NC_PC_14   -         -          -         -          yes
 BATCH_MISMATCH           FE_LOT_13 FE_LOT_18  -         -          -         -          yes
 EXPIRY_MISMATCH          FE_LOT_12 FE_LOT_17  -         -          -         -          yes
+NON_FMD_PRODUCT          NC_PC_15  -          -         -          -         -          yes
+BATCH_EXEMPTED           NC_PCK_26 -          -         -          -         -          yes
 SCHEME_MISSING           TE_XM_02  -          -         -          -         -          no
 SCHEME_INVALID           TE_XM_02  -          -         -          -         -          no
 PRODUCT_CODE_MISSING     TE_XM_02  -          -         -          -         -          no
