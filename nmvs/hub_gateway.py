@@ -105,11 +105,13 @@ def _from_message(
     transaction_id: str,
     at_ms: int,
 ) -> Answer:
+    if answer.productName is None:  # No market has answered.
+        return Answer(outcome, transaction_id, at_ms)
     product = Product(
         scheme=request.scheme,
         code=request.product_code,
         version=0,
-        name=answer.productName or "",
+        name=answer.productName,
         common_name="",
         national_code=answer.nationalCode,
         withdrawn=answer.withdrawalReason is not None,

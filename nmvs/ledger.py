@@ -115,7 +115,13 @@ class Ledger:
         except BaseException:
             connection.terminate()
             raise
+        connection.add_termination_listener(self._on_session_ended)
         self._connection, self._session_name = connection, name
+
+    def _on_session_ended(self, _: object) -> None:
+        """The server has gone: recover now, not at somebody's next request."""
+        if self._connection is not None:
+            self.groups.fail(ConnectionResetError("the database has closed the connection"))
 
     async def _own_schema(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
         """Take the lock that makes this process the only one on its schema.
@@ -135,6 +141,7 @@ class Ledger:
         """Drop the connection, without ceremony: it may be broken."""
         connection, self._connection, self._statement = self._connection, None, None
         if connection is not None:
+            connection.remove_termination_listener(self._on_session_ended)
             connection.terminate()
 
     async def run(self) -> None:

@@ -108,8 +108,7 @@ class Operations:
             answer = await self._perform(request, from_hub=from_hub)
         except OverloadedError:
             return self.answer(Outcome.OVERLOADED)
-        except Recovery.TROUBLE as error:
-            _log.warning("request not recorded", action="request_failed", error=repr(error))
+        except Recovery.TROUBLE:  # Told once, by the recovery; the counters tell how often.
             return self.answer(Outcome.UNAVAILABLE)
         except Exception:  # noqa: BLE001 - a defect of ours: nobody may be told "done".
             _log.exception("request failed", action="defect")

@@ -35,7 +35,13 @@ class PackOptions:
     ] = None
     image: Annotated[
         Path | None,
-        typer.Option(help="Picture that shows the Data Matrix.", rich_help_panel=_PACK),
+        typer.Option(
+            help="Picture that shows the Data Matrix.",
+            exists=True,
+            dir_okay=False,
+            readable=True,
+            rich_help_panel=_PACK,
+        ),
     ] = None
     product_code: Annotated[
         str | None, typer.Option(help="GTIN or PPN, typed in.", rich_help_panel=_PACK)

@@ -26,16 +26,13 @@ _PLAIN_WIDTH = 200
 
 def _table(world: DemoWorld, rows: list[Row]) -> Table:
     table = Table(title="The life of a pack", show_lines=True, title_justify="left")
-    table.add_column("", justify="right")
-    table.add_column("What happens", min_width=26)
+    table.add_column("", justify="right", no_wrap=True)
+    table.add_column("What happens")
     for side in world.sides:
         table.add_column(f"{side.market} ({side.dialect.upper()})", overflow="fold")
-    table.add_column("")
     for number, row in enumerate(rows, 1):
-        verdict = (
-            Text("as expected", "green") if row.as_expected else Text("UNEXPECTED", "bold red")
-        )
-        table.add_row(str(number), row.what, *(Text(cell) for cell in row.cells), verdict)
+        mark = Text(f"{number} ✓", "green") if row.as_expected else Text(f"{number} ✗", "bold red")
+        table.add_row(mark, row.what, *(Text(cell) for cell in row.cells))
     return table
 
 
@@ -52,7 +49,7 @@ async def _tell(endpoints: Path) -> bool:
         console.print(_trail_table(await world.sides[0].trail()))
     wrong = [row.what for row in rows if not row.as_expected]
     if wrong:
-        console.print(f"[bold red]{len(wrong)} of {len(rows)} steps went otherwise.[/]")
+        console.print(f"[bold red]{len(wrong)} of {len(rows)} steps went otherwise (✗).[/]")
     else:
         console.print(f"[green]All {len(rows)} steps came as the rules say.[/]")
     return not wrong
@@ -60,11 +57,12 @@ async def _tell(endpoints: Path) -> bool:
 
 def _trail_table(trail: list[dict[str, str | None]]) -> Table:
     table = Table(title="The audit trail of the first pack", title_justify="left")
-    members = ("at", "operation", "outcome", "stateBefore", "stateAfter", "name", "alertId")
-    for member in members:
-        table.add_column(member)
+    members = ("at", "operation", "outcome", "name", "alertId")
+    for member in (*members, "state"):
+        table.add_column(member, overflow="fold")
     for entry in trail:
-        table.add_row(*(entry[member] or "" for member in members))
+        state = f"{entry['stateBefore']} → {entry['stateAfter']}"
+        table.add_row(*(entry[member] or "" for member in members), state)
     return table
 
 

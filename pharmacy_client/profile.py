@@ -85,6 +85,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         # Figures of the SOAP interface: 255 and 10 characters, a language code of three letters.
         if len(self.software_name) > 255 or not 1 <= len(self.software_version) <= 10:
             raise ValueError("`software_name` or `software_version` is too long (255, 10)")
+        if self.dialect is Dialect.SOAP and self.password and not 8 <= len(self.password) <= 60:
+            raise ValueError("`password` has 8 to 60 characters in the SOAP interface")
         if len(self.language) != 3 or not self.language.isalpha():
             raise ValueError("`language` must be a code of three letters, such as eng")
 

@@ -39,6 +39,7 @@ class GroupCommit(Generic[Entry, Result]):
         self._waiting_count_max = waiting_count_max
         self._waiting: deque[tuple[Entry, asyncio.Future[Result]]] = deque()
         self._arrived = asyncio.Event()
+        self._broken: BaseException | None = None
         self._last_in_write: asyncio.Future[Result] | None = None
         self.group_count = 0
         self.entry_count = 0
@@ -68,6 +69,14 @@ class GroupCommit(Generic[Entry, Result]):
         self._arrived.set()
         return future
 
+    def fail(self, error: BaseException) -> None:
+        """Treat whatever waits, even if it is nothing, as if its write had failed.
+
+        For a writer that learns between two writes that it cannot write any more.
+        """
+        self._broken = error
+        self._arrived.set()
+
     async def settle(self) -> None:
         """Return when every entry submitted so far is written or has failed."""
         last = self._waiting[-1][1] if self._waiting else self._last_in_write
@@ -79,8 +88,9 @@ class GroupCommit(Generic[Entry, Result]):
         try:
             while True:
                 await self._arrived.wait()
-                group = self._take_group()
-                if group:
+                if self._broken is not None:
+                    await self._give_up([], self._broken)
+                elif group := self._take_group():
                     await self._write_group(group)
         finally:
             self._fail(list(self._waiting), asyncio.CancelledError())
@@ -103,12 +113,7 @@ class GroupCommit(Generic[Entry, Result]):
             self._fail(group, stopped)
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may be told "done".
-            self.failure_count += 1
-            group += self._waiting
-            self._waiting.clear()
-            self._arrived.clear()
-            self._fail(group, error)
-            await self._on_failure([entry for entry, _ in group], error)
+            await self._give_up(group, error)
             return
         self.group_count += 1
         self.entry_count += len(group)
@@ -116,6 +121,18 @@ class GroupCommit(Generic[Entry, Result]):
         for (_, future), result in zip(group, results, strict=True):
             if not future.done():  # The caller may have gone meanwhile.
                 future.set_result(result)
+
+    async def _give_up(
+        self, group: list[tuple[Entry, asyncio.Future[Result]]], error: BaseException
+    ) -> None:
+        """Fail a group and all that wait, and have memory put right before anything is written."""
+        self.failure_count += 1
+        group += self._waiting
+        self._waiting.clear()
+        self._arrived.clear()
+        self._fail(group, error)
+        await self._on_failure([entry for entry, _ in group], error)
+        self._broken = None
 
     @staticmethod
     def _fail(group: list[tuple[Entry, asyncio.Future[Result]]], error: BaseException) -> None:

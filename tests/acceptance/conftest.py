@@ -95,7 +95,7 @@ def stop(environment: Environment) -> None:
     pids = environment.pids() if (environment.data / "supervisor.json").exists() else []
     done = environment.emvs("down")
     assert done.returncode == 0, done.stderr
-    assert not [pid for pid in pids if is_alive(pid)]
+    wait_until(lambda: not any(map(is_alive, pids)), "the end of every process", timeout_s=5)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ supervisor.json   what runs now, for `emvs status`
 settings.json     ports, tokens, database: kept from start to start (secret)
 endpoints.json    a public contract; there while everything runs
 demo.json         packs set aside for stories
+stock.json        the further packs of this start
 postgres/         the embedded database
 run/              configuration and ready files of the systems (secret)
 logs/             one log for each process
@@ -60,6 +61,7 @@ class DataDirectory:
         self.postgres = self.path / "postgres"
         self.endpoints = self.path / "endpoints.json"
         self.demo = self.path / "demo.json"
+        self.stock = self.path / "stock.json"
         self._lock_path = self.path / "supervisor.lock"
         self._descriptor: int | None = None
 
@@ -126,7 +128,7 @@ class DataDirectory:
 
     def forget_state(self) -> None:
         """Remove what is true only while the systems run."""
-        for path in (self.endpoints, self.demo, self.path / "supervisor.json"):
+        for path in (self.endpoints, self.demo, self.stock, self.path / "supervisor.json"):
             path.unlink(missing_ok=True)
 
     def config_path(self, name: str) -> Path:

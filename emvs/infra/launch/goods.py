@@ -149,9 +149,9 @@ def make_batches(
         if len(product.markets) > 1:
             add("multi", product, _MULTI_MARKET_COUNT)
     number, left = 0, stock_count
+    share = min(_STOCK_MESSAGE_COUNT, -(-stock_count // len(single)))
     while left > 0:
-        number += 1
-        count = min(left, _STOCK_MESSAGE_COUNT)
-        add("stock", single[number % len(single)], count, of=number)
-        left -= count
+        count = min(left, share)
+        add("stock", single[number % len(single)], count, of=number + 1)
+        number, left = number + 1, left - count
     return batches

@@ -88,6 +88,11 @@ def demo_document(settings: Settings, batches: Sequence[Batch]) -> dict[str, Any
     }
 
 
+def stock_document(batches: Sequence[Batch]) -> dict[str, Any]:
+    """Return the content of stock.json: the packs of `--packs`, in the form of `packs`."""
+    return {"packs": _of_purpose(batches, "stock")}
+
+
 def _addresses(market: MarketSettings) -> dict[str, Any]:
     service = f"http://{HOST}:{market.service_port}"
     speaks_rest = Dialect.REST in market.dialects

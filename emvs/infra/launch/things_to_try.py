@@ -38,20 +38,18 @@ def _addresses(endpoints: dict[str, Any]) -> Table:
 
 
 def _logins(endpoints: dict[str, Any]) -> Table:
-    table = Table("market", "who", "SOAP login / user / password", "REST client / secret")
-    table.title = "Logins"
+    """One login a row: a terminal of 80 columns shows every secret whole."""
+    table = Table("market", "who", "dialect", "login", title="Logins")
     for participant in endpoints["participants"]:
         soap, rest = participant["soap"], participant["rest"]
+        who = participant["market"], participant["kind"]
+        if soap:
+            login = soap["client_login_id"], soap["user_id"], soap["password"]
+            table.add_row(*who, "SOAP", " / ".join(login))
+        if rest:
+            table.add_row(*who, "REST", f"{rest['client_id']} / {rest['client_secret']}")
         if participant["market"] is None:
-            continue
-        table.add_row(
-            participant["market"],
-            participant["kind"],
-            " / ".join((soap["client_login_id"], soap["user_id"], soap["password"]))
-            if soap
-            else "-",
-            " / ".join((rest["client_id"], rest["client_secret"])) if rest else "-",
-        )
+            table.add_row("(hub)", "obp", "JSON", participant["hub"]["token"])
     return table
 
 

@@ -15,7 +15,7 @@ from emvs.infra.launch.data_directory import DataDirectory
 from emvs.infra.launch.errors import ExitCode
 from emvs.infra.launch.free_ports import FreePorts, any_taken, refuse_taken_ports
 from emvs.infra.launch.http_calls import HttpCalls
-from emvs.infra.launch.papers import demo_document, endpoints_document
+from emvs.infra.launch.papers import demo_document, endpoints_document, stock_document
 from emvs.infra.launch.population import new_run_id, populate
 from emvs.infra.launch.reporting import Reporter, TerminalReporter
 from emvs.infra.launch.settings import Settings, Wishes, choose_settings, with_new_ports
@@ -64,6 +64,7 @@ async def running_environment(
             batches = await supervisor.run(filling)
             endpoints = endpoints_document(settings, batches)
             data.write(data.demo, demo_document(settings, batches))
+            data.write(data.stock, stock_document(batches))
             data.write(data.endpoints, endpoints)
             supervisor.say_ready()
             yield Running(supervisor, endpoints)

@@ -173,3 +173,21 @@ async def test_postgres_killed_under_load_and_restarted(
     expected = {"11210200", "NMVS_SUCCESS"} | TECHNICAL
     assert {answer.code for answer in load.answers.values()} <= expected
     await assert_nothing_answered_is_lost(system, load, tills)
+
+
+async def test_an_idle_system_notices_that_postgres_was_away(
+    system: ProcessSystem, own_postgres: EmbeddedPostgres
+) -> None:
+    (serial,) = await system.load_packs(1)
+    till = RestTill(system.http, system.service, await system.register("pharmacy", 1))
+    await till.log_in()
+    await asyncio.to_thread(own_postgres.kill)
+    async with asyncio.timeout(RECOVERY_S_MAX):
+        while (await system.ask_management("/health"))["status"] == "ok":
+            await asyncio.sleep(0.02)
+    await asyncio.to_thread(own_postgres.start)
+    async with asyncio.timeout(RECOVERY_S_MAX):
+        while (await system.ask_management("/health"))["status"] != "ok":
+            await asyncio.sleep(0.05)
+    answer = await till.supply(system.product_code, serial, "LOT1", "301231")
+    assert answer.code == "11210200"

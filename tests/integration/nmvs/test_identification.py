@@ -130,15 +130,17 @@ async def test_a_product_outside_the_scope_raises_no_alert(start_system: StartSy
         for version in (4, 5):
             reply = await soap.at(version=version).ask("G120", "ANY1", code=code)
             assert (reply.code, reply.state, reply.alert_id) == ("NC_PC_15", "UNKNOWN", None)
+    assert running.stop is not None
     await running.stop()
     again = await start_system("IE")
     assert await again.ask_management("/non-fmd") == {"product_codes": [LOOSE_CODE]}
     trail = await again.ask_management("/trail", product_code=LOOSE_CODE, serial="ANY1")
     assert [entry["outcome"] for entry in trail["entries"]] == ["NON_FMD_PRODUCT"] * 2
-    async with running.http.delete(
-        f"{running.management}/non-fmd", params={"product_code": LOOSE_CODE}
+    async with again.http.delete(
+        f"{again.management}/non-fmd", params={"product_code": LOOSE_CODE}
     ) as response:
-        assert await response.json() == {"product_codes": [OTHER_CODE]}
+        assert await response.json() == {"product_codes": []}
+    rest = await RestTill(again, 1).log_in()
     assert (await rest.ask("WRONG1", code=LOOSE_CODE)).alerts
 
 
@@ -193,6 +195,7 @@ async def test_scanner_faults_are_hinted_at_also_after_a_restart(start_system: S
     await check(rest)
     assert (await soap.ask("G110", serial[:-1])).code == "NC_PC_02"
     assert (await soap.ask("G110", serial, batch="lot1")).code == "FE_LOT_13"
+    assert running.stop is not None
     await running.stop()
     again = await start_system("IE")
     await check(await RestTill(again, 1).log_in())

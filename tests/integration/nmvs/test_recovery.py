@@ -93,7 +93,10 @@ async def test_a_pack_changed_behind_our_back_is_decided_again(
             for _ in range(3)
         )
     )
-    assert {answer.code for answer in answers} == {"51220401"}
+    codes = {answer.code for answer in answers}
+    assert "51220401" in codes
+    # A request that comes in while the packs are read again may be asked to come back.
+    assert codes <= {"51220401", "B0020000"}
     assert (await running.ask_management("/check"))["equal"]
 
 

@@ -70,6 +70,24 @@ async def test_zeep_works_with_our_definitions(running: RunningSystem, version: 
     assert await asyncio.to_thread(service.PingSinglePack, Input="a & b") == "a & b"
 
 
+@pytest.mark.parametrize("version", [4, 5])
+async def test_zeep_reads_replies_that_hold_a_return_code_alone(
+    running: RunningSystem, version: int
+) -> None:
+    path = f"WS_SINGLE_TRANSACTIONS_V1/SinglePackServiceV{version}0"
+    service = (await client(running, path)).service
+    refused = request(running, "A1")
+    refused["Header"]["Auth"]["Password"] = "Wrong-Pass-1"
+    answer = await asyncio.to_thread(service.G110Verify, **refused)
+    assert answer.Body.ReturnCode.code == "NMVS_FE_AU_01"
+    assert answer.Body.Product is None
+    malformed = request(running, "A1")
+    malformed["Header"]["Transaction"]["ClientTrxId"] = "abc"
+    answer = await asyncio.to_thread(service.G110Verify, **malformed)
+    assert answer.Body.ReturnCode.code == "NMVS_TE_XM_02"
+    assert "ClientTrxId" in answer.Body.ReturnCode.desc
+
+
 async def test_zeep_pings_support(running: RunningSystem) -> None:
     service = (await client(running, "WS_SUPPORT_V1/SupportServiceV50")).service
     assert await asyncio.to_thread(service.PingSupport, Input="hello") == "hello"

@@ -118,7 +118,7 @@ def test_request_has_the_bytes_of_the_interface(
 def test_version_four_differs_in_namespace_and_path() -> None:
     profile = Profile.from_values(
         {"dialect": "soap", "url": "http://h:1/", "soap_version": "4.0"}
-        | {"client_login_id": "A", "user_id": "B", "password": "C"},
+        | {"client_login_id": "A", "user_id": "B", "password": "Demo-Pass-1"},
         source="test",
         directory=Path(),
     )
