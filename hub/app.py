@@ -5,6 +5,7 @@ Everything that runs in the background has its owner here, and ends when the hub
 
 from __future__ import annotations
 
+import asyncio
 import random
 from contextlib import AsyncExitStack
 from typing import Any, Final
@@ -12,13 +13,14 @@ from typing import Any, Final
 import aiohttp
 from aiohttp import web
 
+from emvs.errors import ConfigurationError
 from emvs.infra.clock import MovableClock
 from emvs.infra.database import CONNECTION_ERRORS, Database
 from emvs.infra.logs import get_logger
 from emvs.infra.management import add_common_routes
 from emvs.infra.migrations import migrate
 from emvs.infra.web import Site, render_errors, serve_app
-from hub import retention
+from hub import ownership, retention
 from hub.config import HubConfig
 from hub.distribution import Courier
 from hub.handlers import NationalHandlers, ObpHandlers
@@ -29,6 +31,7 @@ from hub.metrics import HubCollector
 from hub.national_client import NationalClient
 from hub.organisations import Organisations
 from hub.outbox import Outbox
+from hub.ownership import Ownership
 from hub.reception import Reception
 from hub.retention import Retention
 from hub.routes import add_management_routes, add_public_routes
@@ -46,6 +49,9 @@ class Hub:
 
     def __init__(self, config: HubConfig) -> None:
         self.config = config
+        self.broken = asyncio.Event()
+        """Set when the hub must not go on: `failure` tells why."""
+        self.failure: BaseException | None = None
         self._systems = config.systems()
         self._systems_by_token = config.national_systems_by_token()
         self._exits = AsyncExitStack()
@@ -84,6 +90,9 @@ class Hub:
         self._exits.push_async_callback(self.database.close)
         await self.database.open()
         self._pool = self.database.pool
+        self.ownership = Ownership(self.database, wait_s_max=config.limits.ownership_s_max)
+        self._exits.push_async_callback(self.ownership.release)
+        await self.ownership.hold()
         await migrate(self._pool, "hub")
         self.clock = MovableClock(await clock_offset_s(self._pool))
         self.organisations = Organisations(self._pool)
@@ -142,14 +151,18 @@ class Hub:
         self.retention = Retention(
             pool=pool, clock=clock, answers_kept_s=config.limits.answers_kept_s
         )
-        kept = self.retention
-        self._workers = [
-            Worker("loading", self.loader.drain, self.loader.bell),
+        self._workers = self._make_workers()
+
+    def _make_workers(self) -> list[Worker]:
+        owner, kept = self.ownership, self.retention
+        return [
+            Worker("ownership", self._keep_ownership, owner.bell, period_s=ownership.PERIOD_S),
+            Worker("loading", owner.guarded(self.loader.drain), self.loader.bell),
             *(
-                Worker(f"courier-{system}", courier.drain, courier.bell)
+                Worker(f"courier-{system}", owner.guarded(courier.drain), courier.bell)
                 for system, courier in self.couriers.items()
             ),
-            Worker("retention", kept.drain, kept.bell, period_s=retention.PERIOD_S),
+            Worker("retention", owner.guarded(kept.drain), kept.bell, period_s=retention.PERIOD_S),
         ]
 
     async def _listen(self) -> None:
@@ -190,7 +203,7 @@ class Hub:
             app,
             clock=self.clock,
             health=self._health,
-            on_clock_moved=self._on_clock_moved,
+            move_clock=self._move_clock,
             collectors=[collector],
         )
         handlers = ManagementHandlers(
@@ -206,6 +219,8 @@ class Hub:
         except CONNECTION_ERRORS:
             status = "the database is away"
         defects = {worker.name: worker.defect for worker in self._workers if worker.defect}
+        if status == "ok" and not self.ownership.is_held:
+            status = "another process may serve the schema"
         if defects and status == "ok":
             status = "work fails, see the log"
         return {
@@ -214,11 +229,23 @@ class Hub:
             "markets": sorted(self._systems),
             "clients": len(self.organisations),
             "waiting": dict(self.outbox.waiting),
+            "waitingForNotConnected": self.outbox.stranded(),
             "defects": defects,
         }
 
-    async def _on_clock_moved(self) -> None:
-        await put_clock_offset_s(self._pool, self.clock.offset_s)
+    async def _keep_ownership(self) -> None:
+        try:
+            await self.ownership.hold()
+        except ConfigurationError as error:
+            # Another hub took over while PostgreSQL was away: there must be one.
+            self.failure = error
+            self.broken.set()
+            raise
+
+    async def _move_clock(self, seconds: int) -> None:
+        # Durable first: a clock that went back after a restart would untell what was told.
+        await put_clock_offset_s(self._pool, self.clock.offset_s + seconds)
+        self.clock.advance(seconds)
         self.retention.bell.set()
 
 

@@ -5,7 +5,8 @@ Nothing else reads settings. Figures are our choice unless they name a source.
 
 from __future__ import annotations
 
-from typing import Annotated
+import re
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -17,6 +18,7 @@ from emvs.markets import MARKETS
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Positive = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(ge=1)]
+_TOKEN: Final = re.compile(r"[!-~]{16,1000}")
 
 
 class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -25,7 +27,7 @@ class MarketConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     interconnect_url: str
     """Base address, without `/hub/v1`."""
     token: str
-    """What the hub shows to it."""
+    """What the hub shows to it: at least 16 printable ASCII characters."""
 
 
 class RetryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,7 +38,8 @@ class RetryConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     jitter: Annotated[float, Meta(ge=0, le=1)] = 0.2
     """Share of a wait that is drawn at random, so that markets do not come back in step."""
     give_up_after_s: Positive = 7 * 86_400.0
-    """By the system's clock; then the delivery has failed (STDF)."""
+    """By the system's clock, from the first failed attempt; then the delivery has failed (STDF).
+    Recalls and withdrawals are never given up."""
     attempt_s_max: Positive = 60.0
     """A national system that takes longer for one delivery is tried again."""
 
@@ -53,8 +56,11 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     deliveries_waiting_per_market_max: Count = limits.DELIVERIES_WAITING_PER_MARKET_MAX
     intermarket_s_max: Positive = limits.INTERMARKET_MARKET_S_MAX
     intermarket_concurrent_max: Count = limits.INTERMARKET_CONCURRENT_MAX
+    ownership_s_max: Positive = 10.0
+    """How long a start waits for the session of a killed predecessor to end (our choice)."""
     answers_kept_s: Positive = 30 * 86_400.0
-    """How long serial numbers stay in answers about them (Art. 33: the hub stores none)."""
+    """How long serial numbers stay in answers about them (Art. 33: the hub stores none), and the
+    content of requests that wait for nothing."""
 
 
 class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,7 +76,7 @@ class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ready_file: str | None = None
     markets: dict[str, MarketConfig] = {}
     national_tokens: dict[str, str] = {}
-    """Market to the token its national system shows to the hub."""
+    """Market to the token its national system shows to the hub: like the hub's to it."""
     retry: RetryConfig = RetryConfig()
     limits: LimitsConfig = LimitsConfig()
     log_level: str = "info"
@@ -80,11 +86,13 @@ class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def systems(self) -> dict[str, MarketConfig]:
         """Return the national systems connected here, by the market whose system each is.
 
-        Raises ConfigurationError if a market is unknown or one system has two addresses.
+        Raises ConfigurationError if a market is unknown, a token too weak, or one system has two
+        addresses.
         """
         systems: dict[str, MarketConfig] = {}
         for code, market in self.markets.items():
             system = _system_of(code, "markets")
+            _check_token(market.token, f"markets.{code}.token")
             if systems.setdefault(system, market) != market:
                 raise ConfigurationError(
                     f"markets.{code}: the system of {system} serves it, and has another address"
@@ -92,10 +100,14 @@ class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return systems
 
     def national_systems_by_token(self) -> dict[str, str]:
-        """Return which national system shows which token."""
+        """Return which national system shows which token.
+
+        Raises ConfigurationError if a market is unknown, a token too weak, or shared.
+        """
         by_token: dict[str, str] = {}
         for code, token in self.national_tokens.items():
             system = _system_of(code, "national_tokens")
+            _check_token(token, f"national_tokens.{code}")
             if by_token.setdefault(token, system) != system:
                 raise ConfigurationError(f"national_tokens.{code}: another system has this token")
         return by_token
@@ -105,3 +117,10 @@ def _system_of(code: str, setting: str) -> str:
     if code not in MARKETS:
         raise ConfigurationError(f"{setting}.{code}: no market of the EMVS has this code")
     return MARKETS[code].system
+
+
+def _check_token(token: str, setting: str) -> None:
+    if not _TOKEN.fullmatch(token):
+        raise ConfigurationError(
+            f"{setting}: a token is at least 16 printable ASCII characters without blanks"
+        )

@@ -41,6 +41,16 @@ class Defects:
         if len(self.listed) < DEFECTS_LISTED_MAX:
             self.listed.append(Defect(code.value, field, shown_value(value), rule, text))
 
+    def count_unlisted(self, count: int) -> None:
+        """Count defects that are not listed because `room` is used up."""
+        assert count == 0 or self.room == 0, "there is room to list them"
+        self.count += count
+
+    @property
+    def room(self) -> int:
+        """How many defects can still be listed."""
+        return DEFECTS_LISTED_MAX - len(self.listed)
+
 
 def market_defect(market: str, field: str, value: str | None, rule: str, text: str) -> Defect:
     """Return a defect that keeps the message from one market alone."""

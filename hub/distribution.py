@@ -3,6 +3,10 @@
 A delivery is repeated with growing waits while the system is away; a system that refuses it has
 had its word. When the last system of a request has, the request is Distributed (STDS) or its
 distribution failed (STDF), and its serial numbers are dropped (Art. 33).
+
+Two clocks: a wait between two attempts is real time, as the network and the other machine live in
+it; how long a delivery may fail before it is given up is told by the system's clock, which a tester
+moves. Moving it alone ends no delivery: that takes an attempt that fails afterwards.
 """
 
 from __future__ import annotations
@@ -31,8 +35,8 @@ _READ_AHEAD_COUNT: Final = 64
 """Deliveries read at a time, without their bodies."""
 _REFUSED_LISTED_MAX: Final = 1_000
 """Refused packs an answer names; the rest are counted (our choice)."""
-_CLOCK_LOOK_S: Final = 0.25
-"""While waiting for the next attempt the clock, which may be moved, is looked at so often."""
+_NEVER_GIVEN_UP: Final = frozenset({"recalls", "withdrawals"})
+"""Kinds of deliveries on which patients' safety depends: the market has to hear them."""
 
 _log = get_logger(__name__)
 
@@ -66,9 +70,18 @@ class Courier:
         self._retry = retry
         self._random = random
         self.bell = outbox.bells[system]
-        self.next_attempt_ms: int | None = None
-        """When the first in line is tried again; None if it is not waiting for that."""
+        self._next_attempt_s: float | None = None
+        """By the event loop's clock."""
         self.ends: Counter[MarketStatus] = Counter()
+
+    @property
+    def next_attempt_ms(self) -> int | None:
+        """When the first in line is tried again, by the system's clock; None if it does not wait
+        for that."""
+        if self._next_attempt_s is None:
+            return None
+        left_s = self._next_attempt_s - asyncio.get_running_loop().time()
+        return self._clock.now_ms() + max(0, int(left_s * 1000))
 
     async def drain(self) -> None:
         """Deliver until nothing waits."""
@@ -80,29 +93,29 @@ class Courier:
     async def _deliver(self, delivery: WaitingDelivery) -> DeliveryEnd:
         """Try until there is an end."""
         failure_count = 0
-        last_error = "the system was never reached"
-        while not self._given_up(delivery):
+        while True:
             try:
-                result = await self._attempt(delivery)
+                return end_of(await self._attempt(delivery))
             except NationalSystemError as error:
                 failure_count += 1
-                last_error = printable(str(error))
-                await store.note_failure(self._pool, delivery.number, last_error)
-                _log.warning(
-                    "delivery failed",
-                    action="delivery_failed",
-                    delivery_id=self._id_of(delivery),
-                    failure_count=failure_count,
-                    error=last_error,
-                )
-                await self._wait(retry_wait_s(failure_count, self._retry, self._random))
-            else:
-                return end_of(result)
-        return DeliveryEnd(MarketStatus.FAILED, f"given up: {last_error}")
+                text = printable(str(error))
+            now_ms = self._clock.now_ms()
+            failing_since_ms = await store.note_failure(self._pool, delivery.number, text, now_ms)
+            _log.warning(
+                "delivery failed",
+                action="delivery_failed",
+                delivery_id=self._id_of(delivery),
+                failure_count=failure_count,
+                error=text,
+            )
+            if self._given_up(delivery, failing_for_ms=now_ms - failing_since_ms):
+                return DeliveryEnd(MarketStatus.FAILED, f"given up: {text}")
+            await self._wait(retry_wait_s(failure_count, self._retry, self._random))
 
-    def _given_up(self, delivery: WaitingDelivery) -> bool:
-        age_ms = self._clock.now_ms() - delivery.created_at_ms
-        return age_ms > self._retry.give_up_after_s * 1000
+    def _given_up(self, delivery: WaitingDelivery, *, failing_for_ms: int) -> bool:
+        if delivery.kind in _NEVER_GIVEN_UP:
+            return False
+        return failing_for_ms >= self._retry.give_up_after_s * 1000
 
     async def _attempt(self, delivery: WaitingDelivery) -> DeliveryResult:
         # Read anew for each attempt: a system that is away must not keep megabytes in memory.
@@ -139,13 +152,11 @@ class Courier:
         )
 
     async def _wait(self, wait_s: float) -> None:
-        self.next_attempt_ms = self._clock.now_ms() + int(wait_s * 1000)
+        self._next_attempt_s = asyncio.get_running_loop().time() + wait_s
         try:
-            # A clock that is moved sets no event, so it is looked at.
-            while (left_ms := self.next_attempt_ms - self._clock.now_ms()) > 0:  # noqa: ASYNC110
-                await asyncio.sleep(min(left_ms / 1000, _CLOCK_LOOK_S))
+            await asyncio.sleep(wait_s)
         finally:
-            self.next_attempt_ms = None
+            self._next_attempt_s = None
 
     def _id_of(self, delivery: WaitingDelivery) -> str:
         return delivery_id(

@@ -23,6 +23,8 @@ class ProductFacts:
     """Never empty; the highest number is the latest version."""
     withdrawn: frozenset[str]
     """Markets it is withdrawn from."""
+    withdrawal_unheard: frozenset[str] = frozenset()
+    """Those of them whose national system refused the withdrawal, or was never reached."""
 
     @property
     def latest_version(self) -> int:
@@ -49,6 +51,8 @@ class BatchFacts:
     product_version: int
     recalled: frozenset[str]
     """Markets it is recalled in."""
+    recall_unheard: frozenset[str] = frozenset()
+    """Those of them whose national system refused the recall, or was never reached."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,8 @@ class NationalHandlers:
 
     async def intermarket(self, request: web.Request) -> web.Response:
         """`POST /nmvs/v1/intermarket`: have the market that holds a pack act on it."""
-        system = self._systems_by_token.get(bearer_token(request) or "")
+        token = bearer_token(request)
+        system = None if token is None else self._systems_by_token.get(token)
         if system is None:
             raise UnauthorisedError("a national system's bearer token is wanted")
         body = await read_body(

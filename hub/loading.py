@@ -113,7 +113,7 @@ class Loader:
             batch = await catalogue.batch_facts(connection, product.product_code, row.batch_id)
         if isinstance(message, PacksMessage):
             today = self._clock.now().date()
-            judgement = judge_packs(
+            judgement = await judge_packs(
                 row.message_type, message, product, batch, sender=sender, today=today
             )
             return judgement, batch

@@ -45,8 +45,9 @@ class HubCollector(Collector):
         ended = CounterMetricFamily(
             "hub_deliveries_ended", "Deliveries that ended.", labels=["system", "status"]
         )
+        for system, count in self._outbox.waiting.items():
+            waiting.add_metric([system], count)
         for system, courier in self._couriers.items():
-            waiting.add_metric([system], self._outbox.waiting[system])
             for status, count in courier.ends.items():
                 ended.add_metric([system, status.value], count)
         yield waiting

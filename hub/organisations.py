@@ -73,8 +73,10 @@ class Organisations:
             self._by_digest[row.token_digest] = client
 
     def authenticate(self, token: str | None) -> Client | None:
-        """Return the client that has this token."""
-        return None if token is None else self._by_digest.get(_digest(token))
+        """Return the client that has this token, which may be anything that came in a header."""
+        if token is None or not token.isascii():
+            return None
+        return self._by_digest.get(_digest(token))
 
     async def register(self, registration: Registration) -> str:
         """Store an organisation and a client of it; return the client's token.
@@ -103,4 +105,4 @@ class Organisations:
 
 
 def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+    return hashlib.sha256(token.encode("ascii")).digest()

@@ -1,6 +1,7 @@
 """What waits for each national system, as a count in memory, and the bell that wakes its courier.
 
-The rows are the truth (`hub.store.deliveries`); the counts bound them without a query.
+The rows are the truth (`hub.store.deliveries`); the counts bound them without a query. A system
+that is no longer connected has a count, as its rows wait, but no bell and no courier.
 """
 
 from __future__ import annotations
@@ -38,9 +39,12 @@ class Outbox:
             bell.set()
 
     def refuse_if_full(self, systems: Iterable[str]) -> None:
-        """Raise OverloadedError if so much waits for one of these that no more is taken."""
+        """Raise OverloadedError if so much waits for one of these that no more is taken.
+
+        Nothing is queued for a system that is not connected, so it refuses nothing.
+        """
         for system in systems:
-            if self.waiting.get(system, 0) >= self._waiting_max:
+            if system in self.bells and self.waiting[system] >= self._waiting_max:
                 raise OverloadedError(
                     f"{self._waiting_max} messages wait for the national system of {system};"
                     " nothing was stored, try again later",
@@ -48,10 +52,19 @@ class Outbox:
                 )
 
     def added(self, systems: Iterable[str]) -> None:
-        """Count one more for each of these, and ring."""
+        """Count one more for each of these, and ring for those that are connected."""
         for system in systems:
-            self.waiting[system] += 1
-            self.bells[system].set()
+            self.waiting[system] = self.waiting.get(system, 0) + 1
+            if system in self.bells:
+                self.bells[system].set()
+
+    def stranded(self) -> dict[str, int]:
+        """Return what waits for systems that are not connected, by system."""
+        return {
+            system: count
+            for system, count in self.waiting.items()
+            if count and system not in self.bells
+        }
 
     def settled(self, system: str) -> None:
         """Count one less."""

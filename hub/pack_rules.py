@@ -23,7 +23,7 @@ CREATE = "PPDC"
 MODIFY = "PPDM"
 
 
-def judge_packs(
+async def judge_packs(
     message_type: str,
     message: PacksMessage,
     product: ProductFacts | None,
@@ -32,7 +32,10 @@ def judge_packs(
     sender: Sender,
     today: date,
 ) -> Judgement:
-    """Return what the rules say about packs of one batch; `batch` if it is known already."""
+    """Return what the rules say about packs of one batch; `batch` if it is known already.
+
+    Lets the event loop run in between, as there may be a quarter of a million.
+    """
     judgement = Judgement()
     defects = judgement.defects
     scheme = scheme_of(message.productCode, message.scheme, defects, scheme_required=False)
@@ -41,7 +44,7 @@ def judge_packs(
     check_organisation(
         message.manufacturer, "manufacturer", defects, required=message_type == CREATE
     )
-    check_serials(message.serialNumbers, scheme or Scheme.GTIN, defects)
+    await check_serials(message.serialNumbers, scheme or Scheme.GTIN, defects)
     if scheme is None:
         return judgement
     if product is None:
@@ -58,7 +61,7 @@ def judge_packs(
         return judgement
     judgement.product_version = version
     judgement.expiry = message.expiry
-    _choose_markets(message, product, batch, judgement)
+    _choose_markets(message, product, batch, sender, judgement)
     if last_day(message.expiry) < today:
         text = "the batch has expired"
         judgement.warnings.append(warning("expiry", message.expiry, "expired", text))
@@ -120,7 +123,11 @@ def _check_batch(
 
 
 def _choose_markets(
-    message: PacksMessage, product: ProductFacts, batch: BatchFacts | None, judgement: Judgement
+    message: PacksMessage,
+    product: ProductFacts,
+    batch: BatchFacts | None,
+    sender: Sender,
+    judgement: Judgement,
 ) -> None:
     assert judgement.product_version is not None
     for market in product.markets_by_version[judgement.product_version]:
@@ -134,8 +141,16 @@ def _choose_markets(
             judgement.rejected.append(
                 market_defect(market, "batchId", message.batchId, "recalled", text)
             )
+        elif not sender.reaches(market):
+            # It was when the product was placed there: a hub can be started with fewer markets.
+            text = f"the national system of {market} is not connected to this hub"
+            judgement.rejected.append(
+                market_defect(
+                    market, "productCode", message.productCode, "market_not_connected", text
+                )
+            )
         else:
             judgement.markets.append(market)
     if not judgement.markets:
-        text = "no market takes these packs: the product is withdrawn or the batch recalled"
+        text = "no market takes these packs: each is named with its reason"
         judgement.defects.add(Code.A16, "productCode", message.productCode, "no_market", text)

@@ -1,7 +1,8 @@
 """Rules on batch recalls (`RCBR`) and product withdrawals (`WDPR`). Both are final. Pure.
 
 Repeating one on the same batch or product must not happen (EMVO's letter on recall and
-withdrawal); here it is refused as "already recalled".
+withdrawal); here it is refused as "already recalled". Where the national system refused it or was
+never reached nothing has happened yet, so there it can be sent again.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def judge_recall(
     allowed = done = None
     if product is not None and batch is not None:
         allowed = product.markets_by_version[batch.product_version]
-        done = batch.recalled
+        done = batch.recalled - batch.recall_unheard
     _check_markets(
         message.markets,
         sender,
@@ -56,7 +57,7 @@ def judge_withdrawal(
     product = _known_product(message, product, sender, defects)
     check_field(message.reason, "reason", FIELD_RULES["reason"], defects)
     allowed = product.markets if product else None
-    done = product.withdrawn if product else None
+    done = product.withdrawn - product.withdrawal_unheard if product else None
     _check_markets(
         message.markets,
         sender,
@@ -113,6 +114,20 @@ def _check_markets(
         elif done is not None and market in done:
             text = f"this was done before in {market}, and is final"
             defects.add(Code.A16, path, market, done_rule, text)
+        elif missing := _sharing(market, allowed or ()).difference(markets, done or ()):
+            # The two cannot be told apart there (our choice: refused rather than done in both).
+            others = " and ".join(sorted(missing))
+            text = (
+                f"{market} and {others} share a national system, and the product is placed on"
+                " both: it would happen in both, so list both markets"
+            )
+            defects.add(Code.A16, path, market, "shared_system", text)
+
+
+def _sharing(market: str, markets: Collection[str]) -> set[str]:
+    """Return those of `markets` that are served by the national system of `market`."""
+    system = MARKETS[market].system
+    return {other for other in markets if other != market and MARKETS[other].system == system}
 
 
 def _finish(judgement: Judgement, markets: list[str], version: int | None) -> Judgement:

@@ -1,20 +1,29 @@
-"""Forgetting serial numbers that stand in old answers: defects of uploads, packs not loaded.
+"""Forgetting what old requests need no longer: serial numbers in answers, their own content.
 
 Delegated Regulation (EU) 2016/161, Art. 33(2): the hub holds everything except serial numbers. A
-manufacturer needs those in an answer for a while; how long is a setting.
+manufacturer needs those in an answer for a while; how long is a setting. What a message said is in
+the catalogue by then; its digest stays, so that a repeated one is still recognised.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from emvs.infra.clock import Clock
 from hub.store.connections import Pool
 from hub.store.deliveries import forget_refused_serials
-from hub.store.requests import forget_serials_in_remarks
+from hub.store.requests import drop_messages, forget_serials_in_remarks
 
 PERIOD_S: Final = 3600.0
+_SLICE_COUNT: Final = 1_000
+"""Rows changed by one statement, so that none takes long, however much is due."""
+_WORK: Final[tuple[Callable[[Pool, int, int], Awaitable[int]], ...]] = (
+    forget_refused_serials,
+    forget_serials_in_remarks,
+    drop_messages,
+)
 
 
 class Retention:
@@ -29,5 +38,6 @@ class Retention:
     async def drain(self) -> None:
         """Forget what is due."""
         before_ms = self._clock.now_ms() - int(self._answers_kept_s * 1000)
-        await forget_refused_serials(self._pool, before_ms)
-        await forget_serials_in_remarks(self._pool, before_ms)
+        for forget in _WORK:
+            while await forget(self._pool, before_ms, _SLICE_COUNT) == _SLICE_COUNT:
+                pass

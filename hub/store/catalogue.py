@@ -24,13 +24,17 @@ async def product_facts(database: Queryable, product_code: str) -> ProductFacts 
     for row in rows:
         markets.setdefault(row["version"], []).append(row["market"])
     withdrawn = await database.fetch(
-        "select market from withdrawal where product_code = $1", product_code
+        "select market, status in ('Failed', 'Refused') as unheard"
+        " from withdrawal left join delivery on market = any(markets)"
+        " and delivery.request_number = withdrawal.request_number where product_code = $1",
+        product_code,
     )
     return ProductFacts(
         product_code,
         rows[0]["organisation_id"],
         {version: tuple(listed) for version, listed in markets.items()},
         frozenset(row["market"] for row in withdrawn),
+        frozenset(row["market"] for row in withdrawn if row["unheard"]),
     )
 
 
@@ -44,7 +48,10 @@ async def batch_facts(database: Queryable, product_code: str, batch_id: str) -> 
     if row is None:
         return None
     recalled = await database.fetch(
-        "select market from recall where product_code = $1 and batch_id = $2",
+        "select market, status in ('Failed', 'Refused') as unheard"
+        " from recall left join delivery on market = any(markets)"
+        " and delivery.request_number = recall.request_number"
+        " where product_code = $1 and batch_id = $2",
         product_code,
         batch_id,
     )
@@ -53,6 +60,7 @@ async def batch_facts(database: Queryable, product_code: str, batch_id: str) -> 
         row["expiry"],
         row["product_version"],
         frozenset(recall["market"] for recall in recalled),
+        frozenset(recall["market"] for recall in recalled if recall["unheard"]),
     )
 
 
@@ -136,10 +144,13 @@ async def insert_recall(
     request_number: int,
     at_ms: int,
 ) -> None:
-    """Store that a batch is recalled in markets."""
+    """Store that a batch is recalled in markets; a repeated recall takes the place of the one
+    that was not heard there."""
     await connection.execute(
         "insert into recall (product_code, batch_id, market, reason, request_number, at_ms)"
-        " select $1, $2, unnest($3::text[]), $4, $5, $6",
+        " select $1, $2, unnest($3::text[]), $4, $5, $6"
+        " on conflict (product_code, batch_id, market) do update set reason = excluded.reason,"
+        " request_number = excluded.request_number, at_ms = excluded.at_ms",
         product_code,
         batch_id,
         list(markets),
@@ -158,10 +169,13 @@ async def insert_withdrawal(
     request_number: int,
     at_ms: int,
 ) -> None:
-    """Store that a product is withdrawn from markets."""
+    """Store that a product is withdrawn from markets; a repeated withdrawal takes the place of
+    the one that was not heard there."""
     await connection.execute(
         "insert into withdrawal (product_code, market, reason, request_number, at_ms)"
-        " select $1, unnest($2::text[]), $3, $4, $5",
+        " select $1, unnest($2::text[]), $3, $4, $5"
+        " on conflict (product_code, market) do update set reason = excluded.reason,"
+        " request_number = excluded.request_number, at_ms = excluded.at_ms",
         product_code,
         list(markets),
         reason,

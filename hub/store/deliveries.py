@@ -31,8 +31,6 @@ class WaitingDelivery:
     message_type: str
     received_at_ms: int
     kind: str
-    created_at_ms: int
-    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +104,8 @@ async def waiting_count(database: Queryable, system: str) -> int:
 async def next_waiting(database: Queryable, system: str, count_max: int) -> list[WaitingDelivery]:
     """Return the first in a national system's line."""
     rows = await database.fetch(
-        "select delivery.number, request_number, message_type, received_at_ms, kind,"
-        " created_at_ms, attempts from delivery join request on request.number = request_number"
+        "select delivery.number, request_number, message_type, received_at_ms, kind"
+        " from delivery join request on request.number = request_number"
         " where system = $1 and status = 'Waiting' order by delivery.number limit $2",
         system,
         count_max,
@@ -123,13 +121,20 @@ async def body_of(database: Queryable, number: int) -> bytes:
     return body
 
 
-async def note_failure(database: Queryable, number: int, error: str) -> None:
-    """Note an attempt that did not succeed; the delivery stays where it is."""
-    await database.execute(
-        "update delivery set attempts = attempts + 1, last_error = $2 where number = $1",
+async def note_failure(database: Queryable, number: int, error: str, at_ms: int) -> int:
+    """Note an attempt that did not succeed; return the time of the first that did not.
+
+    The delivery stays where it is.
+    """
+    since_ms: int = await database.fetchval(
+        "update delivery set attempts = attempts + 1, last_error = $2,"
+        " failing_since_ms = coalesce(failing_since_ms, $3) where number = $1"
+        " returning failing_since_ms",
         number,
         error,
+        at_ms,
     )
+    return since_ms
 
 
 async def settle(
@@ -137,14 +142,15 @@ async def settle(
 ) -> bool:
     """Note how a delivery ended and drop its body; return whether it was waiting until now.
 
-    Locks the request first: of two markets that end at once, the later one sees the earlier.
+    Locks the request first: of two markets that end at once, the later one sees the earlier. An
+    attempt that was answered is counted here; one that failed has been (`note_failure`).
     """
     await connection.execute(
         "select 1 from request where number = $1 for update", delivery.request_number
     )
     status = await connection.execute(
         "update delivery set status = $2, last_error = $3, settled_at_ms = $4, loaded_count = $5,"
-        " refused_count = $6, refused_serials = $7, attempts = attempts + 1, body = ''"
+        " refused_count = $6, refused_serials = $7, attempts = attempts + $8, body = ''"
         " where number = $1 and status = 'Waiting'",
         delivery.number,
         end.status.value,
@@ -153,6 +159,7 @@ async def settle(
         end.loaded_count,
         end.refused_count,
         msgspec.json.encode(end.refused).decode(),
+        0 if end.status is MarketStatus.FAILED else 1,
     )
     return changed_count(status) == 1
 
@@ -199,11 +206,12 @@ async def queues(database: Queryable) -> list[QueueRow]:
     return [QueueRow(**{name: row[name] for name in QueueRow.__slots__}) for row in rows]
 
 
-async def forget_refused_serials(database: Queryable, before_ms: int) -> int:
+async def forget_refused_serials(database: Queryable, before_ms: int, count_max: int) -> int:
     """Drop the serial numbers from answers older than a time; return how many had some."""
     status = await database.execute(
-        "update delivery set refused_serials = '[]' where refused_serials <> '[]'"
-        " and settled_at_ms < $1",
+        "update delivery set refused_serials = '[]' where number in (select number from delivery"
+        " where refused_serials <> '[]' and settled_at_ms < $1 limit $2)",
         before_ms,
+        count_max,
     )
     return changed_count(status)

@@ -188,11 +188,32 @@ async def list_requests(
     return [(_to_row(row), row["last_step"]) for row in rows]
 
 
-async def forget_serials_in_remarks(database: Queryable, before_ms: int) -> int:
-    """Drop the serial numbers from remarks older than a time; return how many had some."""
+async def forget_serials_in_remarks(database: Queryable, before_ms: int, count_max: int) -> int:
+    """Drop the serial numbers from remarks older than a time; return how many had some.
+
+    Only values go: which rule was broken where, and which market rejected the packs, stays.
+    """
     status = await database.execute(
-        "update request set defects = '[]' where serial_count > 0 and defects <> '[]'"
-        " and received_at_ms < $1",
+        "update request set defects = (select jsonb_agg("
+        " case when defect->>'field' like 'serialNumbers[%'"
+        " then jsonb_set(defect, '{value}', 'null') else defect end order by position)"
+        " from jsonb_array_elements(defects) with ordinality as listed (defect, position))"
+        " where number in (select number from request where received_at_ms < $1 and defects"
+        """ @? '$[*] ? (@.field starts with "serialNumbers[" && @.value != null)' limit $2)""",
         before_ms,
+        count_max,
+    )
+    return changed_count(status)
+
+
+async def drop_messages(database: Queryable, before_ms: int, count_max: int) -> int:
+    """Drop the content of requests older than a time that wait for nothing; return how many."""
+    status = await database.execute(
+        "update request set message = '' where number in (select number from request"
+        " where message <> '' and received_at_ms < $1 and checked and not exists"
+        " (select from delivery where request_number = request.number and status = 'Waiting')"
+        " limit $2)",
+        before_ms,
+        count_max,
     )
     return changed_count(status)

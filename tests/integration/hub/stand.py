@@ -164,7 +164,7 @@ def hub_settings(dsn: str, schema_name: str, wires: dict[str, NationalWire]) -> 
         "dsn": dsn,
         "schema": schema_name,
         "markets": {code: MarketConfig(wire.url, WIRE_TOKEN) for code, wire in wires.items()},
-        "national_tokens": {code: f"token-of-{code}" for code in wires},
+        "national_tokens": {code: f"interconnect-token-of-{code}" for code in wires},
         "retry": FAST_RETRY,
         "seed": 1,
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -206,3 +207,83 @@ async def test_many_products_at_once_each_get_their_versions_in_order(
     told = [message["version"] for _, message in stand.wires["IE"].applied.values()]
     assert told == list(range(1, 31))
     assert {message["productCode"] for _, message in stand.wires["IE"].applied.values()} == {CODE}
+
+
+async def test_moving_the_clock_ends_no_delivery_that_has_not_failed(
+    start_stand: StartStand,
+) -> None:
+    stand = await start_stand("IE", retry=RetryConfig())
+    await stand.obp.product("IE")
+    stand.wires["IE"].open_gate.clear()
+    sent = await send_batches(stand, 3)
+    await stand.obp.ended(sent[-1], until={"STLD"})
+    await stand.manage("POST", "/clock", advance_s=241 * 3_600)
+    stand.wires["IE"].open_gate.set()
+    for transaction_id in sent:
+        (entry,) = (await stand.obp.ended(transaction_id))["markets"]
+        assert (entry["status"], entry["attempts"]) == ("Distributed", 1)
+
+
+async def test_only_attempts_that_were_made_are_counted(start_stand: StartStand) -> None:
+    stand = await start_stand("IE", retry=RetryConfig(first_wait_s=0.01, give_up_after_s=3_600))
+    await stand.obp.product("IE")
+    wire = stand.wires["IE"]
+    wire.faults = ["503"] * 1_000
+    sent = await stand.obp.send("PPDC", **packs(["A1"]))
+    async with asyncio.timeout(10):
+        while len(wire.attempts) < 3:
+            await asyncio.sleep(0.01)
+    await stand.manage("POST", "/clock", advance_s=3_600)
+    (entry,) = (await stand.obp.ended(sent))["markets"]
+    assert entry["lastError"].startswith("given up: HTTP 503")
+    assert (entry["status"], entry["attempts"]) == ("Failed", len(wire.attempts) - 1)
+
+
+async def test_moving_the_clock_does_not_shorten_a_wait(start_stand: StartStand) -> None:
+    retry = RetryConfig(first_wait_s=600, wait_s_max=600, jitter=0)
+    stand = await start_stand("IE", retry=retry)
+    await stand.obp.product("IE")
+    stand.wires["IE"].faults = ["503"]
+    sent = await stand.obp.send("PPDC", **packs(["A1"]))
+
+    async def left_s() -> float:
+        async with asyncio.timeout(10):
+            while True:
+                _, outbox = await stand.manage("GET", "/outbox")
+                if outbox["systems"] and (next_at := outbox["systems"][0]["nextAttemptAt"]):
+                    break
+                await asyncio.sleep(0.02)
+        _, clock = await stand.manage("GET", "/clock")
+        wait = datetime.fromisoformat(next_at) - datetime.fromisoformat(clock["now"])
+        return wait.total_seconds()
+
+    assert 500 < await left_s() <= 600
+    await stand.manage("POST", "/clock", advance_s=86_400)
+    assert 500 < await left_s() <= 600
+    assert (await stand.obp.get(f"requests/{sent}"))[1]["status"] == "STLD"
+
+
+async def test_a_market_that_was_removed_holds_up_no_other(
+    start_stand: StartStand, dsn: str, schema_name: str
+) -> None:
+    stand = await start_stand("IE", "DE")
+    await stand.obp.product("IE", "DE")
+    stand.wires["DE"].open_gate.clear()
+    stranded = await stand.obp.send("PPDC", **packs(["A1"]))
+    await stand.obp.ended(stranded, until={"STLD"})
+    await stand.hub.__aexit__()
+
+    ireland_alone = {"IE": stand.wires["IE"]}
+    async with Hub(HubConfig(**hub_settings(dsn, schema_name, ireland_alone))) as hub:
+        stand.hub, stand.obp.url = hub, hub.url
+        ended = await stand.obp.packs(["B1"], batchId="LOT2")
+        assert ended["status"] == "STDS"
+        entries = {entry["market"]: entry for entry in ended["markets"]}
+        assert (entries["IE"]["status"], entries["DE"]["status"]) == ("Distributed", "Rejected")
+        assert "not connected" in entries["DE"]["lastError"]
+        _, health = await stand.manage("GET", "/health")
+        assert health["waitingForNotConnected"] == {"DE": 1}
+        _, outbox = await stand.manage("GET", "/outbox")
+        assert [(line["system"], line["connected"]) for line in outbox["systems"]] == [
+            ("DE", False)
+        ]

@@ -26,7 +26,7 @@ async def ask(
         "role": "pharmacy",
         **changes,
     }
-    headers = {"Authorization": f"Bearer {token or f'token-of-{asking}'}"}
+    headers = {"Authorization": f"Bearer {token or f'interconnect-token-of-{asking}'}"}
     url = f"{stand.hub.url}/nmvs/v1/intermarket"
     async with stand.http.post(url, json=request, headers=headers) as response:
         return response.status, await response.json()
@@ -83,7 +83,7 @@ async def test_a_product_of_the_asking_market_alone_is_asked_of_nobody(
     await stand.obp.packs(["A1"])
     _, answer = await ask(stand, "BE")
     assert (answer["outcome"], answer["market"]) == ("SERIAL_UNKNOWN", None)
-    _, answer = await ask(stand, "LU", token="token-of-BE", batchId="LOT9")
+    _, answer = await ask(stand, "LU", token="interconnect-token-of-BE", batchId="LOT9")
     assert (answer["outcome"], answer["market"]) == ("BATCH_AND_SERIAL_UNKNOWN", None)
     assert stand.wires["BE"].asked == []
 
@@ -130,8 +130,8 @@ async def test_too_many_at_once_are_refused(start_stand: StartStand) -> None:
 
 async def test_a_national_system_speaks_for_itself_only(start_stand: StartStand) -> None:
     stand = await start_stand("IE", "DE")
-    assert (await ask(stand, "DE", token="token-of-IE"))[0] == 403
-    assert (await ask(stand, "XX", token="token-of-IE"))[0] == 403
-    assert (await ask(stand, token="token-of-XX"))[0] == 401
+    assert (await ask(stand, "DE", token="interconnect-token-of-IE"))[0] == 403
+    assert (await ask(stand, "XX", token="interconnect-token-of-IE"))[0] == 403
+    assert (await ask(stand, token="interconnect-token-of-XX"))[0] == 401
     assert (await ask(stand, token=stand.obp.token))[0] == 401
     assert (await ask(stand, location="seven"))[0] == 400

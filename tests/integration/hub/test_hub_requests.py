@@ -309,6 +309,60 @@ async def test_serial_numbers_do_not_stay(
             await asyncio.sleep(0.05)
 
 
+async def test_old_requests_keep_their_answers_but_not_their_content(
+    start_stand: StartStand, dsn: str, schema_name: str
+) -> None:
+    stand = await start_stand("IE", "DE")
+    obp = stand.obp
+    await obp.product("IE", "DE")
+    await obp.packs(["A1"])
+    recall = {"productCode": CODE, "batchId": "LOT1", "reason": "glass", "markets": ["DE"]}
+    await obp.ended(await obp.send("RCBR", **recall))
+    more = await obp.packs(["SECRET1"], kind="PPDM")
+    invalid = await obp.packs(["SECRET2", "SECRET2"], batchId="LOT2", expiry="991340")
+    stand.wires["IE"].open_gate.clear()
+    waiting = await obp.send("PPDC", **packs(["SECRET3"], batchId="LOT3"))
+    await obp.ended(waiting, until={"STLD"})
+    await stand.manage("POST", "/clock", advance_s=31 * 86_400)
+
+    search_path = {"search_path": schema_name}
+    connection: Any = await asyncpg.connect(dsn, server_settings=search_path)
+    try:
+        query = "select transaction_id from request where message <> ''"
+        async with asyncio.timeout(10):
+            while [row[0] for row in await connection.fetch(query)] != [waiting]:
+                await asyncio.sleep(0.05)
+    finally:
+        await connection.close()
+    assert (await obp.get(f"requests/{more['transactionId']}"))[1] == more
+    assert {entry["market"]: entry["status"] for entry in more["markets"]} == {
+        "IE": "Distributed",
+        "DE": "Rejected",
+    }
+    assert [found["rule"] for found in invalid["defects"]] == ["format", "duplicate"]
+    invalid["defects"][1]["value"] = None
+    assert (await obp.get(f"requests/{invalid['transactionId']}"))[1] == invalid
+    repeated = {"transactionId": more["transactionId"], **packs(["SECRET1"])}
+    assert (await obp.post("PPDM", repeated))[0] == 202
+    repeated["serialNumbers"] = ["OTHER"]
+    assert (await obp.post("PPDM", repeated))[0] == 409
+    stand.wires["IE"].open_gate.set()
+    assert (await obp.ended(waiting))["status"] == "STDS"
+
+
+async def test_a_token_that_is_not_ascii_is_nobodys(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    port = int(stand.hub.url.rpartition(":")[2])
+    for path in ("/obp/v1/PMDR", "/nmvs/v1/intermarket"):
+        for token in ("tokén-of-the-manufacturer".encode(), b"\xff\xfe" * 10, b""):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n".encode()
+            writer.write(head + b"Authorization: Bearer " + token + b"\r\n\r\n{}")
+            assert (await reader.readline()).split()[1] == b"401", (path, token)
+            writer.close()
+            await writer.wait_closed()
+
+
 async def test_the_management_port_registers_and_tells(start_stand: StartStand) -> None:
     stand = await start_stand("IE")
     good = {"organisationId": "10001", "name": "X", "kind": "obp", "clientId": "002"}

@@ -21,13 +21,13 @@ TODAY = date(2026, 11, 22)
 
 @pytest.fixture
 def judge(sender: Sender) -> Any:
-    def run(
+    async def run(
         message_type: str,
         message: PacksMessage,
         product: ProductFacts | None,
         batch: BatchFacts | None = None,
     ) -> Judgement:
-        return judge_packs(message_type, message, product, batch, sender=sender, today=TODAY)
+        return await judge_packs(message_type, message, product, batch, sender=sender, today=TODAY)
 
     return run
 
@@ -36,22 +36,22 @@ def rules(judgement: Judgement) -> list[tuple[str, str | None, str]]:
     return [(found.field, found.code, found.rule) for found in judgement.defects.listed]
 
 
-def test_a_new_batch_belongs_to_the_latest_version(
+async def test_a_new_batch_belongs_to_the_latest_version(
     judge: Any, packs_message: PacksMessage, known_product: ProductFacts
 ) -> None:
-    judgement = judge("PPDC", packs_message, known_product)
+    judgement = await judge("PPDC", packs_message, known_product)
     assert rules(judgement) == []
     assert (judgement.product_version, judgement.markets) == (2, ["IE"])
 
 
-def test_more_packs_stay_in_the_version_of_the_batch(
+async def test_more_packs_stay_in_the_version_of_the_batch(
     judge: Any,
     packs_message: PacksMessage,
     known_product: ProductFacts,
     known_batch: BatchFacts,
 ) -> None:
     packs_message.manufacturer = None  # Known since the batch was made.
-    judgement = judge("PPDM", packs_message, known_product, known_batch)
+    judgement = await judge("PPDM", packs_message, known_product, known_batch)
     assert rules(judgement) == []
     assert (judgement.product_version, judgement.markets) == (1, ["IE", "DE"])
 
@@ -72,7 +72,7 @@ def test_more_packs_stay_in_the_version_of_the_batch(
         ({"serialNumbers": []}, ("serialNumbers", "A16", "absent")),
     ],
 )
-def test_a_spoilt_element_of_a_new_batch_is_named(
+async def test_a_spoilt_element_of_a_new_batch_is_named(
     judge: Any,
     packs_message: PacksMessage,
     known_product: ProductFacts,
@@ -80,14 +80,16 @@ def test_a_spoilt_element_of_a_new_batch_is_named(
     expected: tuple[str, str, str],
 ) -> None:
     message = dataclasses.replace(packs_message, **change)
-    assert rules(judge("PPDC", message, known_product)) == [expected]
+    assert rules(await judge("PPDC", message, known_product)) == [expected]
 
 
-def test_an_unknown_product_is_refused(judge: Any, packs_message: PacksMessage) -> None:
-    assert rules(judge("PPDC", packs_message, None)) == [("productCode", "A16", "unknown_product")]
+async def test_an_unknown_product_is_refused(judge: Any, packs_message: PacksMessage) -> None:
+    assert rules(await judge("PPDC", packs_message, None)) == [
+        ("productCode", "A16", "unknown_product")
+    ]
 
 
-def test_nothing_is_told_of_another_organisations_batch(
+async def test_nothing_is_told_of_another_organisations_batch(
     judge: Any,
     packs_message: PacksMessage,
     known_product: ProductFacts,
@@ -95,7 +97,7 @@ def test_nothing_is_told_of_another_organisations_batch(
 ) -> None:
     product = dataclasses.replace(known_product, organisation_id="20002")
     packs_message.expiry = "290101"
-    judgement = judge("PPDC", packs_message, product, known_batch)
+    judgement = await judge("PPDC", packs_message, product, known_batch)
     assert rules(judgement) == [("productCode", "A16", "other_owner")]
 
 
@@ -108,7 +110,7 @@ def test_nothing_is_told_of_another_organisations_batch(
         ("PPDM", True, {"productVersion": 2}, "other_version"),
     ],
 )
-def test_a_batch_stays_as_it_was_made(
+async def test_a_batch_stays_as_it_was_made(
     judge: Any,
     packs_message: PacksMessage,
     known_product: ProductFacts,
@@ -119,46 +121,48 @@ def test_a_batch_stays_as_it_was_made(
     rule: str,
 ) -> None:
     message = dataclasses.replace(packs_message, **change)
-    judgement = judge(message_type, message, known_product, known_batch if known else None)
+    judgement = await judge(message_type, message, known_product, known_batch if known else None)
     assert [found for _, _, found in rules(judgement)] == [rule]
 
 
-def test_a_withdrawn_or_recalled_market_is_left_out(
+async def test_a_withdrawn_or_recalled_market_is_left_out(
     judge: Any,
     packs_message: PacksMessage,
     known_product: ProductFacts,
     known_batch: BatchFacts,
 ) -> None:
     product = dataclasses.replace(known_product, withdrawn=frozenset({"DE"}))
-    judgement = judge("PPDM", packs_message, product, known_batch)
+    judgement = await judge("PPDM", packs_message, product, known_batch)
     assert judgement.markets == ["IE"]
     assert [(found.market, found.rule) for found in judgement.rejected] == [("DE", "withdrawn")]
 
     batch = dataclasses.replace(known_batch, recalled=frozenset({"IE"}))
-    judgement = judge("PPDM", packs_message, known_product, batch)
+    judgement = await judge("PPDM", packs_message, known_product, batch)
     assert judgement.markets == ["DE"]
     assert [(found.market, found.rule) for found in judgement.rejected] == [("IE", "recalled")]
 
-    judgement = judge("PPDM", packs_message, product, batch)
+    judgement = await judge("PPDM", packs_message, product, batch)
     assert [found for _, _, found in rules(judgement)] == ["no_market"]
 
 
 @pytest.mark.parametrize(
     ("expiry", "expected"), [("261100", []), ("261122", []), ("261121", ["expired"])]
 )
-def test_an_expired_batch_is_a_warning(
+async def test_an_expired_batch_is_a_warning(
     judge: Any,
     packs_message: PacksMessage,
     known_product: ProductFacts,
     expiry: str,
     expected: list[str],
 ) -> None:
-    judgement = judge("PPDC", dataclasses.replace(packs_message, expiry=expiry), known_product)
+    judgement = await judge(
+        "PPDC", dataclasses.replace(packs_message, expiry=expiry), known_product
+    )
     assert not judgement.defects
     assert [found.rule for found in judgement.warnings] == expected
 
 
-def test_a_ppn_allows_other_characters_than_a_gtin(
+async def test_a_ppn_allows_other_characters_than_a_gtin(
     judge: Any, packs_message: PacksMessage, known_product: ProductFacts
 ) -> None:
     code = ppn_from_pzn("12345678")
@@ -166,7 +170,7 @@ def test_a_ppn_allows_other_characters_than_a_gtin(
     message = dataclasses.replace(
         packs_message, productCode=code, batchId="A.1", serialNumbers=["A1", "a1"]
     )
-    assert rules(judge("PPDC", message, product)) == [
+    assert rules(await judge("PPDC", message, product)) == [
         ("batchId", "I1", "format"),
         ("serialNumbers[1]", "I1", "serial_format"),
     ]
@@ -185,11 +189,11 @@ def test_a_ppn_allows_other_characters_than_a_gtin(
         (["A\n", "A\n"], [(0, "I1", None), (1, "I1", None), (1, "A16", "duplicate")]),
     ],
 )
-def test_each_bad_serial_number_is_named(
+async def test_each_bad_serial_number_is_named(
     serial_numbers: list[str], expected: list[tuple[int, str, str | None]]
 ) -> None:
     defects = Defects()
-    check_serials(serial_numbers, Scheme.GTIN, defects)
+    await check_serials(serial_numbers, Scheme.GTIN, defects)
     assert [(found.field, found.code) for found in defects.listed] == [
         (f"serialNumbers[{position}]", code) for position, code, _ in expected
     ]
@@ -197,3 +201,19 @@ def test_each_bad_serial_number_is_named(
         rule in {None, found.rule}
         for found, (_, _, rule) in zip(defects.listed, expected, strict=True)
     )
+
+
+async def test_a_market_that_is_no_longer_connected_is_left_out(
+    judge: Any,
+    packs_message: PacksMessage,
+    known_product: ProductFacts,
+    known_batch: BatchFacts,
+) -> None:
+    product = dataclasses.replace(known_product, markets_by_version={1: ("FR", "IE"), 2: ("FR",)})
+    judgement = await judge("PPDM", packs_message, product, known_batch)
+    assert judgement.markets == ["IE"]
+    assert [(found.market, found.rule) for found in judgement.rejected] == [
+        ("FR", "market_not_connected")
+    ]
+    judgement = await judge("PPDC", packs_message, product)
+    assert [found for _, _, found in rules(judgement)] == ["no_market"]

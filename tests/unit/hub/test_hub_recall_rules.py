@@ -104,3 +104,72 @@ def test_a_withdrawal_reaches_every_version_and_happens_once(
     assert rules(judge_withdrawal(withdrawal_message, None, sender)) == [
         ("productCode", "unknown_product")
     ]
+
+
+def test_what_a_market_has_not_heard_can_be_sent_again(
+    recall_message: RecallMessage,
+    withdrawal_message: WithdrawalMessage,
+    known_product: ProductFacts,
+    known_batch: BatchFacts,
+    sender: Sender,
+) -> None:
+    both = frozenset({"DE", "IE"})
+    batch = dataclasses.replace(known_batch, recalled=both, recall_unheard=frozenset({"IE"}))
+    recall_message.markets = ["IE", "DE"]
+    found = rules(judge_recall(recall_message, known_product, batch, sender))
+    assert found == [("markets[1]", "already_recalled")]
+
+    product = dataclasses.replace(
+        known_product, withdrawn=both, withdrawal_unheard=frozenset({"IE"})
+    )
+    withdrawal_message.markets = ["IE", "DE"]
+    found = rules(judge_withdrawal(withdrawal_message, product, sender))
+    assert found == [("markets[1]", "already_withdrawn")]
+
+
+@pytest.mark.parametrize(
+    ("placed", "markets", "done", "expected"),
+    [
+        (("BE", "LU", "IE"), ["LU"], (), [("markets[0]", "shared_system")]),
+        (("BE", "LU", "IE"), ["IE", "BE"], (), [("markets[1]", "shared_system")]),
+        (("BE", "LU", "IE"), ["IE"], (), []),
+        (("BE", "LU", "IE"), ["LU", "BE"], (), []),
+        (("LU", "IE"), ["LU"], (), []),
+        # It has happened to Luxembourg before Belgium got the product.
+        (("BE", "LU"), ["BE"], ("LU",), []),
+    ],
+)
+def test_markets_that_share_a_system_are_done_together(
+    recall_message: RecallMessage,
+    withdrawal_message: WithdrawalMessage,
+    known_product: ProductFacts,
+    known_batch: BatchFacts,
+    sender: Sender,
+    placed: tuple[str, ...],
+    markets: list[str],
+    done: tuple[str, ...],
+    expected: list[tuple[str, str]],
+) -> None:
+    product = dataclasses.replace(
+        known_product, markets_by_version={1: placed}, withdrawn=frozenset(done)
+    )
+    batch = dataclasses.replace(known_batch, recalled=frozenset(done))
+    recall_message.markets = withdrawal_message.markets = markets
+    judgement = judge_recall(recall_message, product, batch, sender)
+    assert rules(judgement) == expected
+    assert all("list both" in found.text for found in judgement.defects.listed)
+    assert rules(judge_withdrawal(withdrawal_message, product, sender)) == expected
+
+
+def test_a_recall_looks_at_the_markets_of_its_batch_alone(
+    recall_message: RecallMessage,
+    withdrawal_message: WithdrawalMessage,
+    known_product: ProductFacts,
+    known_batch: BatchFacts,
+    sender: Sender,
+) -> None:
+    product = dataclasses.replace(known_product, markets_by_version={1: ("LU",), 2: ("BE", "LU")})
+    recall_message.markets = withdrawal_message.markets = ["LU"]
+    assert rules(judge_recall(recall_message, product, known_batch, sender)) == []
+    found = rules(judge_withdrawal(withdrawal_message, product, sender))
+    assert found == [("markets[0]", "shared_system")]

@@ -17,11 +17,13 @@ from hub.distribution import end_of, retry_wait_s
 from hub.facts import Judgement
 from hub.hub_ids import acknowledgement_of, delivery_id, request_number
 from hub.organisations import Client, OrganisationKind
+from hub.outbox import Outbox
 from hub.reception import check_transaction_id
 from hub.uploads import read_upload, stored_message
 
 AT_MS = int(datetime(2026, 11, 22, tzinfo=UTC).timestamp() * 1000)
 OBP = Client("10001", "001", OrganisationKind.OBP)
+TOKEN = "a-token-of-20-letters"
 GOOD_ID = "PPDCRQM100010012026326000000000001"
 
 
@@ -173,12 +175,31 @@ def test_a_refusal_has_its_reason() -> None:
 
 
 def test_configuration_knows_shared_systems() -> None:
-    belgium = MarketConfig("http://be", "t")
+    belgium = MarketConfig("http://be", TOKEN)
     config = HubConfig(dsn="", markets={"LU": belgium, "BE": belgium})
     assert config.systems() == {"BE": belgium}
     with pytest.raises(ConfigurationError, match="another address"):
-        HubConfig(dsn="", markets={"BE": belgium, "LU": MarketConfig("http://lu", "t")}).systems()
+        HubConfig(dsn="", markets={"BE": belgium, "LU": MarketConfig("http://lu", TOKEN)}).systems()
     with pytest.raises(ConfigurationError, match="XX"):
         HubConfig(dsn="", markets={"XX": belgium}).systems()
     with pytest.raises(ConfigurationError, match="another system"):
-        HubConfig(dsn="", national_tokens={"DE": "t", "FR": "t"}).national_systems_by_token()
+        HubConfig(dsn="", national_tokens={"DE": TOKEN, "FR": TOKEN}).national_systems_by_token()
+
+
+@pytest.mark.parametrize("token", ["", "fifteen-letters", "sixteen letters-", "sixteen-letters-é"])
+def test_a_weak_token_is_refused_by_name(token: str) -> None:
+    market = MarketConfig("http://ie", token)
+    with pytest.raises(ConfigurationError, match=r"markets\.IE\.token: .* 16 printable ASCII"):
+        HubConfig(dsn="", markets={"IE": market}).systems()
+    with pytest.raises(ConfigurationError, match=r"national_tokens\.IE: .* 16 printable ASCII"):
+        HubConfig(dsn="", national_tokens={"IE": token}).national_systems_by_token()
+
+
+def test_a_system_that_is_not_connected_silences_no_other() -> None:
+    outbox = Outbox(["IE"], waiting_max=2)
+    outbox.added(["DE", "IE"])
+    assert outbox.bells["IE"].is_set()
+    assert outbox.waiting == {"IE": 1, "DE": 1}
+    assert outbox.stranded() == {"DE": 1}
+    outbox.added(["DE"])
+    outbox.refuse_if_full(["DE", "IE", "FR"])  # Nothing more is queued for DE, nor for FR.
