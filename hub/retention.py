@@ -1,4 +1,5 @@
-"""Forgetting serial numbers that stand in old answers: defects of uploads, packs not loaded.
+"""Forgetting serial numbers that stand in old answers: defects of uploads, packs not loaded, and
+alerts long closed.
 
 Delegated Regulation (EU) 2016/161, Art. 33(2): the hub holds everything except serial numbers. A
 manufacturer needs those in an answer for a while; how long is a setting.
@@ -10,6 +11,7 @@ import asyncio
 from typing import Final
 
 from emvs.infra.clock import Clock
+from hub.store.alerts import forget_serials_of_closed
 from hub.store.connections import Pool
 from hub.store.deliveries import forget_refused_serials
 from hub.store.requests import forget_serials_in_remarks
@@ -31,3 +33,4 @@ class Retention:
         before_ms = self._clock.now_ms() - int(self._answers_kept_s * 1000)
         await forget_refused_serials(self._pool, before_ms)
         await forget_serials_in_remarks(self._pool, before_ms)
+        await forget_serials_of_closed(self._pool, before_ms)

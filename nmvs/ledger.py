@@ -6,6 +6,7 @@ dialects or the index.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import resources
 from typing import Final, NamedTuple
@@ -17,6 +18,7 @@ from emvs.infra.group_commit import GroupCommit
 from emvs.limits import LEDGER_GROUP_COUNT_MAX, LEDGER_WAITING_COUNT_MAX, LEDGER_WRITE_S_MAX
 
 _RECORD_SQL: Final = resources.files("nmvs").joinpath("sql/record.sql").read_text("utf-8")
+_ALERT_COLUMN_COUNT: Final = 19
 
 
 class PackChange(NamedTuple):
@@ -38,6 +40,11 @@ class AlertEntry(NamedTuple):
     product_code: str
     submitted: dict[str, object]
     stored: dict[str, object] | None
+    event_at_ms: int | None = None
+    """When it happened, if that was before the request came: a replay."""
+    initiating_market: str = ""
+    source_process: str = ""
+    repeat_group: str = ""
 
 
 class Entry(NamedTuple):
@@ -75,6 +82,8 @@ class Ledger:
         self._connect = connect
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._statement: asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record] | None = None
+        self.alert_bell = asyncio.Event()
+        """Rung when alerts have become durable."""
         self.groups = GroupCommit[Entry, bool](
             self._write,
             on_failure,
@@ -114,8 +123,11 @@ class Ledger:
         assert self._statement is not None, "the ledger is not open"
         changes = _net_changes(group)
         columns = [*_change_columns(changes), *_entry_columns(group, changes)]
-        columns += _alert_columns(group)
+        alerts = _alert_columns(group, changes)
+        columns += alerts
         rows = await self._statement.fetch(*columns, timeout=LEDGER_WRITE_S_MAX)
+        if alerts[0]:
+            self.alert_bell.set()
         if len(rows) == len(changes):
             return [True] * len(group)
         updated = {row[0] for row in rows}
@@ -177,7 +189,7 @@ def _entry_columns(group: list[Entry], changes: dict[bytes, PackChange]) -> list
     ]
 
 
-def _alert_columns(group: list[Entry]) -> list[Sequence[object]]:
+def _alert_columns(group: list[Entry], changes: dict[bytes, PackChange]) -> list[Sequence[object]]:
     rows = [
         (
             entry.alert.alert_id,
@@ -191,8 +203,16 @@ def _alert_columns(group: list[Entry]) -> list[Sequence[object]]:
             entry.alert.product_code,
             orjson.dumps(entry.alert.submitted).decode(),
             entry.alert.stored and orjson.dumps(entry.alert.stored).decode(),
+            entry.at_ms if entry.alert.event_at_ms is None else entry.alert.event_at_ms,
+            entry.alert.initiating_market,
+            entry.alert.source_process,
+            entry.alert.repeat_group,
+            entry.manual,
+            entry.dialect,
+            entry.client_transaction_id,
+            entry.pack_key in changes,
         )
         for entry in group
         if entry.alert is not None
     ]
-    return list(zip(*rows, strict=True)) if rows else [()] * 11
+    return list(zip(*rows, strict=True)) if rows else [()] * _ALERT_COLUMN_COUNT

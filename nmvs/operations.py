@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from emvs.alerts import Alert, alert_id, hub_code_of_alert
+from emvs.alerts import Alert, hub_code_of_alert
 from emvs.errors import HubTimeoutError, HubUnreachableError, OverloadedError
 from emvs.infra.clock import Clock
 from emvs.infra.logs import get_logger
@@ -19,6 +19,7 @@ from emvs.outcomes import Outcome
 from emvs.pack import Decision, Pack, decide, match_identifiers, undo_until_s
 from emvs.rules import MarketRules
 from emvs.states import Operation, State
+from nmvs.alert_entries import AlertMaker
 from nmvs.catalogue import Batch, Catalogue, Product
 from nmvs.ledger import AlertEntry, Entry, Ledger, PackChange
 from nmvs.metrics import OperationMetrics
@@ -59,6 +60,7 @@ class Operations:
         recovery: Recovery,
         store: Store,
         ask_hub: AskHub | None,
+        alerts: AlertMaker,
     ) -> None:
         self.market = market
         self.rules = rules
@@ -71,6 +73,7 @@ class Operations:
         self._recovery = recovery
         self._store = store
         self._ask_hub = ask_hub
+        self._alerts = alerts
         self._transaction_prefix = secrets.token_hex(10)
         self._transaction_number = 0
 
@@ -304,15 +307,8 @@ class Operations:
         hub_code = hub_code_of_alert(outcome)
         if hub_code is None:
             return None, None
-        identifier = alert_id(self.market.code, secrets.randbelow(36**15))
-        stored_values: dict[str, object] | None = stored and {
-            "batchId": stored[1].facts.batch_id,
-            "expiry": stored[1].facts.expiry,
-            "state": stored[0].state.name,
-        }
-        return Alert(identifier, hub_code), AlertEntry(
-            identifier, hub_code, request.product_code, _submitted(request), stored_values
-        )
+        submitted, now_ms = _submitted(request), self.clock.now_ms()
+        return self._alerts.make(hub_code, request, submitted, stored=stored, now_ms=now_ms)
 
     async def _reference_fits(self, key: bytes, request: PackRequest) -> bool:
         """Whether an undo names the client transaction that decommissioned the pack."""

@@ -37,17 +37,25 @@ with changed as (
 ), alerted as (
     insert into alert (
         alert_id, raised_at, pack_key, transaction_id, hub_code, outcome, operation,
-        location_number, product_code, submitted, stored
+        location_number, product_code, submitted, stored, event_at, initiating_market,
+        source_process, repeat_group, manual, dialect, client_transaction_id
     )
     select a.alert_id, timestamptz 'epoch' + a.at_ms * interval '1 millisecond', a.pack_key,
         a.transaction_id, a.hub_code, a.outcome, a.operation, a.location_number,
-        a.product_code, a.submitted::jsonb, a.stored::jsonb
+        a.product_code, a.submitted::jsonb, a.stored::jsonb,
+        timestamptz 'epoch' + a.event_at_ms * interval '1 millisecond', a.initiating_market,
+        a.source_process, a.repeat_group, a.manual, a.dialect, a.client_transaction_id
     from unnest(
         $22::text[], $23::bigint[], $24::uuid[], $25::uuid[], $26::text[], $27::smallint[],
-        $28::smallint[], $29::integer[], $30::text[], $31::text[], $32::text[]
+        $28::smallint[], $29::integer[], $30::text[], $31::text[], $32::text[], $33::bigint[],
+        $34::text[], $35::text[], $36::text[], $37::boolean[], $38::text[], $39::text[],
+        $40::boolean[]
     ) as a (
         alert_id, at_ms, pack_key, transaction_id, hub_code, outcome, operation,
-        location_number, product_code, submitted, stored
+        location_number, product_code, submitted, stored, event_at_ms, initiating_market,
+        source_process, repeat_group, manual, dialect, client_transaction_id, depends
     )
+    left join changed u on u.pack_key = a.pack_key
+    where not a.depends or u.pack_key is not null
 )
 select pack_key from changed
