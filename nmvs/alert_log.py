@@ -75,7 +75,7 @@ class _Result:
     """The alerts that a query found when it was asked: pages of it do not shift."""
 
     query: AlertQuery
-    limit: int = ALERTS_PER_QUERY_MAX
+    limit: int
     alert_ids: list[str] = field(default_factory=list)
     has_more: bool = False
 
@@ -93,7 +93,7 @@ class AlertLog:
     async def ask(self, query: AlertQuery) -> str:
         """Run a query; return the id under which its pages can be fetched."""
         _check_window(query.start, query.end)
-        result = _Result(query)
+        result = _Result(query, ALERTS_PER_QUERY_MAX)
         await self._find(result)
         identifier = secrets.token_hex(16)
         self._results[identifier] = result
