@@ -21,6 +21,8 @@ from emvs.infra.management import add_common_routes
 from emvs.infra.migrations import migrate
 from emvs.infra.web import Site, render_errors, serve_app
 from hub import ownership, retention
+from hub.alert_handlers import AlertHandlers
+from hub.alerts import Alerts
 from hub.config import HubConfig
 from hub.distribution import Courier
 from hub.handlers import NationalHandlers, ObpHandlers
@@ -148,6 +150,7 @@ class Hub:
             budget_s=config.limits.intermarket_s_max,
             concurrent_max=config.limits.intermarket_concurrent_max,
         )
+        self.alerts = Alerts(pool=pool, clock=clock, clients=self._clients["intermarket"])
         self.retention = Retention(
             pool=pool, clock=clock, answers_kept_s=config.limits.answers_kept_s
         )
@@ -187,7 +190,8 @@ class Hub:
         national = NationalHandlers(
             intermarket=self.intermarket, systems_by_token=self._systems_by_token
         )
-        add_public_routes(app, obp, national)
+        alerts = AlertHandlers(self.alerts, self.organisations, self._systems_by_token)
+        add_public_routes(app, obp, national, alerts)
         return app
 
     def _management_app(self) -> web.Application:

@@ -13,6 +13,7 @@ from typing import Any
 
 from aiohttp import web
 
+from emvs.alert_messages import AlertReport
 from emvs.errors import ConfigurationError
 from emvs.infra.database import Database
 from emvs.infra.logs import get_logger
@@ -21,6 +22,12 @@ from emvs.infra.migrations import migrate
 from emvs.infra.web import Site, render_errors, serve_app, serve_handler
 from emvs.markets import Dialect
 from nmvs import management
+from nmvs.alert_entries import AlertMaker
+from nmvs.alert_forwarding import AlertForwarder
+from nmvs.alert_log import AlertLog, AlertView
+from nmvs.alert_routes import add_hub_routes, add_management_routes
+from nmvs.alert_store import AlertStore
+from nmvs.alert_view import report
 from nmvs.config import NmvsConfig
 from nmvs.deliveries import Deliveries
 from nmvs.directory import Directory
@@ -41,6 +48,7 @@ from nmvs.start_up import (
     ensure_trail_partitions,
     load_catalogue,
     load_clock,
+    load_location_secret,
     load_pack_keys,
     load_packs,
     load_signing_key,
@@ -85,6 +93,8 @@ class NationalSystem:
         self.recovery.start(self.ledger)
         self._background(self.ledger.run())
         self._background(self._keep_partitions())
+        if self.alert_forwarder is not None:
+            self._background(self.alert_forwarder.run())
         await self._listen()
 
     async def _open(self) -> None:
@@ -128,6 +138,7 @@ class NationalSystem:
         await self.exemptions.load()
         await ensure_trail_partitions(self.store, self.clock.now())
         self._signing_key = await load_signing_key(self.store)
+        self._alert_maker = AlertMaker(self.market, await load_location_secret(self.store))
 
     def _build(self) -> None:
         config = self.config
@@ -137,6 +148,7 @@ class NationalSystem:
                 config.hub_url, config.interconnect_token, self.market.code, self.clock
             )
             self._exits.push_async_callback(gateway.close)
+        self._build_alerts()
         self.operations = Operations(
             market=self.market,
             rules=self.rules,
@@ -149,6 +161,7 @@ class NationalSystem:
             store=self.store,
             exemptions=self.exemptions,
             ask_hub=gateway.ask if gateway else None,
+            alerts=self._alert_maker,
         )
         self.deliveries = Deliveries(
             store=self.store,
@@ -157,6 +170,26 @@ class NationalSystem:
             index=self.index,
             clock=self.clock,
         )
+
+    def _build_alerts(self) -> None:
+        config = self.config
+        alert_store = AlertStore(self.database)
+        self.alerts = AlertLog(alert_store, self.clock)
+        self.alert_forwarder = None
+        if config.hub_url:
+            self.alert_forwarder = AlertForwarder(
+                hub_url=config.hub_url,
+                token=config.interconnect_token,
+                store=alert_store,
+                log=self.alerts,
+                clock=self.clock,
+                report_of=self._alert_report,
+                bells=(self.ledger.alert_bell, self.alerts.changed_bell),
+            )
+            self._exits.push_async_callback(self.alert_forwarder.close)
+
+    def _alert_report(self, view: AlertView) -> AlertReport:
+        return report(view, self._alert_maker, self.dialects[0])
 
     async def _listen(self) -> None:
         config = self.config
@@ -174,6 +207,7 @@ class NationalSystem:
             directory=self.directory,
             recovery=self.recovery,
         )
+        add_hub_routes(interconnect, self.alerts, self._alert_report)
         for name, site in (
             ("management", serve_app(self._management(), *self._management_address())),
             ("interconnect", serve_app(interconnect, config.host, config.interconnect_port)),
@@ -202,6 +236,10 @@ class NationalSystem:
                     "Packs loaded since the start.",
                     lambda: self.deliveries.packs_loaded_count,
                 ),
+                "alerts_forwarded": (
+                    "Alert reports that the hub has taken since the start.",
+                    lambda: self.alert_forwarder.forwarded_count if self.alert_forwarder else 0,
+                ),
             },
         )
         add_common_routes(
@@ -219,6 +257,7 @@ class NationalSystem:
             check=self._check,
         )
         add_exemption_routes(app, self.exemptions)
+        add_management_routes(app, self.alerts)
         return app
 
     async def _health(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The hub as seen from a national system: the only outgoing HTTP.
+"""The hub as seen from a national system: outgoing HTTP on a pharmacy's behalf.
 
 Asks for packs that are unknown here. Bounded in time and in number; trouble is a typed error,
 the pack elsewhere may or may not have been changed when no answer came in time.

@@ -19,6 +19,7 @@ from emvs.outcomes import Outcome
 from emvs.pack import Decision, Pack, decide, match_identifiers, undo_until_s
 from emvs.rules import MarketRules
 from emvs.states import Operation, State
+from nmvs.alert_entries import AlertMaker
 from nmvs.catalogue import Catalogue, Product
 from nmvs.exemptions import Exemptions
 from nmvs.ledger import Entry, Ledger, PackChange, PackConflictError
@@ -61,6 +62,7 @@ class Operations:
         store: Store,
         exemptions: Exemptions,
         ask_hub: AskHub | None,
+        alerts: AlertMaker,
     ) -> None:
         self.market = market
         self.rules = rules
@@ -75,10 +77,10 @@ class Operations:
         self._exemptions = exemptions
         self._alert_rules = AlertRules(rules)
         self._refusals = Refusals(
-            market=market,
             rules=rules,
             clock=clock,
             ledger=ledger,
+            alerts=alerts,
             alert_rules=self._alert_rules,
             ask_hub=ask_hub,
             new_transaction_id=self.new_transaction_id,

@@ -6,17 +6,16 @@ asks it; packs that are found are decided on there.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable
 
 from emvs.alert_rules import AlertRules
-from emvs.alerts import Alert, alert_id
+from emvs.alerts import Alert
 from emvs.errors import HubTimeoutError, HubUnreachableError
 from emvs.infra.clock import Clock
-from emvs.markets import Market
 from emvs.outcomes import Outcome
 from emvs.pack import Pack, match_identifiers
 from emvs.rules import MarketRules
+from nmvs.alert_entries import AlertMaker
 from nmvs.catalogue import Batch, Product
 from nmvs.ledger import AlertEntry, Entry, Ledger
 from nmvs.requests import Answer, PackRequest
@@ -34,18 +33,18 @@ class Refusals:
     def __init__(
         self,
         *,
-        market: Market,
         rules: MarketRules,
         clock: Clock,
         ledger: Ledger,
+        alerts: AlertMaker,
         alert_rules: AlertRules,
         ask_hub: AskHub | None,
         new_transaction_id: Callable[[], str],
     ) -> None:
-        self._market = market
         self._rules = rules
         self._clock = clock
         self._ledger = ledger
+        self._alerts = alerts
         self._alert_rules = alert_rules
         self._ask_hub = ask_hub
         self._new_transaction_id = new_transaction_id
@@ -184,15 +183,8 @@ class Refusals:
         """Return the alert with this code, for the terminal and for the ledger."""
         if hub_code is None:
             return None, None
-        identifier = alert_id(self._market.code, secrets.randbelow(36**15))
-        stored_values: dict[str, object] | None = stored and {
-            "batchId": stored[1].facts.batch_id,
-            "expiry": stored[1].facts.expiry,
-            "state": stored[0].state.name,
-        }
-        return Alert(identifier, hub_code), AlertEntry(
-            identifier, hub_code, request.product_code, _submitted(request), stored_values
-        )
+        submitted, now_ms = _submitted(request), self._clock.now_ms()
+        return self._alerts.make(hub_code, request, submitted, stored=stored, now_ms=now_ms)
 
 
 def _submitted(request: PackRequest) -> dict[str, object]:

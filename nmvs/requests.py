@@ -37,6 +37,8 @@ class PackRequest(NamedTuple):
     """Client transaction id of what an undo undoes, where the dialect has one."""
     dialect: str = "rest"
     """Name of the dialect, for the audit trail."""
+    event_at_ms: int | None = None
+    """When it happened, if the request is a replay; an alert about it carries both times."""
 
 
 class Answer(NamedTuple):

@@ -38,6 +38,12 @@ async def load_pack_keys(store: Store) -> PackKeys:
     return PackKeys(base64.b64decode(await store.setting("pack_key_secret", fresh)))
 
 
+async def load_location_secret(store: Store) -> bytes:
+    """Return the key of the tokens that stand for locations in alerts; made once."""
+    fresh = base64.b64encode(secrets.token_bytes(32)).decode()
+    return base64.b64decode(await store.setting("location_token_secret", fresh))
+
+
 async def load_signing_key(store: Store) -> str:
     """Return the private key that signs access tokens, as PEM; made once."""
     fresh = ec.generate_private_key(ec.SECP256R1()).private_bytes(
