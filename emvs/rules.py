@@ -31,6 +31,8 @@ class MarketRules:
     undo_elsewhere_alerts: bool = False
     """Whether an undo by another location or too late is an alert. The British list says yes,
     Finland only through intermarket."""
+    sync_delay_s: float = 0.2
+    """How long a change of a multi-market pack waits before it goes to the hub (our choice)."""
     wholesaler_may_supply: bool = True
     """Art. 23: wholesalers may supply on behalf of certain institutions where the state says so."""
     pharmacy_may_export: bool = False

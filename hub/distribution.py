@@ -101,6 +101,8 @@ class Courier:
         return DeliveryEnd(MarketStatus.FAILED, f"given up: {last_error}")
 
     def _given_up(self, delivery: WaitingDelivery) -> bool:
+        if delivery.request_number is None:
+            return False  # Else two markets would never agree again, and nobody would be told.
         age_ms = self._clock.now_ms() - delivery.created_at_ms
         return age_ms > self._retry.give_up_after_s * 1000
 
@@ -108,6 +110,7 @@ class Courier:
         # Read anew for each attempt: a system that is away must not keep megabytes in memory.
         body = [await store.body_of(self._pool, delivery.number)]
         if delivery.kind == "packs":
+            assert delivery.request_number is not None, "packs come from a manufacturer"
             serials = await requests.serials_of(self._pool, delivery.request_number)
             assert serials is not None, "serial numbers stay until the last delivery has ended"
             body = with_serials(body[0], serials)
@@ -118,14 +121,10 @@ class Courier:
     async def _settle(self, delivery: WaitingDelivery, end: DeliveryEnd) -> None:
         now_ms = self._clock.now_ms()
         number = delivery.request_number
-        async with transaction(self._pool) as connection:
-            was_waiting = await store.settle(connection, delivery, end, now_ms)
-            statuses = await store.statuses_of(connection, number)
-            if was_waiting and MarketStatus.WAITING not in statuses:
-                all_good = all(status is MarketStatus.DISTRIBUTED for status in statuses)
-                step = "STDS" if all_good else "STDF"
-                await requests.add_step(connection, number, step, now_ms)
-                await requests.drop_serials(connection, number)
+        if number is None:
+            was_waiting = await store.drop(self._pool, delivery.number)
+        else:
+            was_waiting = await self._settle_request(delivery, number, end, now_ms)
         if was_waiting:
             self._outbox.settled(self._system)
             self.ends[end.status] += 1
@@ -136,7 +135,21 @@ class Courier:
             status=end.status.value,
             loaded_count=end.loaded_count,
             refused_count=end.refused_count,
+            error=end.error,
         )
+
+    async def _settle_request(
+        self, delivery: WaitingDelivery, number: int, end: DeliveryEnd, now_ms: int
+    ) -> bool:
+        async with transaction(self._pool) as connection:
+            was_waiting = await store.settle(connection, delivery, end, now_ms)
+            statuses = await store.statuses_of(connection, number)
+            if was_waiting and MarketStatus.WAITING not in statuses:
+                all_good = all(status is MarketStatus.DISTRIBUTED for status in statuses)
+                step = "STDS" if all_good else "STDF"
+                await requests.add_step(connection, number, step, now_ms)
+                await requests.drop_serials(connection, number)
+        return was_waiting
 
     async def _wait(self, wait_s: float) -> None:
         self.next_attempt_ms = self._clock.now_ms() + int(wait_s * 1000)
@@ -148,6 +161,12 @@ class Courier:
             self.next_attempt_ms = None
 
     def _id_of(self, delivery: WaitingDelivery) -> str:
+        if (
+            delivery.request_number is None
+            or delivery.message_type is None
+            or delivery.received_at_ms is None
+        ):
+            return f"{delivery.kind}-{delivery.created_at_ms}-{delivery.number}-{self._system}"
         return delivery_id(
             delivery.message_type,
             delivery.received_at_ms,

@@ -37,12 +37,16 @@ class Outbox:
         for bell in self.bells.values():
             bell.set()
 
-    def refuse_if_full(self, systems: Iterable[str]) -> None:
-        """Raise OverloadedError if so much waits for one of these that no more is taken."""
+    def refuse_if_full(self, systems: Iterable[str], *, share: float = 1.0) -> None:
+        """Raise OverloadedError if so much waits for one of these that no more is taken.
+
+        `share` of the bound is the sender's: who may use half of it leaves the rest to others.
+        """
+        waiting_max = self._waiting_max * share
         for system in systems:
-            if self.waiting.get(system, 0) >= self._waiting_max:
+            if (waiting_count := self.waiting.get(system, 0)) >= waiting_max:
                 raise OverloadedError(
-                    f"{self._waiting_max} messages wait for the national system of {system};"
+                    f"{waiting_count} messages wait for the national system of {system};"
                     " nothing was stored, try again later",
                     retry_after_s=_RETRY_AFTER_S,
                 )

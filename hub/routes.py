@@ -14,6 +14,7 @@ def add_public_routes(app: web.Application, obp: ObpHandlers, national: National
     app.router.add_get("/obp/v1/requests", obp.recent)
     app.router.add_get("/obp/v1/requests/{transaction_id}", obp.status)
     app.router.add_post("/nmvs/v1/intermarket", national.intermarket)
+    app.router.add_post("/nmvs/v1/changes", national.changes)
 
 
 def add_management_routes(app: web.Application, management: ManagementHandlers) -> None:

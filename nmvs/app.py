@@ -29,6 +29,7 @@ from nmvs.ledger import Ledger
 from nmvs.listener import choose_dialect
 from nmvs.metrics import NationalSystemCollector
 from nmvs.operations import Operations
+from nmvs.outgoing import ChangeSender
 from nmvs.pack_index import PackIndex
 from nmvs.recovery import Recovery
 from nmvs.rest.dialect import RestDialect
@@ -42,6 +43,7 @@ from nmvs.start_up import (
     load_signing_key,
 )
 from nmvs.store import Store
+from nmvs.synchronisation import Synchronisation
 
 _PARTITION_CHECK_S = 3600.0
 
@@ -76,6 +78,8 @@ class NationalSystem:
         await self.recovery.start(self.ledger)
         self._background(self.ledger.run())
         self._background(self._keep_partitions())
+        if self.change_sender is not None:
+            self._background(self.change_sender.run())
         self._exits.push_async_callback(self.ledger.close)
         await self._listen()
 
@@ -111,11 +115,15 @@ class NationalSystem:
         self.recovery = Recovery(self.store, self.index)
         self.ledger = Ledger(self.database.connect, self.recovery.on_write_failed)
         gateway = None
+        self.change_sender: ChangeSender | None = None
         if config.hub_url:
             gateway = HubGateway(
                 config.hub_url, config.interconnect_token, self.market.code, self.clock
             )
             self._exits.push_async_callback(gateway.close)
+            self.change_sender = ChangeSender(
+                self.store, self.ledger, gateway, delay_s=self.rules.sync_delay_s
+            )
         self.operations = Operations(
             market=self.market,
             rules=self.rules,
@@ -135,6 +143,16 @@ class NationalSystem:
             index=self.index,
             clock=self.clock,
         )
+        self.synchronisation = Synchronisation(
+            market=self.market.code,
+            clock=self.clock,
+            keys=self.keys,
+            index=self.index,
+            directory=self.directory,
+            ledger=self.ledger,
+            recovery=self.recovery,
+            store=self.store,
+        )
 
     async def _listen(self) -> None:
         config = self.config
@@ -149,6 +167,7 @@ class NationalSystem:
             operations=self.operations,
             directory=self.directory,
             recovery=self.recovery,
+            synchronisation=self.synchronisation,
         )
         for name, site in (
             ("management", serve_app(self._management(), *self._management_address())),
@@ -178,6 +197,7 @@ class NationalSystem:
                     "Packs loaded since the start.",
                     lambda: self.deliveries.packs_loaded_count,
                 ),
+                **self.synchronisation.gauges(),
             },
         )
         add_common_routes(

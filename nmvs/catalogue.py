@@ -6,10 +6,12 @@ own, dense from 1, so that the pack index needs four bytes for a batch.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from emvs.expiry import expires_at
+from emvs.markets import MARKETS
 from emvs.pack import BatchFacts
 from emvs.scheme import Scheme
 
@@ -27,6 +29,8 @@ class Product:
     withdrawn: bool = False
     withdrawal_reason: str | None = None
     batches: dict[str, Batch] = field(default_factory=dict, repr=False)
+    shared_versions: set[int] = field(default_factory=set)
+    """Versions whose packs other national systems store as well."""
 
 
 @dataclass(slots=True)
@@ -38,6 +42,12 @@ class Batch:
     product_version: int
     facts: BatchFacts
     recall_reason: str | None = None
+
+
+def shared_versions(version: int, markets: Iterable[str]) -> set[int]:
+    """Return the version if its markets have more than one national system, else nothing."""
+    systems = {MARKETS[market].system for market in markets if market in MARKETS}
+    return {version} if len(systems) > 1 else set()
 
 
 class Catalogue:
@@ -58,6 +68,7 @@ class Catalogue:
         known.name = product.name
         known.common_name = product.common_name
         known.national_code = product.national_code
+        known.shared_versions |= product.shared_versions
 
     def next_batch_number(self) -> int:
         """Return the number that the next new batch gets."""

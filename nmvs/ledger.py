@@ -6,6 +6,7 @@ dialects or the index.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import resources
 from typing import Final, NamedTuple
@@ -59,6 +60,8 @@ class Entry(NamedTuple):
     """What was sent, where it differs from what is stored."""
     change: PackChange | None
     alert: AlertEntry | None
+    outgoing: str | None = None
+    """What other markets are told of the change, as JSON; None if nothing."""
 
 
 class Ledger:
@@ -75,6 +78,8 @@ class Ledger:
         self._connect = connect
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._statement: asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record] | None = None
+        self.outgoing_written = asyncio.Event()
+        """Set when changes for other markets may have been written."""
         self.groups = GroupCommit[Entry, bool](
             self._write,
             on_failure,
@@ -115,7 +120,12 @@ class Ledger:
         changes = _net_changes(group)
         columns = [*_change_columns(changes), *_entry_columns(group, changes)]
         columns += _alert_columns(group)
-        rows = await self._statement.fetch(*columns, timeout=LEDGER_WRITE_S_MAX)
+        outgoing = _outgoing_columns(group)
+        try:
+            rows = await self._statement.fetch(*columns, *outgoing, timeout=LEDGER_WRITE_S_MAX)
+        finally:  # A write that failed may have been durable.
+            if outgoing[0]:
+                self.outgoing_written.set()
         if len(rows) == len(changes):
             return [True] * len(group)
         updated = {row[0] for row in rows}
@@ -158,6 +168,7 @@ def _entry_columns(group: list[Entry], changes: dict[bytes, PackChange]) -> list
         (submitted),
         _,
         alerts,
+        _,
     ) = zip(*group, strict=True)
     return [
         keys,
@@ -196,3 +207,12 @@ def _alert_columns(group: list[Entry]) -> list[Sequence[object]]:
         if entry.alert is not None
     ]
     return list(zip(*rows, strict=True)) if rows else [()] * 11
+
+
+def _outgoing_columns(group: list[Entry]) -> list[Sequence[object]]:
+    rows = [
+        (entry.pack_key, bytes.fromhex(entry.transaction_id), entry.at_ms, entry.outgoing)
+        for entry in group
+        if entry.outgoing is not None
+    ]
+    return list(zip(*rows, strict=True)) if rows else [()] * 4

@@ -22,6 +22,7 @@ from emvs.states import Operation, State
 from nmvs.catalogue import Batch, Catalogue, Product
 from nmvs.ledger import AlertEntry, Entry, Ledger, PackChange
 from nmvs.metrics import OperationMetrics
+from nmvs.outgoing import outgoing_change
 from nmvs.pack_index import VERSION_LIMIT, PackIndex
 from nmvs.pack_keys import PackKeys
 from nmvs.recovery import Recovery
@@ -176,6 +177,7 @@ class Operations:
             None,
             change,
             alert_entry,
+            change and self._outgoing(request, pack, batch, change, transaction_id),
         )
         answer = Answer(
             decision.outcome,
@@ -190,6 +192,26 @@ class Operations:
             batch,
         )
         return answer, entry
+
+    def _outgoing(
+        self,
+        request: PackRequest,
+        pack: Pack,
+        batch: Batch,
+        change: PackChange,
+        transaction_id: str,
+    ) -> str | None:
+        """Return what the other markets of the pack are told, None if nothing.
+
+        Tolerated repeats stay here.
+        """
+        if (
+            batch.product_version not in batch.product.shared_versions
+            or change.state == pack.state
+            or self._ask_hub is None
+        ):
+            return None
+        return outgoing_change(request, batch, change, transaction_id, self.market.code)
 
     def _apply(self, row: int, pack: Pack, decision: Decision) -> PackChange | None:
         change = decision.change

@@ -13,7 +13,7 @@ from hub.store.connections import Connection, Queryable, changed_count
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """What one national system has to be told because of a request."""
+    """What one national system has to be told."""
 
     system: str
     markets: Sequence[str]
@@ -27,9 +27,10 @@ class WaitingDelivery:
     """A delivery whose turn comes; its body is read when it does."""
 
     number: int
-    request_number: int
-    message_type: str
-    received_at_ms: int
+    request_number: int | None
+    """None of changes that a national system has sent; so are the next two."""
+    message_type: str | None
+    received_at_ms: int | None
     kind: str
     created_at_ms: int
     attempts: int
@@ -74,7 +75,10 @@ class QueueRow:
 
 
 async def insert_deliveries(
-    connection: Connection, request_number: int, deliveries: Sequence[NewDelivery], at_ms: int
+    connection: Connection,
+    request_number: int | None,
+    deliveries: Sequence[NewDelivery],
+    at_ms: int,
 ) -> None:
     """Put deliveries at the end of their systems' lines."""
     await connection.executemany(
@@ -107,7 +111,8 @@ async def next_waiting(database: Queryable, system: str, count_max: int) -> list
     """Return the first in a national system's line."""
     rows = await database.fetch(
         "select delivery.number, request_number, message_type, received_at_ms, kind,"
-        " created_at_ms, attempts from delivery join request on request.number = request_number"
+        " created_at_ms, attempts from delivery"
+        " left join request on request.number = request_number"
         " where system = $1 and status = 'Waiting' order by delivery.number limit $2",
         system,
         count_max,
@@ -153,6 +158,14 @@ async def settle(
         end.loaded_count,
         end.refused_count,
         msgspec.json.encode(end.refused).decode(),
+    )
+    return changed_count(status) == 1
+
+
+async def drop(database: Queryable, number: int) -> bool:
+    """Delete a delivery that belongs to no request; return whether it was waiting until now."""
+    status = await database.execute(
+        "delete from delivery where number = $1 and request_number is null", number
     )
     return changed_count(status) == 1
 

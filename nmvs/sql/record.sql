@@ -1,5 +1,5 @@
 -- One group of the ledger, in one statement: a conditional update of the packs that change, the
--- append to the audit trail, and the alerts. Changes whose pack is no longer at the version they
+-- append to the audit trail, the alerts, and what other markets are told. Changes whose pack is no longer at the version they
 -- were decided from are left out, with all entries that depend on them; the keys of the packs
 -- that were updated come back.
 with changed as (
@@ -49,5 +49,12 @@ with changed as (
         alert_id, at_ms, pack_key, transaction_id, hub_code, outcome, operation,
         location_number, product_code, submitted, stored
     )
+), outgoing as (
+    insert into outgoing_change (pack_key, transaction_id, at_ms, change)
+    select o.pack_key, o.transaction_id, o.at_ms, o.change
+    from unnest($33::uuid[], $34::uuid[], $35::bigint[], $36::text[]) as o (
+        pack_key, transaction_id, at_ms, change
+    )
+    join changed u on u.pack_key = o.pack_key
 )
 select pack_key from changed
