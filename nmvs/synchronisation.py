@@ -104,7 +104,7 @@ class Synchronisation:
         if len(message.changes) > CHANGES_PER_MESSAGE_MAX:
             raise BadRequestError(f"at most {CHANGES_PER_MESSAGE_MAX} changes in a message")
         for change in message.changes:
-            _check(change)
+            check_change(change)
         async with self._one_at_a_time:
             try:
                 known = await self._known(message.changes)
@@ -257,7 +257,7 @@ def _readable(view: View) -> dict[str, object]:
     return view._asdict() | {"state": State(view.state).name}
 
 
-def _check(change: StateChange) -> None:
+def check_change(change: StateChange) -> None:
     """Raise BadRequestError if the change is none that a national system makes."""
     fits = (
         len(change.transactionId) == 32

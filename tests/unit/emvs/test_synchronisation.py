@@ -96,7 +96,7 @@ def test_a_state_taken_over_keeps_its_version(version: int, repeats: int, ahead:
 def test_markets_that_hear_of_every_change_agree(seed: int, start: int) -> None:
     """Three markets change one pack, repeat, and hear of each other late and twice."""
     rng = random.Random(seed)
-    packs = {market: (start, 0) for market in ("AT", "IE", "PL")}
+    packs = dict.fromkeys(("AT", "IE", "PL"), (start, 0))
     views = dict.fromkeys(packs, View(start, 0, "", 0, State.ACTIVE))
     waiting: list[tuple[str, View]] = []
     times = itertools.count(1_800_000_000)
