@@ -68,6 +68,8 @@ class Courier:
         self.bell = outbox.bells[system]
         self.next_attempt_ms: int | None = None
         """When the first in line is tried again; None if it is not waiting for that."""
+        self._sent_bytes = 0
+        """Length of the body sent last: changes may be added to one that waits."""
         self.ends: Counter[MarketStatus] = Counter()
 
     async def drain(self) -> None:
@@ -109,6 +111,7 @@ class Courier:
     async def _attempt(self, delivery: WaitingDelivery) -> DeliveryResult:
         # Read anew for each attempt: a system that is away must not keep megabytes in memory.
         body = [await store.body_of(self._pool, delivery.number)]
+        self._sent_bytes = len(body[0])
         if delivery.kind == "packs":
             assert delivery.request_number is not None, "packs come from a manufacturer"
             serials = await requests.serials_of(self._pool, delivery.request_number)
@@ -122,7 +125,7 @@ class Courier:
         now_ms = self._clock.now_ms()
         number = delivery.request_number
         if number is None:
-            was_waiting = await store.drop(self._pool, delivery.number)
+            was_waiting = await store.drop_changes(self._pool, delivery.number, self._sent_bytes)
         else:
             was_waiting = await self._settle_request(delivery, number, end, now_ms)
         if was_waiting:

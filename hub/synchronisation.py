@@ -18,9 +18,10 @@ from emvs.interconnect import ChangesMessage, ChangesReceipt, StateChange
 from emvs.limits import CHANGES_PER_MESSAGE_MAX
 from emvs.markets import MARKETS
 from hub.outbox import Outbox
+from hub.store import deliveries
 from hub.store.catalogue import product_facts
 from hub.store.connections import Pool, transaction
-from hub.store.deliveries import NewDelivery, insert_deliveries
+from hub.store.deliveries import NewDelivery
 
 _SHARE_OF_OUTBOX: Final = 0.5
 """The other half of each line stays free for manufacturers (our choice)."""
@@ -77,10 +78,23 @@ class Synchronisation:
         return tuple(dict.fromkeys(MARKETS[market].system for market in markets))
 
     async def _store(self, by_system: dict[str, list[StateChange]]) -> None:
-        deliveries = [
-            NewDelivery(other, [other], "changes", msgspec.json.encode(ChangesMessage(changes)))
-            for other, changes in by_system.items()
-        ]
+        """Put changes into lines; in one that is not served they gather in few deliveries."""
+        added: list[str] = []
         async with transaction(self._pool) as connection:
-            await insert_deliveries(connection, None, deliveries, self._clock.now_ms())
-        self._outbox.added(by_system)
+            for system in sorted(by_system):  # Always in one order: rows are locked.
+                changes = by_system[system]
+                last = await deliveries.lock_last_changes(connection, system)
+                if last is not None:
+                    before = msgspec.json.decode(last[1], type=ChangesMessage).changes
+                    if len(before) + len(changes) <= CHANGES_PER_MESSAGE_MAX:
+                        await deliveries.put_body(connection, last[0], _body(before + changes))
+                        continue
+                new = NewDelivery(system, [system], "changes", _body(changes))
+                now_ms = self._clock.now_ms()
+                await deliveries.insert_deliveries(connection, None, [new], now_ms)
+                added.append(system)
+        self._outbox.added(added)
+
+
+def _body(changes: list[StateChange]) -> bytes:
+    return msgspec.json.encode(ChangesMessage(changes))

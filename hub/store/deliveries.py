@@ -162,10 +162,28 @@ async def settle(
     return changed_count(status) == 1
 
 
-async def drop(database: Queryable, number: int) -> bool:
-    """Delete a delivery that belongs to no request; return whether it was waiting until now."""
+async def lock_last_changes(connection: Connection, system: str) -> tuple[int, bytes] | None:
+    """Return number and body of the last in a national system's line if it carries changes."""
+    row = await connection.fetchrow(
+        "select number, kind, body from delivery where system = $1 and status = 'Waiting'"
+        " order by number desc limit 1 for update",
+        system,
+    )
+    return (row["number"], row["body"]) if row and row["kind"] == "changes" else None
+
+
+async def put_body(connection: Connection, number: int, body: bytes) -> None:
+    """Give a delivery of changes a body that holds more of them."""
+    await connection.execute("update delivery set body = $2 where number = $1", number, body)
+
+
+async def drop_changes(database: Queryable, number: int, sent_bytes: int) -> bool:
+    """Delete a delivery of changes, unless it has grown since it was sent; tell which."""
     status = await database.execute(
-        "delete from delivery where number = $1 and request_number is null", number
+        "delete from delivery where number = $1 and request_number is null"
+        " and octet_length(body) = $2",
+        number,
+        sent_bytes,
     )
     return changed_count(status) == 1
 

@@ -123,6 +123,13 @@ class Markets:
         self.tills[code] = RestTill(self.http, running.service, registration)
         await self.tills[code].log_in()
 
+    async def advance_hub_clock(self, seconds: int) -> None:
+        """Move the clock of the hub alone."""
+        assert self._hub is not None
+        url = f"{self._hub.management}/clock"
+        async with self.http.post(url, json={"advance_s": seconds}) as response:
+            assert response.status == 200, await response.text()
+
     async def stop_market(self, code: str) -> None:
         """Stop a national system."""
         await self._systems.pop(code).__aexit__()
@@ -189,7 +196,11 @@ class Markets:
         await self.settled()
         for serial in serial_numbers:
             assert len({await self.state(code, serial) for code in self.codes}) == 1, serial
-        for code in self.codes:
+        await self.assert_sound(*self.codes)
+
+    async def assert_sound(self, *codes: str) -> None:
+        """Markets have the same in memory and on disk."""
+        for code in codes or self._systems:
             check = await self.running[code].ask_management("/check")
             assert check["equal"], (code, check)
 
@@ -201,5 +212,6 @@ async def started(dsn: str, schema_name: str, *codes: str) -> AsyncIterator[Mark
     try:
         await markets.start()
         yield markets
+        await markets.assert_sound()
     finally:
         await markets.stop()
