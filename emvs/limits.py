@@ -33,6 +33,11 @@ LEDGER_WAITING_COUNT_MAX: Final = 10_000
 LEDGER_WRITE_S_MAX: Final = 10.0
 """A commit that takes longer counts as failed (our choice)."""
 
+PACK_VERSION_LIMIT: Final = 1 << 16
+"""Versions of a pack are kept modulo this, so that the index needs two bytes (our choice)."""
+CHANGES_PER_MESSAGE_MAX: Final = 500
+"""Changes of multi-market packs that travel together (our choice: some 200 kB)."""
+
 DELIVERIES_WAITING_PER_MARKET_MAX: Final = 10_000
 """Undelivered messages the hub keeps for one market before it refuses uploads (our choice)."""
 INTERMARKET_HUB_S_MAX: Final = 5.0

@@ -20,6 +20,9 @@ class Outcome(IntEnum):
     REACTIVATED = 3
     REPEAT_TOLERATED = 4
     ALREADY_ACTIVE = 5
+    # A change that came from another market; only in audit trails.
+    SYNCHRONISED = 6
+    SYNC_SUPERSEDED = 7
     # Refused by the pack's state.
     ALREADY_IN_STATE = 20
     IN_OTHER_STATE = 21
@@ -87,6 +90,8 @@ OUTCOMES: Final[dict[Outcome, OutcomeFacts]] = {
     Outcome.REACTIVATED: _F(0, None, "The pack is active again"),
     Outcome.REPEAT_TOLERATED: _F(4, "A10", "This location has done the same to the pack before"),
     Outcome.ALREADY_ACTIVE: _F(4, None, "The pack is active already"),
+    Outcome.SYNCHRONISED: _F(0, None, "Another market's change of the pack was taken over"),
+    Outcome.SYNC_SUPERSEDED: _F(4, None, "Another market's change had been superseded here"),
     Outcome.ALREADY_IN_STATE: _F(5, "A7", "The pack is already in the requested inactive state"),
     Outcome.IN_OTHER_STATE: _F(5, "A24", "The pack is inactive; its state cannot be changed so"),
     Outcome.PACK_EXPIRED: _F(4, None, "The pack has expired"),
@@ -126,6 +131,9 @@ OUTCOMES: Final[dict[Outcome, OutcomeFacts]] = {
     Outcome.MARKET_UNREACHABLE: _F(1, None, "The market that holds the pack is not available"),
 }
 assert OUTCOMES.keys() == set(Outcome), "every outcome has its facts"
+
+NEVER_ANSWERED: Final = frozenset({Outcome.SYNCHRONISED, Outcome.SYNC_SUPERSEDED})
+"""Outcomes that no request has, so that no dialect has a code for them."""
 
 HUB_CODES_FORWARDED: Final = frozenset({"A2", "A3", "A7", "A24", "A52", "A68"})
 """Exactly these go to the manufacturer since hub release 1.8."""

@@ -68,6 +68,8 @@ class MarketRules:
     not_found_code: NotFoundCode = NotFoundCode.BY_LOOKUP
     """The hub's code when no other market knows a pack either. One source says A24, the others A2
     and A3 by the national lookup, which is the default (our choice)."""
+    sync_delay_s: float = 0.2
+    """How long a change of a multi-market pack waits before it goes to the hub (our choice)."""
     wholesaler_may_supply: bool = True
     """Art. 23: wholesalers may supply on behalf of certain institutions where the state says so."""
     pharmacy_may_export: bool = False

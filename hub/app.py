@@ -38,6 +38,7 @@ from hub.reception import Reception
 from hub.retention import Retention
 from hub.routes import add_management_routes, add_public_routes
 from hub.store.organisations import clock_offset_s, put_clock_offset_s
+from hub.synchronisation import Synchronisation
 from hub.workers import Worker
 
 _CONNECTIONS_MAX: Final = 16
@@ -188,7 +189,9 @@ class Hub:
             limits=self.config.limits,
         )
         national = NationalHandlers(
-            intermarket=self.intermarket, systems_by_token=self._systems_by_token
+            intermarket=self.intermarket,
+            synchronisation=Synchronisation(pool=self._pool, clock=self.clock, outbox=self.outbox),
+            systems_by_token=self._systems_by_token,
         )
         alerts = AlertHandlers(self.alerts, self.organisations, self._systems_by_token)
         add_public_routes(app, obp, national, alerts)

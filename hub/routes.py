@@ -21,6 +21,7 @@ def add_public_routes(
     app.router.add_get("/obp/v1/alerts/{alert_id}", alerts.open)
     app.router.add_post("/obp/v1/alerts/{alert_id}/state", alerts.decide)
     app.router.add_post("/nmvs/v1/alerts", alerts.take)
+    app.router.add_post("/nmvs/v1/changes", national.changes)
 
 
 def add_management_routes(app: web.Application, management: ManagementHandlers) -> None:

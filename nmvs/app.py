@@ -40,6 +40,7 @@ from nmvs.ledger import Ledger
 from nmvs.listener import choose_dialect
 from nmvs.metrics import NationalSystemCollector
 from nmvs.operations import Operations
+from nmvs.outgoing import ChangeSender
 from nmvs.pack_index import PackIndex
 from nmvs.recovery import Recovery
 from nmvs.rest.dialect import RestDialect
@@ -54,6 +55,7 @@ from nmvs.start_up import (
     load_signing_key,
 )
 from nmvs.store import Store
+from nmvs.synchronisation import Synchronisation
 
 _PARTITION_CHECK_S = 3600.0
 
@@ -95,6 +97,9 @@ class NationalSystem:
         self._background(self._keep_partitions())
         if self.alert_forwarder is not None:
             self._background(self.alert_forwarder.run())
+        if self.change_sender is not None:
+            self._background(self.change_sender.run())
+        self._exits.push_async_callback(self.ledger.close)
         await self._listen()
 
     async def _open(self) -> None:
@@ -143,11 +148,15 @@ class NationalSystem:
     def _build(self) -> None:
         config = self.config
         gateway = None
+        self.change_sender: ChangeSender | None = None
         if config.hub_url:
             gateway = HubGateway(
                 config.hub_url, config.interconnect_token, self.market.code, self.clock
             )
             self._exits.push_async_callback(gateway.close)
+            self.change_sender = ChangeSender(
+                self.store, self.ledger, gateway, delay_s=self.rules.sync_delay_s
+            )
         self._build_alerts()
         self.operations = Operations(
             market=self.market,
@@ -169,6 +178,16 @@ class NationalSystem:
             keys=self.keys,
             index=self.index,
             clock=self.clock,
+        )
+        self.synchronisation = Synchronisation(
+            market=self.market.code,
+            clock=self.clock,
+            keys=self.keys,
+            index=self.index,
+            directory=self.directory,
+            ledger=self.ledger,
+            recovery=self.recovery,
+            store=self.store,
         )
 
     def _build_alerts(self) -> None:
@@ -206,6 +225,7 @@ class NationalSystem:
             operations=self.operations,
             directory=self.directory,
             recovery=self.recovery,
+            synchronisation=self.synchronisation,
         )
         add_hub_routes(interconnect, self.alerts, self._alert_report)
         for name, site in (
@@ -240,6 +260,7 @@ class NationalSystem:
                     "Alert reports that the hub has taken since the start.",
                     lambda: self.alert_forwarder.forwarded_count if self.alert_forwarder else 0,
                 ),
+                **self.synchronisation.gauges(),
             },
         )
         add_common_routes(

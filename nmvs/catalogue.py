@@ -6,10 +6,12 @@ own, dense from 1, so that the pack index needs four bytes for a batch.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from emvs.expiry import expires_at
+from emvs.markets import MARKETS
 from emvs.pack import BatchFacts
 from emvs.scanner_hints import Shape
 from emvs.scheme import Scheme
@@ -28,6 +30,8 @@ class Product:
     withdrawn: bool = False
     withdrawal_reason: str | None = None
     batches: dict[str, Batch] = field(default_factory=dict, repr=False)
+    shared_versions: set[int] = field(default_factory=set)
+    """Versions whose packs other national systems store as well."""
 
 
 @dataclass(slots=True)
@@ -48,6 +52,12 @@ class Batch:
             self.serial_shape = shape.joined(self.serial_shape)
 
 
+def shared_versions(version: int, markets: Iterable[str]) -> set[int]:
+    """Return the version if its markets have more than one national system, else nothing."""
+    systems = {MARKETS[market].system for market in markets if market in MARKETS}
+    return {version} if len(systems) > 1 else set()
+
+
 class Catalogue:
     """Products by code, batches by number."""
 
@@ -63,6 +73,7 @@ class Catalogue:
         What is withdrawn stays withdrawn.
         """
         known = self.products.setdefault(product.code, product)
+        known.shared_versions |= product.shared_versions
         if known is product or product.version < known.version:
             return known
         known.version = product.version

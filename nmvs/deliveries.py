@@ -32,7 +32,7 @@ from emvs.limits import SERIALS_PER_MESSAGE_MAX
 from emvs.scanner_hints import Shape, shape_of
 from emvs.scheme import Scheme
 from emvs.states import State
-from nmvs.catalogue import Catalogue, Product
+from nmvs.catalogue import Catalogue, Product, shared_versions
 from nmvs.pack_copy import new_pack_rows
 from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex
 from nmvs.pack_keys import KEY_BYTES, PackKeys
@@ -96,7 +96,9 @@ class Deliveries:
                 message.commonName,
                 message.nationalCode,
             )
-            await self._store.put_product(delivery_id, _json(result), self._clock.now(), row)
+            await self._store.put_product(
+                delivery_id, _json(result), self._clock.now(), row, message.markets
+            )
             self._catalogue.put_product(
                 Product(
                     Scheme(message.scheme),
@@ -105,6 +107,7 @@ class Deliveries:
                     message.name,
                     message.commonName,
                     message.nationalCode,
+                    shared_versions=shared_versions(message.version, message.markets),
                 )
             )
             return result

@@ -80,6 +80,8 @@ class Entry(NamedTuple):
     """What was sent, where it differs from what is stored."""
     change: PackChange | None
     alert: AlertEntry | None
+    outgoing: str | None = None
+    """What other markets are told of the change, as JSON; None if nothing."""
 
 
 class Ledger:
@@ -99,6 +101,8 @@ class Ledger:
         self._statement: asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record] | None = None
         self.alert_bell = asyncio.Event()
         """Rung when alerts have become durable."""
+        self.outgoing_written = asyncio.Event()
+        """Set when changes for other markets may have been written."""
         self.groups = GroupCommit[Entry, None](
             self._write,
             on_failure,
@@ -174,11 +178,15 @@ class Ledger:
         assert self._statement is not None, "the ledger is not open"
         changes = _net_changes(group)
         alerts = _alert_columns(group)
-        columns = [*_change_columns(changes), *_entry_columns(group), *alerts]
+        outgoing = _outgoing_columns(group)
+        columns = [*_change_columns(changes), *_entry_columns(group), *alerts, *outgoing]
         try:
             await self._statement.fetchval(*columns, len(changes), timeout=LEDGER_WRITE_S_MAX)
         except asyncpg.DivisionByZeroError as error:
             raise PackConflictError("a pack is not as it was when it was decided on") from error
+        finally:  # A write that failed may have been durable.
+            if outgoing[0]:
+                self.outgoing_written.set()
         if alerts[0]:
             self.alert_bell.set()
         return [None] * len(group)
@@ -231,6 +239,7 @@ def _entry_columns(group: list[Entry]) -> list[Sequence[object]]:
         (submitted),
         _,
         alerts,
+        _,
     ) = zip(*group, strict=True)
     return [
         keys,
@@ -275,3 +284,12 @@ def _alert_columns(group: list[Entry]) -> list[Sequence[object]]:
         if entry.alert is not None
     ]
     return list(zip(*rows, strict=True)) if rows else [()] * _ALERT_COLUMN_COUNT
+
+
+def _outgoing_columns(group: list[Entry]) -> list[Sequence[object]]:
+    rows = [
+        (entry.pack_key, bytes.fromhex(entry.transaction_id), entry.at_ms, entry.outgoing)
+        for entry in group
+        if entry.outgoing is not None
+    ]
+    return list(zip(*rows, strict=True)) if rows else [()] * 4

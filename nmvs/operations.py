@@ -20,10 +20,11 @@ from emvs.pack import Decision, Pack, decide, match_identifiers, undo_until_s
 from emvs.rules import MarketRules
 from emvs.states import Operation, State
 from nmvs.alert_entries import AlertMaker
-from nmvs.catalogue import Catalogue, Product
+from nmvs.catalogue import Batch, Catalogue, Product
 from nmvs.exemptions import Exemptions
 from nmvs.ledger import Entry, Ledger, PackChange, PackConflictError
 from nmvs.metrics import OperationMetrics
+from nmvs.outgoing import outgoing_change
 from nmvs.pack_index import VERSION_LIMIT, PackIndex
 from nmvs.pack_keys import PackKeys
 from nmvs.recovery import Recovery
@@ -74,6 +75,7 @@ class Operations:
         self._ledger = ledger
         self._recovery = recovery
         self._store = store
+        self._has_hub = ask_hub is not None
         self._exemptions = exemptions
         self._alert_rules = AlertRules(rules)
         self._refusals = Refusals(
@@ -217,6 +219,7 @@ class Operations:
             None,
             change,
             alert_entry,
+            change and self._outgoing(request, pack, batch, change, transaction_id),
         )
         answer = Answer(
             decision.outcome,
@@ -231,6 +234,26 @@ class Operations:
             batch,
         )
         return answer, entry
+
+    def _outgoing(
+        self,
+        request: PackRequest,
+        pack: Pack,
+        batch: Batch,
+        change: PackChange,
+        transaction_id: str,
+    ) -> str | None:
+        """Return what the other markets of the pack are told, None if nothing.
+
+        Tolerated repeats stay here.
+        """
+        if (
+            batch.product_version not in batch.product.shared_versions
+            or change.state == pack.state
+            or not self._has_hub
+        ):
+            return None
+        return outgoing_change(request, batch, change, transaction_id, self.market.code)
 
     def _apply(self, row: int, pack: Pack, decision: Decision) -> PackChange | None:
         change = decision.change

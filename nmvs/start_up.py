@@ -16,7 +16,7 @@ from emvs.infra.clock import MovableClock
 from emvs.infra.logs import get_logger
 from emvs.markets import Market
 from emvs.scheme import Scheme
-from nmvs.catalogue import Catalogue, Product
+from nmvs.catalogue import Catalogue, Product, shared_versions
 from nmvs.pack_copy import PackReader
 from nmvs.pack_index import PackIndex
 from nmvs.pack_keys import PackKeys
@@ -76,6 +76,9 @@ async def fill_catalogue(catalogue: Catalogue, store: Store) -> None:
         )
         if row["withdrawn_at"] is not None:
             catalogue.withdraw(product, row["withdrawal_reason"])
+    for row in await store.product_versions():
+        shared = shared_versions(row["version"], row["markets"])
+        catalogue.products[row["product_code"]].shared_versions |= shared
     for row in await store.batches():
         batch = catalogue.put_batch(
             catalogue.products[row["product_code"]],

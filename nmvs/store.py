@@ -5,7 +5,7 @@ Rows become values here; no SQL elsewhere, no rule here.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -61,6 +61,10 @@ class Store:
     async def products(self) -> list[asyncpg.Record]:
         """Return all products."""
         return await self._pool.fetch("select * from product")
+
+    async def product_versions(self) -> list[asyncpg.Record]:
+        """Return all versions of products with their markets."""
+        return await self._pool.fetch("select product_code, version, markets from product_version")
 
     async def batches(self) -> list[asyncpg.Record]:
         """Return all batches, in order of their numbers."""
@@ -127,6 +131,40 @@ class Store:
             list(pack_keys),
         )
         return {row[0]: Pack(State(row[1]), *row[2:]) for row in rows}
+
+    async def outgoing_changes(self, limit: int) -> list[tuple[bytes, bytes, str]]:
+        """Return pack key, transaction id and JSON of the first changes the hub must be told."""
+        rows = await self._pool.fetch(
+            "select pack_key, transaction_id, change from outgoing_change"
+            " order by at_ms, transaction_id limit $1",
+            limit,
+        )
+        return [tuple(row) for row in rows]
+
+    async def forget_outgoing_changes(
+        self, pack_keys: Sequence[bytes], transaction_ids: Sequence[bytes]
+    ) -> None:
+        """Delete changes that the hub has been told."""
+        await self._pool.execute(
+            "delete from outgoing_change o using unnest($1::uuid[], $2::uuid[])"
+            " as t (pack_key, transaction_id)"
+            " where o.pack_key = t.pack_key and o.transaction_id = t.transaction_id",
+            pack_keys,
+            transaction_ids,
+        )
+
+    async def recorded_transactions(
+        self, pack_keys: Sequence[bytes], transaction_ids: Sequence[bytes]
+    ) -> set[bytes]:
+        """Return those of these transactions that stand in the trail of their packs."""
+        rows = await self._pool.fetch(
+            "select t.transaction_id from unnest($1::uuid[], $2::uuid[])"
+            " as a (pack_key, transaction_id)"
+            " join trail t using (pack_key, transaction_id)",
+            pack_keys,
+            transaction_ids,
+        )
+        return {row[0] for row in rows}
 
     async def pack_count(self) -> int:
         """Return how many packs are stored."""
@@ -202,10 +240,15 @@ class Store:
         await self._pool.execute(_PUT_DELIVERY, delivery_id, result, now)
 
     async def put_product(
-        self, delivery_id: str, result: str, now: datetime, product: tuple[object, ...]
+        self,
+        delivery_id: str,
+        result: str,
+        now: datetime,
+        product: tuple[object, ...],
+        markets: list[str],
     ) -> None:
         """Store a product version and the answer to its delivery. `product` holds code, scheme,
-        version, name, common name and national code."""
+        version, name, common name and national code; `markets` are those of the version."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(
                 "insert into product (product_code, scheme, version, name, common_name,"
@@ -214,6 +257,13 @@ class Store:
                 " common_name = excluded.common_name, national_code = excluded.national_code"
                 " where excluded.version >= product.version",
                 *product,
+            )
+            await connection.execute(
+                "insert into product_version (product_code, version, markets) values ($1, $2, $3)"
+                " on conflict (product_code, version) do update set markets = excluded.markets",
+                product[0],
+                product[2],
+                markets,
             )
             await connection.execute(_PUT_DELIVERY, delivery_id, result, now)
 

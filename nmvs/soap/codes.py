@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from emvs.outcomes import OUTCOMES, Outcome
+from emvs.outcomes import NEVER_ANSWERED, OUTCOMES, Outcome
 from emvs.states import State
 from nmvs.requests import Answer
 from nmvs.soap.catalogue import VERSIONS, Endpoint, Version
@@ -155,7 +155,10 @@ def _bits(number: int) -> tuple[bool, bool, bool]:
 
 
 RETURN_CODES: Final = {version.number: _read_rows(_ROWS, version) for version in VERSIONS.values()}
-assert all(len(codes) == 8 * len(Outcome) for codes in RETURN_CODES.values()), "must be total"
+assert all(
+    {outcome for outcome, *_ in codes} == set(Outcome) - NEVER_ANSWERED
+    for codes in RETURN_CODES.values()
+), "must be total"
 
 
 def choose_return_code(

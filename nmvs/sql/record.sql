@@ -1,6 +1,7 @@
 -- One group of the ledger, in one statement: a conditional update of the packs that change, the
--- append to the audit trail, and the alerts. If a pack is no longer at the version that its change
--- was decided from, the statement fails with a division by zero and nothing is recorded.
+-- append to the audit trail, the alerts, and what other markets are told. If a pack is no longer at
+-- the version that its change was decided from, the statement fails with a division by zero and
+-- nothing is recorded.
 with changed as (
     update pack p
     set state = c.state,
@@ -51,5 +52,11 @@ with changed as (
         location_number, product_code, submitted, stored, event_at_ms, initiating_market,
         source_process, repeat_group, manual, dialect, client_transaction_id
     )
+), outgoing as (
+    insert into outgoing_change (pack_key, transaction_id, at_ms, change)
+    select o.pack_key, o.transaction_id, o.at_ms, o.change
+    from unnest($39::uuid[], $40::uuid[], $41::bigint[], $42::text[]) as o (
+        pack_key, transaction_id, at_ms, change
+    )
 )
-select 1 / (count(*) = $39)::integer from changed
+select 1 / (count(*) = $43)::integer from changed
