@@ -6,8 +6,10 @@ Everything that runs in the background has its owner here, and ends when the sys
 from __future__ import annotations
 
 import asyncio
+import secrets
 from contextlib import AsyncExitStack
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -19,6 +21,8 @@ from emvs.infra.migrations import migrate
 from emvs.infra.web import Site, render_errors, serve_app, serve_handler
 from emvs.markets import Dialect
 from nmvs import management
+from nmvs.audit import SECRET_SETTING, Audit
+from nmvs.audit_routes import add_audit_routes
 from nmvs.config import NmvsConfig
 from nmvs.deliveries import Deliveries
 from nmvs.directory import Directory
@@ -32,6 +36,7 @@ from nmvs.operations import Operations
 from nmvs.pack_index import PackIndex
 from nmvs.recovery import Recovery
 from nmvs.rest.dialect import RestDialect
+from nmvs.retention import Retention
 from nmvs.soap.dialect import SoapDialect
 from nmvs.start_up import (
     ensure_trail_partitions,
@@ -76,6 +81,7 @@ class NationalSystem:
         await self.recovery.start(self.ledger)
         self._background(self.ledger.run())
         self._background(self._keep_partitions())
+        self._background(self.retention.run())
         self._exits.push_async_callback(self.ledger.close)
         await self._listen()
 
@@ -105,6 +111,14 @@ class NationalSystem:
         await self.directory.load()
         await ensure_trail_partitions(self.store, self.clock.now())
         self._signing_key = await load_signing_key(self.store)
+        self.audit = Audit(
+            self.database.pool,
+            self.keys,
+            market=self.market.code,
+            location_secret=bytes.fromhex(
+                await self.store.setting(SECRET_SETTING, secrets.token_hex(32))
+            ),
+        )
 
     def _build(self) -> None:
         config = self.config
@@ -134,6 +148,15 @@ class NationalSystem:
             keys=self.keys,
             index=self.index,
             clock=self.clock,
+        )
+        self.retention = Retention(
+            database=self.database,
+            clock=self.clock,
+            zone=ZoneInfo(self.market.time_zone),
+            catalogue=self.catalogue,
+            index=self.index,
+            ledger=self.ledger,
+            deliveries=self.deliveries.one_at_a_time,
         )
 
     async def _listen(self) -> None:
@@ -194,6 +217,7 @@ class NationalSystem:
             keys=self.keys,
             check=self._check,
         )
+        add_audit_routes(app, self.audit, self.retention.report)
         return app
 
     async def _health(self) -> dict[str, Any]:
@@ -211,6 +235,7 @@ class NationalSystem:
     async def _on_clock_moved(self) -> None:
         await self.store.put_setting("clock_offset_s", str(self.clock.offset_s))
         await ensure_trail_partitions(self.store, self.clock.now())
+        self.retention.ring()
 
     async def _check(self) -> IntegrityReport:
         return await compare_index_with_database(self.index, self.store, self.database, self.ledger)

@@ -62,6 +62,11 @@ class Deliveries:
         self._one_at_a_time = asyncio.Lock()
         self.packs_loaded_count = 0
 
+    @property
+    def one_at_a_time(self) -> asyncio.Lock:
+        """Held while a delivery is applied."""
+        return self._one_at_a_time
+
     async def product(self, delivery_id: str, message: ProductDelivery) -> DeliveryResult:
         """Store a version of a product."""
         async with self._one_at_a_time:
@@ -146,6 +151,9 @@ class Deliveries:
                 return known
             if product is None:
                 return await self._refuse(delivery_id, "NMVS_NC_PC_01", "the product is unknown")
+            known_batch = product.batches.get(message.batchId)
+            if known_batch is not None and known_batch.closed:
+                raise UnavailableError(f"batch {message.batchId} is being purged; try again later")
             if refusal := _batch_refusal(product, message):
                 return await self._refuse(delivery_id, *refusal)
             for _ in range(2):

@@ -14,6 +14,7 @@ import asyncpg
 from emvs.infra.database import Database
 from emvs.pack import Pack
 from emvs.states import State
+from nmvs.trail_partitions import ensure_partitions
 
 _COPY_S_MAX = 600.0
 _PACK_COLUMNS = "pack_key, state, set_by, set_at_s, repeat_count, version, batch_number"
@@ -165,12 +166,7 @@ class Store:
 
     async def ensure_trail_partitions(self, months: Iterable[tuple[datetime, datetime]]) -> None:
         """Make a partition of the audit trail for each month that has none yet."""
-        for start, end in months:
-            name = f"trail_{start:%Y_%m}"
-            await self._pool.execute(
-                f'create table if not exists "{name}" partition of trail'
-                f" for values from ('{start:%Y-%m-%d}+00') to ('{end:%Y-%m-%d}+00')"
-            )
+        await ensure_partitions(self._pool, months)
 
     async def copy_packs_out(self, on_chunk: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
         """Copy all packs out in binary form, each chunk awaited by `on_chunk`."""
@@ -254,8 +250,10 @@ class Store:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(
                 "insert into batch (product_code, batch_id, batch_number, expiry,"
-                " product_version) values ($1, $2, $3, $4, $5) on conflict do nothing",
+                " product_version, first_uploaded_at) values ($1, $2, $3, $4, $5, $6)"
+                " on conflict do nothing",
                 *batch,
+                now,
             )
             await connection.copy_to_table(
                 "pack",
