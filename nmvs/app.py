@@ -238,7 +238,10 @@ class NationalSystem:
         self.retention.ring()
 
     async def _check(self) -> IntegrityReport:
-        return await compare_index_with_database(self.index, self.store, self.database, self.ledger)
+        async with self.deliveries.one_at_a_time:  # Nor does retention purge meanwhile.
+            return await compare_index_with_database(
+                self.index, self.store, self.database, self.ledger
+            )
 
     async def _keep_partitions(self) -> None:
         while True:
