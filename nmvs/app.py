@@ -22,7 +22,7 @@ from emvs.infra.web import Site, render_errors, serve_app, serve_handler
 from emvs.markets import Dialect
 from nmvs import management
 from nmvs.audit import SECRET_SETTING, Audit
-from nmvs.audit_routes import add_audit_routes
+from nmvs.audit_routes import add_audit_routes, add_pack_audit_route
 from nmvs.config import NmvsConfig
 from nmvs.deliveries import Deliveries
 from nmvs.directory import Directory
@@ -173,6 +173,7 @@ class NationalSystem:
             directory=self.directory,
             recovery=self.recovery,
         )
+        add_pack_audit_route(interconnect, self.audit)
         for name, site in (
             ("management", serve_app(self._management(), *self._management_address())),
             ("interconnect", serve_app(interconnect, config.host, config.interconnect_port)),

@@ -15,10 +15,12 @@ import orjson
 
 from emvs.audit_views import AUDIT_VIEWS, AuditView
 from emvs.errors import BadRequestError, ForbiddenError, NotFoundError
+from emvs.interconnect import PackAudit
+from emvs.limits import AUDIT_ROWS_DEFAULT
 from emvs.outcomes import Outcome
 from emvs.roles import Role
 from emvs.states import Operation, State
-from nmvs.audit_queries import Place, Pool, Selection, place_of, slices
+from nmvs.audit_queries import Place, Pool, Selection, place_of, slices, state_of_pack
 from nmvs.pack_keys import PackKeys
 
 SLICE_ROWS: Final = 500
@@ -70,6 +72,24 @@ class Audit:
             yield AuditSlice(
                 [self._entry(row, view) for row in rows], [place_of(row) for row in rows]
             )
+
+    async def of_pack(self, product_code: str, serial_number: str) -> PackAudit:
+        """Return all that is known here about one pack, as an authority sees it."""
+        entries: list[dict[str, Any]] = []
+        request = AuditRequest(Role.NCA, product_code=product_code, serial_number=serial_number)
+        async for part in self.read(request):
+            entries += part.entries
+            if len(entries) > AUDIT_ROWS_DEFAULT:
+                break
+        state = await state_of_pack(self._pool, self._keys.key(product_code, serial_number))
+        return PackAudit(
+            market=self._market,
+            productCode=product_code,
+            serialNumber=serial_number,
+            state=_state_name(state),
+            truncated=len(entries) > AUDIT_ROWS_DEFAULT,
+            entries=entries[:AUDIT_ROWS_DEFAULT],
+        )
 
     async def check(self, request: AuditRequest) -> None:
         """Raise what `read` would raise."""

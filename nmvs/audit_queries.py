@@ -99,6 +99,12 @@ def place_of(row: asyncpg.Record) -> Place:
     return Place(row["recorded_at"], row["pack_key"], row["transaction_id"])
 
 
+async def state_of_pack(pool: Pool, pack_key: bytes) -> int:
+    """Return the number of a pack's state, 0 if it is not stored."""
+    state: int | None = await pool.fetchval("select state from pack where pack_key = $1", pack_key)
+    return state or 0
+
+
 async def _windows(pool: Pool, selection: Selection) -> list[tuple[datetime, datetime]]:
     """Return the time to read in pieces, of which each touches one month's partition at most.
 

@@ -61,6 +61,18 @@ def add_audit_routes(
     app.router.add_get("/retention", get_retention)
 
 
+def add_pack_audit_route(app: web.Application, audit: Audit) -> None:
+    """Add `GET /hub/v1/audit/{product code}?serial=…` to the port that the hub talks to."""
+
+    async def get_pack_audit(request: web.Request) -> web.Response:
+        serial_number = _text(request, "serial")
+        if serial_number is None:
+            raise BadRequestError("the query parameter serial is missing")
+        return json_response(await audit.of_pack(request.match_info["product_code"], serial_number))
+
+    app.router.add_get("/hub/v1/audit/{product_code}", get_pack_audit)
+
+
 async def _csv(audit: Audit, wanted: AuditRequest) -> AsyncIterator[bytes]:
     yield csv_header().encode()
     async for part in audit.read(wanted):

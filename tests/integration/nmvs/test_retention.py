@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import time
 from datetime import UTC, datetime, timedelta
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -308,3 +309,24 @@ async def test_packs_return_to_memory_when_a_purge_fails(
     assert (report["packsPurged"], report["failure"]) == (3_000, None)
     await assert_consistent(running, 0)
     assert (await till.ask(running.product_code, serials[0], "LOT1", SHORT)).status == 404
+
+
+async def test_batches_of_an_older_version_count_from_the_systems_now(
+    dsn: str, schema_name: str
+) -> None:
+    """What the migration gives to batches that are stored already."""
+    files = resources.files("nmvs").joinpath("sql/migrations")
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(f"create schema {schema_name}; set search_path to {schema_name}")
+        await connection.execute(files.joinpath("0001_initial.sql").read_text("utf-8"))
+        await connection.execute(
+            "insert into system values ('clock_offset_s', '86400');"
+            "insert into product values ('P', 'GTIN', 1, 'N', 'C');"
+            "insert into batch values ('P', 'LOT1', 1, '301231', 1)"
+        )
+        await connection.execute(files.joinpath("0004_retention.sql").read_text("utf-8"))
+        uploaded = await connection.fetchval("select first_uploaded_at from batch")
+    finally:
+        await connection.close()
+    assert abs(uploaded - datetime.now(UTC) - timedelta(days=1)) < timedelta(minutes=1)
