@@ -9,12 +9,14 @@ with kind `products`, `packs`, `recalls` or `withdrawals`; the same id gets the 
 Changes of multi-market packs (national system to hub to national systems) are at least once too:
 `POST {hub}/nmvs/v1/changes`, then `PUT {base}/hub/v1/changes/{delivery id}`, a ChangesMessage both.
 Intermarket (national system to hub to national system) is `POST {base}/hub/v1/intermarket` and
-`POST {hub}/nmvs/v1/intermarket`.
+`POST {hub}/nmvs/v1/intermarket`. A pack's audit trail is `GET {base}/hub/v1/audit/{product code}`
+with the serial number in the query (`?serial=`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 # ruff: noqa: N815 - these are the names on the wire.
 
@@ -163,3 +165,18 @@ class IntermarketAnswer:
     expiry: str | None = None
     recallReason: str | None = None
     withdrawalReason: str | None = None
+
+
+@dataclass(slots=True)
+class PackAudit:
+    """What one market recorded about a pack, for an authority (Art. 39)."""
+
+    market: str
+    productCode: str
+    serialNumber: str
+    state: str | None
+    """The pack's own state; None if it is not stored there."""
+    truncated: bool
+    """Whether there are more entries than `limits.AUDIT_ROWS_DEFAULT`."""
+    entries: list[dict[str, Any]]
+    """Oldest first, with all members of the national system's own `GET /audit`."""

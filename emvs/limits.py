@@ -51,3 +51,9 @@ CLOCK_ADVANCE_S_MAX: Final = 100 * 366 * 86_400
 """The clock can be moved by so much at once (our choice: a century)."""
 AUDIT_ROWS_MAX: Final = 10_000
 """Rows one reading of an audit trail or alert list returns at most (our choice)."""
+AUDIT_ROWS_DEFAULT: Final = 1_000
+"""Entries in a page of an audit trail unless the reader asks for another number (our choice)."""
+AUDIT_READERS_MAX: Final = 4
+"""Audit trails read at once, fewer than there are connections (our choice)."""
+AUDIT_WRITE_S_MAX: Final = 30.0
+"""A reader who takes nothing for so long is cut off (our choice)."""

@@ -23,6 +23,7 @@ from emvs.infra.web import Site, render_errors, serve_app
 from hub import ownership, retention
 from hub.alert_handlers import AlertHandlers
 from hub.alerts import Alerts
+from hub.audit import PackAudits
 from hub.config import HubConfig
 from hub.distribution import Courier
 from hub.handlers import NationalHandlers, ObpHandlers
@@ -214,7 +215,14 @@ class Hub:
             collectors=[collector],
         )
         handlers = ManagementHandlers(
-            pool=self._pool, organisations=self.organisations, couriers=self.couriers
+            pool=self._pool,
+            organisations=self.organisations,
+            couriers=self.couriers,
+            audits=PackAudits(
+                pool=self._pool,
+                clients=self._clients["intermarket"],
+                budget_s=self.config.limits.intermarket_s_max,
+            ),
         )
         add_management_routes(app, handlers)
         return app

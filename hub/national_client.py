@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Final, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
@@ -19,7 +20,7 @@ from emvs.errors import (
     ForbiddenError,
     NotFoundError,
 )
-from emvs.interconnect import DeliveryResult, IntermarketAnswer, IntermarketRequest
+from emvs.interconnect import DeliveryResult, IntermarketAnswer, IntermarketRequest, PackAudit
 from emvs.limits import HUB_BODY_BYTES_MAX
 from emvs.outcomes import Outcome
 from hub.defects import printable
@@ -28,6 +29,8 @@ _Message = TypeVar("_Message")
 
 _PIECE_BYTES: Final = 256 * 1024
 _ANSWER_BYTES_MAX: Final = 64 * 1024
+_AUDIT_BYTES_MAX: Final = 4 * 1024 * 1024
+"""A thousand entries have about one."""
 _REFUSALS: Final = frozenset({400, 413, 415, 422})
 """HTTP statuses that say the delivery itself is wrong: sending it again would not help."""
 _ALERT_REFUSALS: Final = {
@@ -128,6 +131,22 @@ class NationalClient:
         if report.alertId != alert_id:
             raise NationalSystemError(f"the answer is about another alert, {report.alertId!a}")
         return report
+
+    async def pack_audit(
+        self, product_code: str, serial_number: str, *, timeout_s: float
+    ) -> PackAudit:
+        """Return what the market recorded about a pack. Raises NationalSystemError."""
+        status, answer = await self._call(
+            "GET",
+            f"audit/{quote(product_code, safe='')}?serial={quote(serial_number, safe='')}",
+            [],
+            timeout_s=timeout_s,
+            bytes_max=_AUDIT_BYTES_MAX,
+        )
+        result = _decoded(status, answer, PackAudit)
+        if (result.productCode, result.serialNumber) != (product_code, serial_number):
+            raise NationalSystemError("the answer is about another pack")
+        return result
 
     async def _call(
         self, method: str, path: str, body: Sequence[bytes], *, timeout_s: float, bytes_max: int

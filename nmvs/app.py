@@ -6,10 +6,12 @@ Everything that runs in the background has its owner here, and ends when the sys
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
@@ -28,6 +30,8 @@ from nmvs.alert_log import AlertLog, AlertView
 from nmvs.alert_routes import add_hub_routes, add_management_routes
 from nmvs.alert_store import AlertStore
 from nmvs.alert_view import report
+from nmvs.audit import SECRET_SETTING, Audit
+from nmvs.audit_routes import add_audit_routes, add_pack_audit_route
 from nmvs.config import NmvsConfig
 from nmvs.deliveries import Deliveries
 from nmvs.directory import Directory
@@ -44,6 +48,7 @@ from nmvs.outgoing import ChangeSender
 from nmvs.pack_index import PackIndex
 from nmvs.recovery import Recovery
 from nmvs.rest.dialect import RestDialect
+from nmvs.retention import Retention
 from nmvs.soap.dialect import SoapDialect
 from nmvs.start_up import (
     ensure_trail_partitions,
@@ -99,7 +104,7 @@ class NationalSystem:
             self._background(self.alert_forwarder.run())
         if self.change_sender is not None:
             self._background(self.change_sender.run())
-        self._exits.push_async_callback(self.ledger.close)
+        self._background(self.retention.run())
         await self._listen()
 
     async def _open(self) -> None:
@@ -144,6 +149,14 @@ class NationalSystem:
         await ensure_trail_partitions(self.store, self.clock.now())
         self._signing_key = await load_signing_key(self.store)
         self._alert_maker = AlertMaker(self.market, await load_location_secret(self.store))
+        self.audit = Audit(
+            self.database.pool,
+            self.keys,
+            market=self.market.code,
+            location_secret=bytes.fromhex(
+                await self.store.setting(SECRET_SETTING, secrets.token_hex(32))
+            ),
+        )
 
     def _build(self) -> None:
         config = self.config
@@ -189,6 +202,15 @@ class NationalSystem:
             recovery=self.recovery,
             store=self.store,
         )
+        self.retention = Retention(
+            database=self.database,
+            clock=self.clock,
+            zone=ZoneInfo(self.market.time_zone),
+            catalogue=self.catalogue,
+            index=self.index,
+            ledger=self.ledger,
+            deliveries=self.deliveries.one_at_a_time,
+        )
 
     def _build_alerts(self) -> None:
         config = self.config
@@ -228,6 +250,7 @@ class NationalSystem:
             synchronisation=self.synchronisation,
         )
         add_hub_routes(interconnect, self.alerts, self._alert_report)
+        add_pack_audit_route(interconnect, self.audit)
         for name, site in (
             ("management", serve_app(self._management(), *self._management_address())),
             ("interconnect", serve_app(interconnect, config.host, config.interconnect_port)),
@@ -279,6 +302,7 @@ class NationalSystem:
         )
         add_exemption_routes(app, self.exemptions)
         add_management_routes(app, self.alerts)
+        add_audit_routes(app, self.audit, self.retention.report)
         return app
 
     async def _health(self) -> dict[str, Any]:
@@ -298,9 +322,13 @@ class NationalSystem:
         await ensure_trail_partitions(self.store, then)
         await self.store.put_setting("clock_offset_s", str(self.clock.offset_s + seconds))
         self.clock.advance(seconds)
+        self.retention.ring()
 
     async def _check(self) -> IntegrityReport:
-        return await compare_index_with_database(self.index, self.store, self.database, self.ledger)
+        async with self.deliveries.one_at_a_time:  # Nor does retention purge meanwhile.
+            return await compare_index_with_database(
+                self.index, self.store, self.database, self.ledger
+            )
 
     async def _keep_partitions(self) -> None:
         while True:

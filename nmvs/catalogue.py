@@ -43,6 +43,8 @@ class Batch:
     product_version: int
     facts: BatchFacts
     recall_reason: str | None = None
+    closed: bool = False
+    """Being purged: nothing is added any more."""
     serial_shape: Shape | None = None
     """Of the serial numbers delivered for the batch; None if there are none."""
 
@@ -111,6 +113,19 @@ class Catalogue:
         self.batches.extend([None] * (number + 1 - len(self.batches)))
         self.batches[number] = batch
         return batch
+
+    def close_batch(self, number: int) -> None:
+        """Mark a batch, if it is known here, as being purged."""
+        batch = self.batches[number] if number < len(self.batches) else None
+        if batch is not None:
+            batch.closed = True
+
+    def remove_batch(self, number: int) -> None:
+        """Forget a batch, no pack of which is in the index any more."""
+        batch = self.batches[number] if number < len(self.batches) else None
+        if batch is not None:
+            self.batches[number] = None
+            del batch.product.batches[batch.facts.batch_id]
 
     @staticmethod
     def recall(batch: Batch, reason: str) -> None:

@@ -66,6 +66,11 @@ class Deliveries:
         self._in_doubt = False
         self.packs_loaded_count = 0
 
+    @property
+    def one_at_a_time(self) -> asyncio.Lock:
+        """Held while a delivery is applied."""
+        return self._one_at_a_time
+
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         """Take a turn alone. If one ends in trouble its commit may have happened all the same: the
@@ -169,6 +174,9 @@ class Deliveries:
                 return known
             if product is None:
                 return await self._refuse(delivery_id, "NMVS_NC_PC_01", "the product is unknown")
+            known_batch = product.batches.get(message.batchId)
+            if known_batch is not None and known_batch.closed:
+                raise UnavailableError(f"batch {message.batchId} is being purged; try again later")
             if refusal := _batch_refusal(product, message):
                 return await self._refuse(delivery_id, *refusal)
             try:

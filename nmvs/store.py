@@ -15,6 +15,7 @@ from emvs.infra.database import Database
 from emvs.pack import Pack
 from emvs.scanner_hints import Shape
 from emvs.states import State
+from nmvs.trail_partitions import ensure_partitions
 
 _COPY_S_MAX = 600.0
 _PACK_COLUMNS = "pack_key, state, set_by, set_at_s, repeat_count, version, batch_number"
@@ -204,16 +205,7 @@ class Store:
 
     async def ensure_trail_partitions(self, months: Iterable[tuple[datetime, datetime]]) -> None:
         """Make a partition of the audit trail for each month that has none yet."""
-        for start, end in months:
-            name = f"trail_{start:%Y_%m}"
-            try:
-                await self._pool.execute(
-                    f'create table if not exists "{name}" partition of trail'
-                    f" for values from ('{start:%Y-%m-%d}+00') to ('{end:%Y-%m-%d}+00')"
-                )
-            except asyncpg.CheckViolationError:
-                # The default partition holds entries of that month, and goes on taking them.
-                continue
+        await ensure_partitions(self._pool, months)
 
     async def copy_packs_out(self, on_chunk: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
         """Copy all packs out in binary form, each chunk awaited by `on_chunk`."""
@@ -350,9 +342,10 @@ class Store:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(
                 "insert into batch (product_code, batch_id, batch_number, expiry,"
-                " product_version) values ($1, $2, $3, $4, $5)"
+                " product_version, first_uploaded_at) values ($1, $2, $3, $4, $5, $6)"
                 " on conflict (product_code, batch_id) do nothing",
                 *batch,
+                now,
             )
             if serial_shape is not None:
                 await connection.execute(_JOIN_SERIAL_SHAPE, *batch[:2], *serial_shape)
