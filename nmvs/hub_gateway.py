@@ -1,4 +1,4 @@
-"""The hub as seen from a national system: outgoing HTTP on a pharmacy's behalf.
+"""The hub as seen from a national system: outgoing HTTP about packs. (Alerts: `alert_forwarding`.)
 
 Asks for packs that are unknown here, and tells of changes that other markets have to know. Bounded
 in time and in number; trouble is a typed error, the pack elsewhere may or may not have been changed

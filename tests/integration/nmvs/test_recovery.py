@@ -97,6 +97,9 @@ async def test_a_pack_changed_behind_our_back_is_decided_again(
     assert "51220401" in codes
     # A request that comes in while the packs are read again may be asked to come back.
     assert codes <= {"51220401", "B0020000"}
+    for serial in serials:  # Whoever comes back is answered; each pack has been read again then.
+        again = await till.supply(running.product_code, serial, "LOT1", "301231")
+        assert again.code == "51220401"
     assert (await running.ask_management("/check"))["equal"]
 
 
