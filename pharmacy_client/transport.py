@@ -6,6 +6,7 @@ itself repeats a GET, never another method, when a kept-alive connection turns o
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
 import time
@@ -84,6 +85,10 @@ class AiohttpTransport:
                     (time.monotonic() - started) * 1000,
                 )
         except (aiohttp.ClientError, OSError) as error:  # A TimeoutError is an OSError.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                # Cancelled while it was sending, the library says that the connection broke.
+                raise asyncio.CancelledError from error
             # Whatever has not begun to leave cannot have changed a pack.
             uncertain = request.changes_state and sending.has_begun
             raise self._mapped(error, request, uncertain=uncertain) from error
