@@ -108,6 +108,9 @@ class Synchronisation:
         for change in message.changes:
             check_change(change)
         async with self._one_at_a_time:
+            # While a write is in doubt, the trail cannot tell what has been taken over.
+            if not self._recovery.is_serving:
+                raise UnavailableError("the national system is recovering")
             try:
                 known = await self._known(message.changes)
                 fresh = await self._new_ones(known)
