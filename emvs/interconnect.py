@@ -6,13 +6,17 @@ All members are camelCase on the wire: the snake_case names below, converted by 
 
 Deliveries (hub to national system) are at least once: `PUT {base}/hub/v1/{kind}/{delivery id}`
 with kind `products`, `packs`, `recalls` or `withdrawals`; the same id gets the same answer.
+Changes of multi-market packs (national system to hub to national systems) are at least once too:
+`POST {hub}/nmvs/v1/changes`, then `PUT {base}/hub/v1/changes/{delivery id}`, a ChangesMessage both.
 Intermarket (national system to hub to national system) is `POST {base}/hub/v1/intermarket` and
-`POST {hub}/nmvs/v1/intermarket`.
+`POST {hub}/nmvs/v1/intermarket`. A pack's audit trail is `GET {base}/hub/v1/audit/{product code}`
+with the serial number in the query (`?serial=`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 # ruff: noqa: N815 - these are the names on the wire.
 
@@ -28,6 +32,8 @@ class ProductDelivery:
     commonName: str
     nationalCode: str | None = None
     articleFields: dict[str, str] = field(default_factory=dict)
+    markets: list[str] = field(default_factory=list)
+    """All markets of the version, this one included."""
 
 
 @dataclass(slots=True)
@@ -79,6 +85,45 @@ class DeliveryResult:
 
 
 @dataclass(slots=True)
+class StateChange:
+    """What an end user made of a multi-market pack, told to its other markets (Art. 35(2))."""
+
+    transactionId: str
+    """Of the operation, in the system that performed it: 32 hexadecimal digits."""
+    productCode: str
+    productVersion: int
+    serialNumber: str
+    version: int
+    """Of the pack after the change, below `limits.PACK_VERSION_LIMIT`."""
+    operation: str
+    """Name of an `emvs.states.Operation`."""
+    state: str
+    """Name of the `emvs.states.State` it led to."""
+    setAt: int
+    """Seconds since 1970."""
+    market: str
+    """Market of the location that asked; not the system's own after an intermarket request."""
+    location: int
+    """Number of the location in that market; no name travels (Art. 38)."""
+    role: str
+    """Value of an `emvs.roles.Role`."""
+
+
+@dataclass(slots=True)
+class ChangesMessage:
+    """Changes in the order in which they were made. At most `limits.CHANGES_PER_MESSAGE_MAX`."""
+
+    changes: list[StateChange]
+
+
+@dataclass(slots=True)
+class ChangesReceipt:
+    """The hub has stored the changes: the national system need not keep them."""
+
+    acceptedCount: int
+
+
+@dataclass(slots=True)
 class IntermarketRequest:
     """An operation on a pack that the asking market does not hold."""
 
@@ -120,3 +165,18 @@ class IntermarketAnswer:
     expiry: str | None = None
     recallReason: str | None = None
     withdrawalReason: str | None = None
+
+
+@dataclass(slots=True)
+class PackAudit:
+    """What one market recorded about a pack, for an authority (Art. 39)."""
+
+    market: str
+    productCode: str
+    serialNumber: str
+    state: str | None
+    """The pack's own state; None if it is not stored there."""
+    truncated: bool
+    """Whether there are more entries than `limits.AUDIT_ROWS_DEFAULT`."""
+    entries: list[dict[str, Any]]
+    """Oldest first, with all members of the national system's own `GET /audit`."""

@@ -20,12 +20,23 @@ SERVICE_BODY_READ_S_MAX: Final = 10.0
 URL_LENGTH_MAX: Final = 4_096
 """A verification has some 120 characters (our choice)."""
 
+TYPING_ERROR_COUNTERS_MAX: Final = 50_000
+"""Pairs of location and product whose wrong typings are counted; beyond, the one that was longest
+untouched starts anew (our choice: some 10 MB)."""
+EXEMPTIONS_MAX: Final = 100_000
+"""Products outside the scope, and as many exempted batches, that a market may list (our choice)."""
+
 LEDGER_GROUP_COUNT_MAX: Final = 512
 """Entries that share one commit (our choice, measured)."""
 LEDGER_WAITING_COUNT_MAX: Final = 10_000
 """Entries that wait for a commit; beyond, requests are refused (our choice)."""
 LEDGER_WRITE_S_MAX: Final = 10.0
 """A commit that takes longer counts as failed (our choice)."""
+
+PACK_VERSION_LIMIT: Final = 1 << 16
+"""Versions of a pack are kept modulo this, so that the index needs two bytes (our choice)."""
+CHANGES_PER_MESSAGE_MAX: Final = 500
+"""Changes of multi-market packs that travel together (our choice: some 200 kB)."""
 
 DELIVERIES_WAITING_PER_MARKET_MAX: Final = 10_000
 """Undelivered messages the hub keeps for one market before it refuses uploads (our choice)."""
@@ -40,3 +51,9 @@ CLOCK_ADVANCE_S_MAX: Final = 100 * 366 * 86_400
 """The clock can be moved by so much at once (our choice: a century)."""
 AUDIT_ROWS_MAX: Final = 10_000
 """Rows one reading of an audit trail or alert list returns at most (our choice)."""
+AUDIT_ROWS_DEFAULT: Final = 1_000
+"""Entries in a page of an audit trail unless the reader asks for another number (our choice)."""
+AUDIT_READERS_MAX: Final = 4
+"""Audit trails read at once, fewer than there are connections (our choice)."""
+AUDIT_WRITE_S_MAX: Final = 30.0
+"""A reader who takes nothing for so long is cut off (our choice)."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from emvs.rules import MarketRules
+from emvs.rules import AlertWhen, AlreadyInStateCode, MarketRules
 
 
 class Dialect(StrEnum):
@@ -43,7 +43,10 @@ class Market:
 
 # Rules that a public source gives for one market; everything else has the defaults.
 _RULES: Final = {
-    "FI": MarketRules(supply_repeat_tolerance=3),  # Finnish guideline: the notice is given thrice.
+    # Estonian alert descriptions of 2020.
+    "EE": MarketRules(already_in_state_code=AlreadyInStateCode.A24),
+    # Finnish guideline: the notice is given thrice; a refused undo alerts through intermarket only.
+    "FI": MarketRules(supply_repeat_tolerance=3, undo_elsewhere_alerts=AlertWhen.INTERMARKET),
     "GR": MarketRules(supply_repeat_tolerance=1),  # Greek test book: the limit may be one or none.
 }
 

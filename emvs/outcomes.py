@@ -20,6 +20,9 @@ class Outcome(IntEnum):
     REACTIVATED = 3
     REPEAT_TOLERATED = 4
     ALREADY_ACTIVE = 5
+    # A change that came from another market; only in audit trails.
+    SYNCHRONISED = 6
+    SYNC_SUPERSEDED = 7
     # Refused by the pack's state.
     ALREADY_IN_STATE = 20
     IN_OTHER_STATE = 21
@@ -37,6 +40,9 @@ class Outcome(IntEnum):
     SERIAL_UNKNOWN = 42
     BATCH_MISMATCH = 43
     EXPIRY_MISMATCH = 44
+    # The pack need not be verified.
+    NON_FMD_PRODUCT = 45
+    BATCH_EXEMPTED = 46
     # The identifiers are missing or malformed.
     SCHEME_MISSING = 60
     SCHEME_INVALID = 61
@@ -64,7 +70,8 @@ class OutcomeFacts(NamedTuple):
     """What holds for an outcome in every dialect."""
 
     level: int
-    """0 done; 1 technical or login; 2 syntax; 3 unknown product; 4 not dispensable; 5 alert."""
+    """0 done; 1 technical or login; 2 syntax; 3 unknown or exempted product; 4 not dispensable;
+    5 alert."""
     hub_code: str | None
     """Code of the EU Hub, such as "A3"."""
     text: str
@@ -83,6 +90,8 @@ OUTCOMES: Final[dict[Outcome, OutcomeFacts]] = {
     Outcome.REACTIVATED: _F(0, None, "The pack is active again"),
     Outcome.REPEAT_TOLERATED: _F(4, "A10", "This location has done the same to the pack before"),
     Outcome.ALREADY_ACTIVE: _F(4, None, "The pack is active already"),
+    Outcome.SYNCHRONISED: _F(0, None, "Another market's change of the pack was taken over"),
+    Outcome.SYNC_SUPERSEDED: _F(4, None, "Another market's change had been superseded here"),
     Outcome.ALREADY_IN_STATE: _F(5, "A7", "The pack is already in the requested inactive state"),
     Outcome.IN_OTHER_STATE: _F(5, "A24", "The pack is inactive; its state cannot be changed so"),
     Outcome.PACK_EXPIRED: _F(4, None, "The pack has expired"),
@@ -98,6 +107,8 @@ OUTCOMES: Final[dict[Outcome, OutcomeFacts]] = {
     Outcome.SERIAL_UNKNOWN: _F(5, "A3", "The serial number is unknown for the product"),
     Outcome.BATCH_MISMATCH: _F(5, "A68", "The serial number belongs to another batch"),
     Outcome.EXPIRY_MISMATCH: _F(5, "A52", "The expiry date differs from the stored one"),
+    Outcome.NON_FMD_PRODUCT: _F(3, None, "The product is outside the scope of verification"),
+    Outcome.BATCH_EXEMPTED: _F(3, None, "The batch is exempted from verification"),
     Outcome.SCHEME_MISSING: _F(2, None, "A product code scheme is required"),
     Outcome.SCHEME_INVALID: _F(2, None, "The product code scheme is invalid"),
     Outcome.PRODUCT_CODE_MISSING: _F(2, None, "A product code is required"),
@@ -120,6 +131,9 @@ OUTCOMES: Final[dict[Outcome, OutcomeFacts]] = {
     Outcome.MARKET_UNREACHABLE: _F(1, None, "The market that holds the pack is not available"),
 }
 assert OUTCOMES.keys() == set(Outcome), "every outcome has its facts"
+
+NEVER_ANSWERED: Final = frozenset({Outcome.SYNCHRONISED, Outcome.SYNC_SUPERSEDED})
+"""Outcomes that no request has, so that no dialect has a code for them."""
 
 HUB_CODES_FORWARDED: Final = frozenset({"A2", "A3", "A7", "A24", "A52", "A68"})
 """Exactly these go to the manufacturer since hub release 1.8."""

@@ -53,7 +53,7 @@ EXPORTED     .   x   x   x   ~   x   x   x   x    <    m   m   m   <   m   m   m
 SAMPLE       .   x   x   x   x   ~   x   x   x    <    m   m   m   m   <   m   m   m
 STOLEN       .   x   x   x   x   x   ~   x   x    n    n   n   n   n   n   n   n   n
 FREE_SAMPLE  .   x   x   x   x   x   x   ~   x    <    m   m   m   m   m   m   <   m
-CHECKED_OUT  .   x   x   x   x   x   x   x   ~    n    m   m   m   m   m   m   m   <
+CHECKED_OUT  .   x   x   x   x   x   x   x   ~    <    m   m   m   m   m   m   m   <
 """
 
 

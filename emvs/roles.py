@@ -25,19 +25,33 @@ class Role(StrEnum):
     NCA = "nca"
 
 
-# Y yes, - no; e: where pharmacies may export; w: where wholesalers may supply (Art. 23).
+# Y yes, - no; any other letter: where the market's setting in `SWITCHES` says so.
 _GRID: Final = """
 operation     PHARMACY HOSPITAL WHOLESALER OBP PARALLEL_DISTRIBUTOR NMVO NCA
-VERIFY           Y        Y         Y       Y           Y            Y    Y
+VERIFY           Y        Y         Y       Y           Y            Y    v
 SUPPLY           Y        Y         w       Y           Y            -    -
 DESTROY          Y        Y         Y       Y           Y            -    -
-LOCK             Y        Y         Y       Y           Y            -    -
+LOCK             l        l         Y       Y           Y            n    -
 EXPORT           e        -         Y       Y           Y            -    -
 SAMPLE           Y        Y         Y       Y           Y            -    -
-STOLEN           Y        Y         Y       Y           Y            -    -
-FREE_SAMPLE      Y        Y         Y       Y           Y            -    -
+STOLEN           s        s         Y       Y           Y            -    -
+FREE_SAMPLE      f        f         d       Y           Y            -    -
 CHECK_OUT        -        -         -       -           Y            -    -
 """
+
+SWITCHES: Final = {
+    "e": "pharmacy_may_export",
+    "w": "wholesaler_may_supply",
+    "l": "supplier_may_lock",
+    "s": "supplier_may_report_stolen",
+    "f": "supplier_may_free_sample",
+    "d": "wholesaler_may_free_sample",
+    "n": "nmvo_may_lock",
+    "v": "nca_may_verify",
+}
+"""The setting of `MarketRules` that each letter of the grid stands for."""
+
+_UNDO_NOTHING: Final = (Role.NMVO, Role.NCA)
 
 
 def _read_grid(text: str) -> dict[tuple[Role, Operation], str]:
@@ -48,8 +62,9 @@ def _read_grid(text: str) -> dict[tuple[Role, Operation], str]:
         name, *row = line.split()
         for role, cell in zip(roles, row, strict=True):
             cells[role, Operation[name]] = cell
-            if name != "VERIFY":  # Who may do a thing may undo it.
-                cells[role, Operation(Operation[name] + 10)] = cell
+            if name != "VERIFY":  # Who may do a thing may undo it, but for authorities.
+                undo = "-" if role in _UNDO_NOTHING else cell
+                cells[role, Operation(Operation[name] + 10)] = undo
     for role in roles:
         cells[role, Operation.REACTIVATE] = cells[role, Operation.SAMPLE]
     return cells
@@ -61,10 +76,6 @@ assert len(PERMISSIONS) == len(Role) * len(Operation), "the grid must be total"
 
 def permitted_operations(role: Role, rules: MarketRules) -> frozenset[Operation]:
     """Operations that `role` may ask for in a market with these rules."""
-    switches = {
-        "Y": True,
-        "-": False,
-        "e": rules.pharmacy_may_export,
-        "w": rules.wholesaler_may_supply,
-    }
+    switches = {"Y": True, "-": False}
+    switches |= {letter: getattr(rules, name) for letter, name in SWITCHES.items()}
     return frozenset(operation for operation in Operation if switches[PERMISSIONS[role, operation]])

@@ -21,6 +21,9 @@ from emvs.infra.management import add_common_routes
 from emvs.infra.migrations import migrate
 from emvs.infra.web import Site, render_errors, serve_app
 from hub import ownership, retention
+from hub.alert_handlers import AlertHandlers
+from hub.alerts import Alerts
+from hub.audit import PackAudits
 from hub.config import HubConfig
 from hub.distribution import Courier
 from hub.handlers import NationalHandlers, ObpHandlers
@@ -36,6 +39,7 @@ from hub.reception import Reception
 from hub.retention import Retention
 from hub.routes import add_management_routes, add_public_routes
 from hub.store.organisations import clock_offset_s, put_clock_offset_s
+from hub.synchronisation import Synchronisation
 from hub.workers import Worker
 
 _CONNECTIONS_MAX: Final = 16
@@ -148,6 +152,7 @@ class Hub:
             budget_s=config.limits.intermarket_s_max,
             concurrent_max=config.limits.intermarket_concurrent_max,
         )
+        self.alerts = Alerts(pool=pool, clock=clock, clients=self._clients["intermarket"])
         self.retention = Retention(
             pool=pool, clock=clock, answers_kept_s=config.limits.answers_kept_s
         )
@@ -185,9 +190,12 @@ class Hub:
             limits=self.config.limits,
         )
         national = NationalHandlers(
-            intermarket=self.intermarket, systems_by_token=self._systems_by_token
+            intermarket=self.intermarket,
+            synchronisation=Synchronisation(pool=self._pool, clock=self.clock, outbox=self.outbox),
+            systems_by_token=self._systems_by_token,
         )
-        add_public_routes(app, obp, national)
+        alerts = AlertHandlers(self.alerts, self.organisations, self._systems_by_token)
+        add_public_routes(app, obp, national, alerts)
         return app
 
     def _management_app(self) -> web.Application:
@@ -207,7 +215,14 @@ class Hub:
             collectors=[collector],
         )
         handlers = ManagementHandlers(
-            pool=self._pool, organisations=self.organisations, couriers=self.couriers
+            pool=self._pool,
+            organisations=self.organisations,
+            couriers=self.couriers,
+            audits=PackAudits(
+                pool=self._pool,
+                clients=self._clients["intermarket"],
+                budget_s=self.config.limits.intermarket_s_max,
+            ),
         )
         add_management_routes(app, handlers)
         return app

@@ -90,6 +90,7 @@ def _product(message: ProductMessage, judgement: Judgement, system: str) -> Prod
         commonName=message.commonName or "",
         nationalCode=part.nationalCode,
         articleFields=fields,
+        markets=[part.market for part in message.markets if part.market],
     )
 
 

@@ -35,8 +35,9 @@ _READ_AHEAD_COUNT: Final = 64
 """Deliveries read at a time, without their bodies."""
 _REFUSED_LISTED_MAX: Final = 1_000
 """Refused packs an answer names; the rest are counted (our choice)."""
-_NEVER_GIVEN_UP: Final = frozenset({"recalls", "withdrawals"})
-"""Kinds of deliveries on which patients' safety depends: the market has to hear them."""
+_NEVER_GIVEN_UP: Final = frozenset({"recalls", "withdrawals", "changes"})
+"""Kinds of deliveries on which patients' safety depends: the market has to hear them. Without a
+change, two markets would never agree on a pack again, and nobody would be told."""
 
 _log = get_logger(__name__)
 
@@ -72,6 +73,8 @@ class Courier:
         self.bell = outbox.bells[system]
         self._next_attempt_s: float | None = None
         """By the event loop's clock."""
+        self._sent_bytes = 0
+        """Length of the body sent last: changes may be added to one that waits."""
         self.ends: Counter[MarketStatus] = Counter()
 
     @property
@@ -120,7 +123,9 @@ class Courier:
     async def _attempt(self, delivery: WaitingDelivery) -> DeliveryResult:
         # Read anew for each attempt: a system that is away must not keep megabytes in memory.
         body = [await store.body_of(self._pool, delivery.number)]
+        self._sent_bytes = len(body[0])
         if delivery.kind == "packs":
+            assert delivery.request_number is not None, "packs come from a manufacturer"
             serials = await requests.serials_of(self._pool, delivery.request_number)
             assert serials is not None, "serial numbers stay until the last delivery has ended"
             body = with_serials(body[0], serials)
@@ -131,14 +136,10 @@ class Courier:
     async def _settle(self, delivery: WaitingDelivery, end: DeliveryEnd) -> None:
         now_ms = self._clock.now_ms()
         number = delivery.request_number
-        async with transaction(self._pool) as connection:
-            was_waiting = await store.settle(connection, delivery, end, now_ms)
-            statuses = await store.statuses_of(connection, number)
-            if was_waiting and MarketStatus.WAITING not in statuses:
-                all_good = all(status is MarketStatus.DISTRIBUTED for status in statuses)
-                step = "STDS" if all_good else "STDF"
-                await requests.add_step(connection, number, step, now_ms)
-                await requests.drop_serials(connection, number)
+        if number is None:
+            was_waiting = await store.drop_changes(self._pool, delivery.number, self._sent_bytes)
+        else:
+            was_waiting = await self._settle_request(delivery, number, end, now_ms)
         if was_waiting:
             self._outbox.settled(self._system)
             self.ends[end.status] += 1
@@ -149,7 +150,21 @@ class Courier:
             status=end.status.value,
             loaded_count=end.loaded_count,
             refused_count=end.refused_count,
+            error=end.error,
         )
+
+    async def _settle_request(
+        self, delivery: WaitingDelivery, number: int, end: DeliveryEnd, now_ms: int
+    ) -> bool:
+        async with transaction(self._pool) as connection:
+            was_waiting = await store.settle(connection, delivery, end, now_ms)
+            statuses = await store.statuses_of(connection, number)
+            if was_waiting and MarketStatus.WAITING not in statuses:
+                all_good = all(status is MarketStatus.DISTRIBUTED for status in statuses)
+                step = "STDS" if all_good else "STDF"
+                await requests.add_step(connection, number, step, now_ms)
+                await requests.drop_serials(connection, number)
+        return was_waiting
 
     async def _wait(self, wait_s: float) -> None:
         self._next_attempt_s = asyncio.get_running_loop().time() + wait_s
@@ -159,6 +174,12 @@ class Courier:
             self._next_attempt_s = None
 
     def _id_of(self, delivery: WaitingDelivery) -> str:
+        if (
+            delivery.request_number is None
+            or delivery.message_type is None
+            or delivery.received_at_ms is None
+        ):
+            return f"{delivery.kind}-{delivery.created_at_ms}-{delivery.number}-{self._system}"
         return delivery_id(
             delivery.message_type,
             delivery.received_at_ms,

@@ -11,13 +11,14 @@ from aiohttp import web
 
 from emvs.errors import NotFoundError, OverloadedError, TooLargeError, UnauthorisedError
 from emvs.infra.web import bearer_token, decode_body, json_response, read_body
-from emvs.interconnect import IntermarketRequest
+from emvs.interconnect import ChangesMessage, IntermarketRequest
 from hub.answers import PAGE_COUNT, request_list, request_status
 from hub.config import LimitsConfig
 from hub.intermarket import Intermarket
 from hub.organisations import Client, Organisations
 from hub.reception import Reception
 from hub.store.connections import Pool
+from hub.synchronisation import Synchronisation
 from hub.uploads import MESSAGE_KINDS, read_upload
 
 _SMALL_BODY_BYTES_MAX: Final = 1024 * 1024
@@ -111,18 +112,38 @@ class ObpHandlers:
 class NationalHandlers:
     """What a national system can ask."""
 
-    def __init__(self, *, intermarket: Intermarket, systems_by_token: dict[str, str]) -> None:
+    def __init__(
+        self,
+        *,
+        intermarket: Intermarket,
+        synchronisation: Synchronisation,
+        systems_by_token: dict[str, str],
+    ) -> None:
         self._intermarket = intermarket
+        self._synchronisation = synchronisation
         self._systems_by_token = systems_by_token
 
     async def intermarket(self, request: web.Request) -> web.Response:
         """`POST /nmvs/v1/intermarket`: have the market that holds a pack act on it."""
-        token = bearer_token(request)
-        system = None if token is None else self._systems_by_token.get(token)
-        if system is None:
-            raise UnauthorisedError("a national system's bearer token is wanted")
+        system = self._system(request)
         body = await read_body(
             request, bytes_max=_INTERMARKET_BODY_BYTES_MAX, timeout_s=_INTERMARKET_BODY_S_MAX
         )
         wanted = decode_body(body, IntermarketRequest)
         return json_response(await self._intermarket.answer(wanted, system))
+
+    async def changes(self, request: web.Request) -> web.Response:
+        """`POST /nmvs/v1/changes`: store changes of packs for the packs' other markets."""
+        system = self._system(request)
+        body = await read_body(
+            request, bytes_max=_SMALL_BODY_BYTES_MAX, timeout_s=_INTERMARKET_BODY_S_MAX
+        )
+        message = decode_body(body, ChangesMessage)
+        return json_response(await self._synchronisation.accept(message, system))
+
+    def _system(self, request: web.Request) -> str:
+        token = bearer_token(request)
+        system = None if token is None else self._systems_by_token.get(token)
+        if system is None:
+            raise UnauthorisedError("a national system's bearer token is wanted")
+        return system

@@ -72,7 +72,7 @@ class Intermarket:
 
     async def _route(self, request: IntermarketRequest, asking_system: str) -> IntermarketAnswer:
         product = None
-        if _is_plausible(request.productCode):
+        if is_plausible(request.productCode):
             product = await product_facts(self._pool, request.productCode)
         if product is None:
             return _own_answer(request, Outcome.PRODUCT_UNKNOWN)
@@ -85,7 +85,7 @@ class Intermarket:
         self, product: ProductFacts, batch_id: str | None
     ) -> tuple[tuple[str, ...], Outcome]:
         """Return the markets that may hold the pack, and what to say if none does."""
-        if not _is_plausible(batch_id):
+        if not is_plausible(batch_id):
             return product.markets, Outcome.SERIAL_UNKNOWN
         assert batch_id is not None
         batch = await batch_facts(self._pool, product.product_code, batch_id)
@@ -133,7 +133,8 @@ class Intermarket:
             return None
 
 
-def _is_plausible(code: str | None) -> bool:
+def is_plausible(code: str | None) -> bool:
+    """Whether a code may be asked for at all."""
     return bool(code) and code is not None and len(code) <= _CODE_LENGTH_MAX and "\0" not in code
 
 

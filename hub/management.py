@@ -9,6 +9,7 @@ from aiohttp import web
 from emvs.infra.management import read_message
 from emvs.infra.web import json_response
 from hub.answers import utc
+from hub.audit import PackAudits
 from hub.distribution import Courier
 from hub.organisations import Organisations, Registration
 from hub.store.connections import Pool
@@ -19,8 +20,14 @@ class ManagementHandlers:
     """Parse, call, render."""
 
     def __init__(
-        self, *, pool: Pool, organisations: Organisations, couriers: Mapping[str, Courier]
+        self,
+        *,
+        pool: Pool,
+        organisations: Organisations,
+        couriers: Mapping[str, Courier],
+        audits: PackAudits,
     ) -> None:
+        self._audits = audits
         self._pool = pool
         self._organisations = organisations
         self._couriers = couriers
@@ -57,3 +64,9 @@ class ManagementHandlers:
                 }
             )
         return json_response({"systems": lines})
+
+    async def pack_audit(self, request: web.Request) -> web.Response:
+        """`GET /audit/pack?product_code=…&serial=…`: a pack's history across its markets."""
+        query = request.query
+        history = await self._audits.history(query.get("product_code", ""), query.get("serial", ""))
+        return json_response(history)

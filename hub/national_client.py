@@ -7,12 +7,20 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from typing import Final, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import msgspec
 
-from emvs.errors import EmvsError
-from emvs.interconnect import DeliveryResult, IntermarketAnswer, IntermarketRequest
+from emvs.alert_messages import AlertDecision, AlertReport
+from emvs.errors import (
+    BadRequestError,
+    ConflictError,
+    EmvsError,
+    ForbiddenError,
+    NotFoundError,
+)
+from emvs.interconnect import DeliveryResult, IntermarketAnswer, IntermarketRequest, PackAudit
 from emvs.limits import HUB_BODY_BYTES_MAX
 from emvs.outcomes import Outcome
 from hub.defects import printable
@@ -21,8 +29,14 @@ _Message = TypeVar("_Message")
 
 _PIECE_BYTES: Final = 256 * 1024
 _ANSWER_BYTES_MAX: Final = 64 * 1024
+_AUDIT_BYTES_MAX: Final = 4 * 1024 * 1024
+"""A thousand entries have about one."""
 _REFUSALS: Final = frozenset({400, 413, 415, 422})
 """HTTP statuses that say the delivery itself is wrong: sending it again would not help."""
+_ALERT_REFUSALS: Final = {
+    error.http_status: error
+    for error in (BadRequestError, ForbiddenError, NotFoundError, ConflictError)
+}
 _PROBLEM_LENGTH_MAX: Final = 300
 
 
@@ -86,6 +100,54 @@ class NationalClient:
             raise NationalSystemError(f"the answer {result.outcome} is not one to the request")
         return result
 
+    async def open_alert(self, alert_id: str, *, timeout_s: float) -> AlertReport:
+        """Tell that the manufacturer has opened an alert; return its report."""
+        return await self._alert(alert_id, "opened", b"", timeout_s=timeout_s)
+
+    async def change_alert(
+        self, alert_id: str, wanted: AlertDecision, *, timeout_s: float
+    ) -> AlertReport:
+        """Have an alert changed; return its report afterwards.
+
+        Raises what it was refused with, or NationalSystemError.
+        """
+        body = msgspec.json.encode(wanted)
+        return await self._alert(alert_id, "state", body, timeout_s=timeout_s)
+
+    async def _alert(
+        self, alert_id: str, verb: str, body: bytes, *, timeout_s: float
+    ) -> AlertReport:
+        status, answer = await self._call(
+            "POST",
+            f"alerts/{alert_id}/{verb}",
+            [body],
+            timeout_s=timeout_s,
+            bytes_max=HUB_BODY_BYTES_MAX,
+        )
+        refused = _ALERT_REFUSALS.get(status)
+        if refused is not None:
+            raise refused(_detail(answer))
+        report = _decoded(status, answer, AlertReport)
+        if report.alertId != alert_id:
+            raise NationalSystemError(f"the answer is about another alert, {report.alertId!a}")
+        return report
+
+    async def pack_audit(
+        self, product_code: str, serial_number: str, *, timeout_s: float
+    ) -> PackAudit:
+        """Return what the market recorded about a pack. Raises NationalSystemError."""
+        status, answer = await self._call(
+            "GET",
+            f"audit/{quote(product_code, safe='')}?serial={quote(serial_number, safe='')}",
+            [],
+            timeout_s=timeout_s,
+            bytes_max=_AUDIT_BYTES_MAX,
+        )
+        result = _decoded(status, answer, PackAudit)
+        if (result.productCode, result.serialNumber) != (product_code, serial_number):
+            raise NationalSystemError("the answer is about another pack")
+        return result
+
     async def _call(
         self, method: str, path: str, body: Sequence[bytes], *, timeout_s: float, bytes_max: int
     ) -> tuple[int, bytes]:
@@ -122,6 +184,14 @@ def _decoded(status: int, answer: bytes, kind: type[_Message]) -> _Message:
         return msgspec.json.decode(answer, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise NationalSystemError(f"the answer cannot be read: {error}") from error
+
+
+def _detail(answer: bytes) -> str:
+    """Return the sentence of a problem document."""
+    try:
+        return printable(str(msgspec.json.decode(answer)["detail"]))
+    except (msgspec.MsgspecError, UnicodeDecodeError, KeyError, TypeError):
+        return _problem(answer)
 
 
 def _problem(answer: bytes) -> str:

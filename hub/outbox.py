@@ -38,15 +38,17 @@ class Outbox:
         for bell in self.bells.values():
             bell.set()
 
-    def refuse_if_full(self, systems: Iterable[str]) -> None:
+    def refuse_if_full(self, systems: Iterable[str], *, share: float = 1.0) -> None:
         """Raise OverloadedError if so much waits for one of these that no more is taken.
 
-        Nothing is queued for a system that is not connected, so it refuses nothing.
+        Nothing is queued for a system that is not connected, so it refuses nothing. `share` of the
+        bound is the sender's: who may use half of it leaves the rest to others.
         """
+        waiting_max = self._waiting_max * share
         for system in systems:
-            if system in self.bells and self.waiting[system] >= self._waiting_max:
+            if system in self.bells and (waiting_count := self.waiting[system]) >= waiting_max:
                 raise OverloadedError(
-                    f"{self._waiting_max} messages wait for the national system of {system};"
+                    f"{waiting_count} messages wait for the national system of {system};"
                     " nothing was stored, try again later",
                     retry_after_s=_RETRY_AFTER_S,
                 )

@@ -1,4 +1,5 @@
-"""Forgetting what old requests need no longer: serial numbers in answers, their own content.
+"""Forgetting what old requests need no longer: serial numbers in answers, their own content; and
+serial numbers of alerts long closed.
 
 Delegated Regulation (EU) 2016/161, Art. 33(2): the hub holds everything except serial numbers. A
 manufacturer needs those in an answer for a while; how long is a setting. What a message said is in
@@ -12,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from emvs.infra.clock import Clock
+from hub.store.alerts import forget_serials_of_closed
 from hub.store.connections import Pool
 from hub.store.deliveries import forget_refused_serials
 from hub.store.requests import drop_messages, forget_serials_in_remarks
@@ -23,6 +25,7 @@ _WORK: Final[tuple[Callable[[Pool, int, int], Awaitable[int]], ...]] = (
     forget_refused_serials,
     forget_serials_in_remarks,
     drop_messages,
+    forget_serials_of_closed,
 )
 
 

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from hub.alert_handlers import AlertHandlers
 from hub.handlers import NationalHandlers, ObpHandlers
 from hub.management import ManagementHandlers
 
 
-def add_public_routes(app: web.Application, obp: ObpHandlers, national: NationalHandlers) -> None:
+def add_public_routes(
+    app: web.Application, obp: ObpHandlers, national: NationalHandlers, alerts: AlertHandlers
+) -> None:
     """Add what manufacturers and national systems call."""
     app.router.add_post("/obp/v1/{message_type}", obp.upload)
     app.router.add_get("/obp/v1/requests", obp.recent)
     app.router.add_get("/obp/v1/requests/{transaction_id}", obp.status)
     app.router.add_post("/nmvs/v1/intermarket", national.intermarket)
+    app.router.add_get("/obp/v1/alerts", alerts.recent)
+    app.router.add_get("/obp/v1/alerts/{alert_id}", alerts.open)
+    app.router.add_post("/obp/v1/alerts/{alert_id}/state", alerts.decide)
+    app.router.add_post("/nmvs/v1/alerts", alerts.take)
+    app.router.add_post("/nmvs/v1/changes", national.changes)
 
 
 def add_management_routes(app: web.Application, management: ManagementHandlers) -> None:
     """Add what the person at the stand calls."""
     app.router.add_post("/organisations", management.organisations)
     app.router.add_get("/outbox", management.outbox)
+    app.router.add_get("/audit/pack", management.pack_audit)

@@ -6,13 +6,16 @@ Everything that runs in the background has its owner here, and ends when the sys
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from aiohttp import web
 
+from emvs.alert_messages import AlertReport
 from emvs.errors import ConfigurationError
 from emvs.infra.database import Database
 from emvs.infra.logs import get_logger
@@ -21,9 +24,19 @@ from emvs.infra.migrations import migrate
 from emvs.infra.web import Site, render_errors, serve_app, serve_handler
 from emvs.markets import Dialect
 from nmvs import management
+from nmvs.alert_entries import AlertMaker
+from nmvs.alert_forwarding import AlertForwarder
+from nmvs.alert_log import AlertLog, AlertView
+from nmvs.alert_routes import add_hub_routes, add_management_routes
+from nmvs.alert_store import AlertStore
+from nmvs.alert_view import report
+from nmvs.audit import SECRET_SETTING, Audit
+from nmvs.audit_routes import add_audit_routes, add_pack_audit_route
 from nmvs.config import NmvsConfig
 from nmvs.deliveries import Deliveries
 from nmvs.directory import Directory
+from nmvs.exemption_routes import add_routes as add_exemption_routes
+from nmvs.exemptions import Exemptions
 from nmvs.hub_gateway import HubGateway
 from nmvs.integrity import IntegrityReport, compare_index_with_database
 from nmvs.interconnect import create_interconnect_app
@@ -31,19 +44,23 @@ from nmvs.ledger import Ledger
 from nmvs.listener import choose_dialect
 from nmvs.metrics import NationalSystemCollector
 from nmvs.operations import Operations
+from nmvs.outgoing import ChangeSender
 from nmvs.pack_index import PackIndex
 from nmvs.recovery import Recovery
 from nmvs.rest.dialect import RestDialect
+from nmvs.retention import Retention
 from nmvs.soap.dialect import SoapDialect
 from nmvs.start_up import (
     ensure_trail_partitions,
     load_catalogue,
     load_clock,
+    load_location_secret,
     load_pack_keys,
     load_packs,
     load_signing_key,
 )
 from nmvs.store import Store
+from nmvs.synchronisation import Synchronisation
 
 _PARTITION_CHECK_S = 3600.0
 
@@ -57,6 +74,8 @@ class NationalSystem:
         self.config = config
         self.market = config.market_row()
         self.rules = config.market_rules()
+        self._soap_settings = config.soap_settings()
+        self._rest_settings = config.rest_settings()
         self.dialects = config.dialects or (self.market.dialect,)
         self.broken = asyncio.Event()
         self.failure: BaseException | None = None
@@ -81,6 +100,11 @@ class NationalSystem:
         self.recovery.start(self.ledger)
         self._background(self.ledger.run())
         self._background(self._keep_partitions())
+        if self.alert_forwarder is not None:
+            self._background(self.alert_forwarder.run())
+        if self.change_sender is not None:
+            self._background(self.change_sender.run())
+        self._background(self.retention.run())
         await self._listen()
 
     async def _open(self) -> None:
@@ -120,17 +144,33 @@ class NationalSystem:
             hash_cost_log2=config.password_hash_cost_log2,
         )
         await self.directory.load()
+        self.exemptions = Exemptions(self.store, self.clock, config.non_fmd_product_codes)
+        await self.exemptions.load()
         await ensure_trail_partitions(self.store, self.clock.now())
         self._signing_key = await load_signing_key(self.store)
+        self._alert_maker = AlertMaker(self.market, await load_location_secret(self.store))
+        self.audit = Audit(
+            self.database.pool,
+            self.keys,
+            market=self.market.code,
+            location_secret=bytes.fromhex(
+                await self.store.setting(SECRET_SETTING, secrets.token_hex(32))
+            ),
+        )
 
     def _build(self) -> None:
         config = self.config
         gateway = None
+        self.change_sender: ChangeSender | None = None
         if config.hub_url:
             gateway = HubGateway(
                 config.hub_url, config.interconnect_token, self.market.code, self.clock
             )
             self._exits.push_async_callback(gateway.close)
+            self.change_sender = ChangeSender(
+                self.store, self.ledger, gateway, delay_s=self.rules.sync_delay_s
+            )
+        self._build_alerts()
         self.operations = Operations(
             market=self.market,
             rules=self.rules,
@@ -141,7 +181,9 @@ class NationalSystem:
             ledger=self.ledger,
             recovery=self.recovery,
             store=self.store,
+            exemptions=self.exemptions,
             ask_hub=gateway.ask if gateway else None,
+            alerts=self._alert_maker,
         )
         self.deliveries = Deliveries(
             store=self.store,
@@ -150,21 +192,65 @@ class NationalSystem:
             index=self.index,
             clock=self.clock,
         )
+        self.synchronisation = Synchronisation(
+            market=self.market.code,
+            clock=self.clock,
+            keys=self.keys,
+            index=self.index,
+            directory=self.directory,
+            ledger=self.ledger,
+            recovery=self.recovery,
+            store=self.store,
+        )
+        self.retention = Retention(
+            database=self.database,
+            clock=self.clock,
+            zone=ZoneInfo(self.market.time_zone),
+            catalogue=self.catalogue,
+            index=self.index,
+            ledger=self.ledger,
+            deliveries=self.deliveries.one_at_a_time,
+        )
+
+    def _build_alerts(self) -> None:
+        config = self.config
+        alert_store = AlertStore(self.database)
+        self.alerts = AlertLog(alert_store, self.clock)
+        self.alert_forwarder = None
+        if config.hub_url:
+            self.alert_forwarder = AlertForwarder(
+                hub_url=config.hub_url,
+                token=config.interconnect_token,
+                store=alert_store,
+                log=self.alerts,
+                clock=self.clock,
+                report_of=self._alert_report,
+                bells=(self.ledger.alert_bell, self.alerts.changed_bell),
+            )
+            self._exits.push_async_callback(self.alert_forwarder.close)
+
+    def _alert_report(self, view: AlertView) -> AlertReport:
+        return report(view, self._alert_maker, self.dialects[0])
 
     async def _listen(self) -> None:
         config = self.config
         soap = rest = None
         if Dialect.SOAP in self.dialects:
-            soap = SoapDialect(self.operations, self.directory)
+            soap = SoapDialect(self.operations, self.directory, self._soap_settings)
         if Dialect.REST in self.dialects:
-            rest = RestDialect(self.operations, self.directory, self._signing_key)
+            rest = RestDialect(
+                self.operations, self.directory, self._signing_key, self._rest_settings
+            )
         interconnect = create_interconnect_app(
             token=config.interconnect_token,
             deliveries=self.deliveries,
             operations=self.operations,
             directory=self.directory,
             recovery=self.recovery,
+            synchronisation=self.synchronisation,
         )
+        add_hub_routes(interconnect, self.alerts, self._alert_report)
+        add_pack_audit_route(interconnect, self.audit)
         for name, site in (
             ("management", serve_app(self._management(), *self._management_address())),
             ("interconnect", serve_app(interconnect, config.host, config.interconnect_port)),
@@ -193,6 +279,11 @@ class NationalSystem:
                     "Packs loaded since the start.",
                     lambda: self.deliveries.packs_loaded_count,
                 ),
+                "alerts_forwarded": (
+                    "Alert reports that the hub has taken since the start.",
+                    lambda: self.alert_forwarder.forwarded_count if self.alert_forwarder else 0,
+                ),
+                **self.synchronisation.gauges(),
             },
         )
         add_common_routes(
@@ -209,6 +300,9 @@ class NationalSystem:
             keys=self.keys,
             check=self._check,
         )
+        add_exemption_routes(app, self.exemptions)
+        add_management_routes(app, self.alerts)
+        add_audit_routes(app, self.audit, self.retention.report)
         return app
 
     async def _health(self) -> dict[str, Any]:
@@ -228,9 +322,13 @@ class NationalSystem:
         await ensure_trail_partitions(self.store, then)
         await self.store.put_setting("clock_offset_s", str(self.clock.offset_s + seconds))
         self.clock.advance(seconds)
+        self.retention.ring()
 
     async def _check(self) -> IntegrityReport:
-        return await compare_index_with_database(self.index, self.store, self.database, self.ledger)
+        async with self.deliveries.one_at_a_time:  # Nor does retention purge meanwhile.
+            return await compare_index_with_database(
+                self.index, self.store, self.database, self.ledger
+            )
 
     async def _keep_partitions(self) -> None:
         while True:

@@ -6,11 +6,14 @@ own, dense from 1, so that the pack index needs four bytes for a batch.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from emvs.expiry import expires_at
+from emvs.markets import MARKETS
 from emvs.pack import BatchFacts
+from emvs.scanner_hints import Shape
 from emvs.scheme import Scheme
 
 
@@ -27,6 +30,8 @@ class Product:
     withdrawn: bool = False
     withdrawal_reason: str | None = None
     batches: dict[str, Batch] = field(default_factory=dict, repr=False)
+    shared_versions: set[int] = field(default_factory=set)
+    """Versions whose packs other national systems store as well."""
 
 
 @dataclass(slots=True)
@@ -38,6 +43,21 @@ class Batch:
     product_version: int
     facts: BatchFacts
     recall_reason: str | None = None
+    closed: bool = False
+    """Being purged: nothing is added any more."""
+    serial_shape: Shape | None = None
+    """Of the serial numbers delivered for the batch; None if there are none."""
+
+    def add_serial_shape(self, shape: Shape | None) -> None:
+        """Take in the shape of more serial numbers."""
+        if shape is not None:
+            self.serial_shape = shape.joined(self.serial_shape)
+
+
+def shared_versions(version: int, markets: Iterable[str]) -> set[int]:
+    """Return the version if its markets have more than one national system, else nothing."""
+    systems = {MARKETS[market].system for market in markets if market in MARKETS}
+    return {version} if len(systems) > 1 else set()
 
 
 class Catalogue:
@@ -55,6 +75,7 @@ class Catalogue:
         What is withdrawn stays withdrawn.
         """
         known = self.products.setdefault(product.code, product)
+        known.shared_versions |= product.shared_versions
         if known is product or product.version < known.version:
             return known
         known.version = product.version
@@ -92,6 +113,19 @@ class Catalogue:
         self.batches.extend([None] * (number + 1 - len(self.batches)))
         self.batches[number] = batch
         return batch
+
+    def close_batch(self, number: int) -> None:
+        """Mark a batch, if it is known here, as being purged."""
+        batch = self.batches[number] if number < len(self.batches) else None
+        if batch is not None:
+            batch.closed = True
+
+    def remove_batch(self, number: int) -> None:
+        """Forget a batch, no pack of which is in the index any more."""
+        batch = self.batches[number] if number < len(self.batches) else None
+        if batch is not None:
+            self.batches[number] = None
+            del batch.product.batches[batch.facts.batch_id]
 
     @staticmethod
     def recall(batch: Batch, reason: str) -> None:

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
 from emvs.errors import ConfigurationError
 from emvs.markets import MARKETS, Dialect, Market
 from emvs.rules import MarketRules
+from emvs.states import State
 from nmvs.credentials import COST_LOG2
 from nmvs.ledger import OWNERSHIP_S_MAX
 from nmvs.pack_index import PACKS_MAX
+from nmvs.rest.settings import RestSettings
+from nmvs.soap.codes import known_codes
+from nmvs.soap.settings import SoapSettings
+
+_Settings = TypeVar("_Settings", MarketRules, RestSettings, SoapSettings)
 
 
 class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -37,6 +44,13 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Default: the market's own."""
     rules: dict[str, Any] = {}
     """Overrides of single settings of `emvs.rules.MarketRules`."""
+    rest: dict[str, Any] = {}
+    """Overrides of single settings of `nmvs.rest.settings.RestSettings`."""
+    soap: dict[str, Any] = {}
+    """Overrides of single settings of `nmvs.soap.settings.SoapSettings`. `verify_codes` has names
+    of states as keys, such as "RECALLED": "FE_LOT_01"."""
+    non_fmd_product_codes: tuple[str, ...] = ()
+    """Products outside the scope of verification, beside those that the management port lists."""
     packs_max: int = PACKS_MAX
     """Packs that the index has room for; memory is used as packs come."""
     ownership_s_max: float = OWNERSHIP_S_MAX
@@ -63,17 +77,35 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def market_rules(self) -> MarketRules:
         """Return the market's rules with the overrides, or raise ConfigurationError."""
-        defaults = self.market_row().rules
-        unknown = sorted(self.rules.keys() - set(MarketRules.__slots__))
-        if unknown:
-            raise ConfigurationError(f"rules: no setting is called {unknown[0]!r}")
-        members = {name: getattr(defaults, name) for name in MarketRules.__slots__}
-        try:
-            return msgspec.convert(members | self.rules, MarketRules)
-        except msgspec.ValidationError as error:
-            raise ConfigurationError(f"rules: {error}") from error
+        return _changed(self.market_row().rules, self.rules, "rules")
+
+    def rest_settings(self) -> RestSettings:
+        """Return the settings of the REST dialect, or raise ConfigurationError."""
+        return _changed(RestSettings(), self.rest, "rest")
+
+    def soap_settings(self) -> SoapSettings:
+        """Return the settings of the SOAP dialect, or raise ConfigurationError."""
+        overrides = dict(self.soap)
+        if isinstance(named := overrides.get("verify_codes"), dict):
+            if wrong := sorted(map(str, named.keys() - State.__members__.keys())):
+                raise ConfigurationError(f"soap: verify_codes: no state is called {wrong[0]!r}")
+            if wrong := sorted(set(map(str, named.values())) - set(known_codes(5))):
+                raise ConfigurationError(f"soap: verify_codes: {wrong[0]!r} is no return code")
+            overrides["verify_codes"] = {State[name]: code for name, code in named.items()}
+        return _changed(SoapSettings(), overrides, "soap")
 
     @property
     def ready_path(self) -> Path | None:
         """Where to write the ports once everything listens."""
         return Path(self.ready_file) if self.ready_file else None
+
+
+def _changed(defaults: _Settings, overrides: dict[str, Any], member: str) -> _Settings:
+    """Return settings with some of them overridden, each in its own type."""
+    members = {field.name: getattr(defaults, field.name) for field in fields(defaults)}
+    if unknown := sorted(overrides.keys() - members.keys()):
+        raise ConfigurationError(f"{member}: no setting is called {unknown[0]!r}")
+    try:
+        return msgspec.convert(members | overrides, type(defaults))
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"{member}: {error}") from error

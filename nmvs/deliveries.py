@@ -29,9 +29,10 @@ from emvs.interconnect import (
     WithdrawalDelivery,
 )
 from emvs.limits import SERIALS_PER_MESSAGE_MAX
+from emvs.scanner_hints import Shape, shape_of
 from emvs.scheme import Scheme
 from emvs.states import State
-from nmvs.catalogue import Catalogue, Product
+from nmvs.catalogue import Catalogue, Product, shared_versions
 from nmvs.pack_copy import new_pack_rows
 from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex
 from nmvs.pack_keys import KEY_BYTES, PackKeys
@@ -65,6 +66,11 @@ class Deliveries:
         self._in_doubt = False
         self.packs_loaded_count = 0
 
+    @property
+    def one_at_a_time(self) -> asyncio.Lock:
+        """Held while a delivery is applied."""
+        return self._one_at_a_time
+
     @asynccontextmanager
     async def _turn(self) -> AsyncIterator[None]:
         """Take a turn alone. If one ends in trouble its commit may have happened all the same: the
@@ -95,7 +101,9 @@ class Deliveries:
                 message.commonName,
                 message.nationalCode,
             )
-            await self._store.put_product(delivery_id, _json(result), self._clock.now(), row)
+            await self._store.put_product(
+                delivery_id, _json(result), self._clock.now(), row, message.markets
+            )
             self._catalogue.put_product(
                 Product(
                     Scheme(message.scheme),
@@ -104,6 +112,7 @@ class Deliveries:
                     message.name,
                     message.commonName,
                     message.nationalCode,
+                    shared_versions=shared_versions(message.version, message.markets),
                 )
             )
             return result
@@ -165,6 +174,9 @@ class Deliveries:
                 return known
             if product is None:
                 return await self._refuse(delivery_id, "NMVS_NC_PC_01", "the product is unknown")
+            known_batch = product.batches.get(message.batchId)
+            if known_batch is not None and known_batch.closed:
+                raise UnavailableError(f"batch {message.batchId} is being purged; try again later")
             if refusal := _batch_refusal(product, message):
                 return await self._refuse(delivery_id, *refusal)
             try:
@@ -184,6 +196,7 @@ class Deliveries:
                 "NMVS_TE_TX_03",
                 f"the pack index is full: it holds {self._index.packs_max} packs at most",
             )
+        shape = await _shape_of(fresh)
         known_batch = product.batches.get(message.batchId)
         number = known_batch.number if known_batch else self._catalogue.next_batch_number()
         result = DeliveryResult(
@@ -202,14 +215,16 @@ class Deliveries:
             self._clock.now(),
             batch_row,
             new_pack_rows(keys, fresh, number),
+            serial_shape=shape,
         )
-        self._catalogue.put_batch(
+        batch = self._catalogue.put_batch(
             product,
             message.batchId,
             number=number,
             expiry=message.expiry,
             product_version=message.productVersion,
         )
+        batch.add_serial_shape(shape)
         await self._insert(keys, number)
         self.packs_loaded_count += len(fresh)
         _log.info("packs loaded", action="packs_loaded", delivery=delivery_id, packs=len(fresh))
@@ -284,6 +299,16 @@ class Deliveries:
         result = DeliveryResult(delivery_id, accepted=False, code=code, text=text)
         await self._store.put_delivery(delivery_id, _json(result), self._clock.now())
         return result
+
+
+async def _shape_of(serial_numbers: Sequence[str]) -> Shape | None:
+    shape: Shape | None = None
+    for start in range(0, len(serial_numbers), _KEYS_AT_ONCE):
+        part = shape_of(serial_numbers[start : start + _KEYS_AT_ONCE])
+        assert part is not None, "the part is not empty"
+        shape = part.joined(shape)
+        await asyncio.sleep(0)
+    return shape
 
 
 def _batch_refusal(product: Product, message: PacksDelivery) -> tuple[str, str] | None:

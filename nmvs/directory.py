@@ -175,6 +175,18 @@ class Directory:
                 market, location, role, name=f"location in {market}", organisation=market
             )
 
+    async def located(self, market: str, number: int, role: Role) -> Participant | None:
+        """Return the participant that stands for a location of any market; None if it should be
+        one of this market and is not."""
+        if market != self._market.code:
+            return await self.foreign(market, number, role)
+        known = self._by_number.get(number)
+        return known if known is not None and known.market == market else None
+
+    def by_number(self, number: int) -> Participant | None:
+        """Return the participant with a number of this system."""
+        return self._by_number.get(number)
+
     async def _put_location(
         self, market: str, location: str, role: Role, *, name: str, organisation: str
     ) -> Participant:

@@ -1,7 +1,8 @@
-"""The hub as seen from a national system: the only outgoing HTTP.
+"""The hub as seen from a national system: outgoing HTTP on a pharmacy's behalf.
 
-Asks for packs that are unknown here. Bounded in time and in number; trouble is a typed error,
-the pack elsewhere may or may not have been changed when no answer came in time.
+Asks for packs that are unknown here, and tells of changes that other markets have to know. Bounded
+in time and in number; trouble is a typed error, the pack elsewhere may or may not have been changed
+when no answer came in time.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ class HubGateway:
 
     def __init__(self, url: str, token: str, market: str, clock: Clock) -> None:
         self._url = f"{url.rstrip('/')}/nmvs/v1/intermarket"
+        self._changes_url = f"{url.rstrip('/')}/nmvs/v1/changes"
         self._market = market
         self._clock = clock
         self._session = aiohttp.ClientSession(
@@ -65,6 +67,20 @@ class HubGateway:
         if outcome in _NOBODY_KNOWS:
             return outcome
         return _from_message(answer, outcome, request, transaction_id, self._clock.now_ms())
+
+    async def tell_changes(self, message: bytes) -> None:
+        """Have the hub store changes of multi-market packs, a ChangesMessage as JSON.
+
+        Raises HubUnreachableError, HubTimeoutError; the hub may have stored them all the same.
+        """
+        try:
+            async with self._session.post(self._changes_url, data=message) as response:
+                if response.status != 200:
+                    raise HubUnreachableError(f"the hub answered with HTTP {response.status}")
+        except TimeoutError as error:
+            raise HubTimeoutError("the hub did not answer in time") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise HubUnreachableError(f"the hub cannot be told: {error}") from error
 
     async def _post(self, message: IntermarketRequest) -> IntermarketAnswer:
         try:

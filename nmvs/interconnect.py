@@ -12,6 +12,7 @@ from emvs.errors import BadRequestError, UnauthorisedError, UnavailableError
 from emvs.identifiers import check_identifiers
 from emvs.infra.web import bearer_token, decode_body, json_response, read_body, render_errors
 from emvs.interconnect import (
+    ChangesMessage,
     DeliveryResult,
     IntermarketAnswer,
     IntermarketRequest,
@@ -30,6 +31,7 @@ from nmvs.directory import Directory
 from nmvs.operations import Operations
 from nmvs.recovery import Recovery
 from nmvs.requests import Answer, PackRequest
+from nmvs.synchronisation import Synchronisation
 
 _BODY_S_MAX = 60.0
 _DELIVERY_ID_LENGTH_MAX = 100
@@ -42,6 +44,7 @@ def create_interconnect_app(
     operations: Operations,
     directory: Directory,
     recovery: Recovery,
+    synchronisation: Synchronisation,
 ) -> web.Application:
     """Return the application that the hub calls."""
 
@@ -84,6 +87,9 @@ def create_interconnect_app(
     )
     app.router.add_put(
         f"{base}/withdrawals/{{delivery_id}}", deliver(WithdrawalDelivery, deliveries.withdrawal)
+    )
+    app.router.add_put(
+        f"{base}/changes/{{delivery_id}}", deliver(ChangesMessage, synchronisation.apply)
     )
     app.router.add_post(f"{base}/intermarket", intermarket)
     return app

@@ -28,6 +28,7 @@ OWNERSHIP_S_MAX: Final = 15.0
 _END_ATTEMPTS_MAX: Final = 100
 _END_PAUSE_S: Final = 0.05
 _RECORD_SQL: Final = resources.files("nmvs").joinpath("sql/record.sql").read_text("utf-8")
+_ALERT_COLUMN_COUNT: Final = 18
 
 
 class PackConflictError(Exception):
@@ -53,6 +54,11 @@ class AlertEntry(NamedTuple):
     product_code: str
     submitted: dict[str, object]
     stored: dict[str, object] | None
+    event_at_ms: int | None = None
+    """When it happened, if that was before the request came: a replay."""
+    initiating_market: str = ""
+    source_process: str = ""
+    repeat_group: str = ""
 
 
 class Entry(NamedTuple):
@@ -74,6 +80,8 @@ class Entry(NamedTuple):
     """What was sent, where it differs from what is stored."""
     change: PackChange | None
     alert: AlertEntry | None
+    outgoing: str | None = None
+    """What other markets are told of the change, as JSON; None if nothing."""
 
 
 class Ledger:
@@ -91,6 +99,10 @@ class Ledger:
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._session_name: str | None = None
         self._statement: asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record] | None = None
+        self.alert_bell = asyncio.Event()
+        """Rung when alerts have become durable."""
+        self.outgoing_written = asyncio.Event()
+        """Set when changes for other markets may have been written."""
         self.groups = GroupCommit[Entry, None](
             self._write,
             on_failure,
@@ -165,11 +177,18 @@ class Ledger:
     async def _write(self, group: list[Entry]) -> Sequence[None]:
         assert self._statement is not None, "the ledger is not open"
         changes = _net_changes(group)
-        columns = [*_change_columns(changes), *_entry_columns(group), *_alert_columns(group)]
+        alerts = _alert_columns(group)
+        outgoing = _outgoing_columns(group)
+        columns = [*_change_columns(changes), *_entry_columns(group), *alerts, *outgoing]
         try:
             await self._statement.fetchval(*columns, len(changes), timeout=LEDGER_WRITE_S_MAX)
         except asyncpg.DivisionByZeroError as error:
             raise PackConflictError("a pack is not as it was when it was decided on") from error
+        finally:  # A write that failed may have been durable.
+            if outgoing[0]:
+                self.outgoing_written.set()
+        if alerts[0]:
+            self.alert_bell.set()
         return [None] * len(group)
 
 
@@ -220,6 +239,7 @@ def _entry_columns(group: list[Entry]) -> list[Sequence[object]]:
         (submitted),
         _,
         alerts,
+        _,
     ) = zip(*group, strict=True)
     return [
         keys,
@@ -252,8 +272,24 @@ def _alert_columns(group: list[Entry]) -> list[Sequence[object]]:
             entry.alert.product_code,
             orjson.dumps(entry.alert.submitted).decode(),
             entry.alert.stored and orjson.dumps(entry.alert.stored).decode(),
+            entry.at_ms if entry.alert.event_at_ms is None else entry.alert.event_at_ms,
+            entry.alert.initiating_market,
+            entry.alert.source_process,
+            entry.alert.repeat_group,
+            entry.manual,
+            entry.dialect,
+            entry.client_transaction_id,
         )
         for entry in group
         if entry.alert is not None
     ]
-    return list(zip(*rows, strict=True)) if rows else [()] * 11
+    return list(zip(*rows, strict=True)) if rows else [()] * _ALERT_COLUMN_COUNT
+
+
+def _outgoing_columns(group: list[Entry]) -> list[Sequence[object]]:
+    rows = [
+        (entry.pack_key, bytes.fromhex(entry.transaction_id), entry.at_ms, entry.outgoing)
+        for entry in group
+        if entry.outgoing is not None
+    ]
+    return list(zip(*rows, strict=True)) if rows else [()] * 4

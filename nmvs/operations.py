@@ -8,30 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable
 from typing import Final
 
-from emvs.alerts import Alert, alert_id, hub_code_of_alert
-from emvs.errors import (
-    HubTimeoutError,
-    HubUnreachableError,
-    OverloadedError,
-    UnavailableError,
-)
+from emvs.alert_rules import AlertRules
+from emvs.errors import OverloadedError, UnavailableError
 from emvs.infra.clock import Clock
 from emvs.infra.logs import get_logger
 from emvs.markets import Market
 from emvs.outcomes import Outcome
 from emvs.pack import Decision, Pack, decide, match_identifiers, undo_until_s
-from emvs.roles import Role
 from emvs.rules import MarketRules
 from emvs.states import Operation, State
+from nmvs.alert_entries import AlertMaker
 from nmvs.catalogue import Batch, Catalogue, Product
-from nmvs.ledger import AlertEntry, Entry, Ledger, PackChange, PackConflictError
+from nmvs.exemptions import Exemptions
+from nmvs.ledger import Entry, Ledger, PackChange, PackConflictError
 from nmvs.metrics import OperationMetrics
+from nmvs.outgoing import outgoing_change
 from nmvs.pack_index import VERSION_LIMIT, PackIndex
 from nmvs.pack_keys import PackKeys
 from nmvs.recovery import Recovery
+from nmvs.refusals import AskHub, Refusals
 from nmvs.requests import Answer, PackRequest
 from nmvs.store import Store
 
@@ -47,10 +44,6 @@ _REFERENCE_S_MAX: Final = 2.0
 """How long the client transaction that an undo refers to is looked for (our choice)."""
 
 _log = get_logger(__name__)
-
-AskHub = Callable[[PackRequest, str], Awaitable[Answer | Outcome]]
-"""Asks other markets through the hub, under our transaction id; if none knows the pack, what
-they do not know of it."""
 
 
 class Operations:
@@ -68,7 +61,9 @@ class Operations:
         ledger: Ledger,
         recovery: Recovery,
         store: Store,
+        exemptions: Exemptions,
         ask_hub: AskHub | None,
+        alerts: AlertMaker,
     ) -> None:
         self.market = market
         self.rules = rules
@@ -80,7 +75,18 @@ class Operations:
         self._ledger = ledger
         self._recovery = recovery
         self._store = store
-        self._ask_hub = ask_hub
+        self._has_hub = ask_hub is not None
+        self._exemptions = exemptions
+        self._alert_rules = AlertRules(rules)
+        self._refusals = Refusals(
+            rules=rules,
+            clock=clock,
+            ledger=ledger,
+            alerts=alerts,
+            alert_rules=self._alert_rules,
+            ask_hub=ask_hub,
+            new_transaction_id=self.new_transaction_id,
+        )
         self._transaction_prefix = secrets.token_hex(10)
         self._transaction_number = 0
 
@@ -125,11 +131,22 @@ class Operations:
             if self._ledger.groups.is_full:
                 raise OverloadedError("too many entries wait to be written")
             product = self._catalogue.products.get(request.product_code)
-            row = self._index.find(key) if product is not None else -1
-            if row < 0:
-                return await self._answer_unknown(request, key, product, from_hub=from_hub)
-            assert product is not None
-            answer, entry = self._decide(request, key, row, product, reference_fits=reference_fits)
+            # What need not be verified here is no other market's business.
+            exempted = not from_hub and self._exemptions.outcome(
+                request.product_code, request.batch_id
+            )
+            if exempted:
+                answer, entry = self._refusals.refuse(exempted, request, key, product)
+            else:
+                row = self._index.find(key) if product is not None else -1
+                if row < 0:
+                    return await self._refusals.answer_unknown(
+                        request, key, product, from_hub=from_hub
+                    )
+                assert product is not None
+                answer, entry = self._decide(
+                    request, key, row, product, reference_fits=reference_fits, from_hub=from_hub
+                )
             try:
                 await self._ledger.record(entry)
             except PackConflictError:
@@ -140,7 +157,14 @@ class Operations:
         raise UnavailableError("the pack is being changed elsewhere")
 
     def _decide(
-        self, request: PackRequest, key: bytes, row: int, product: Product, *, reference_fits: bool
+        self,
+        request: PackRequest,
+        key: bytes,
+        row: int,
+        product: Product,
+        *,
+        reference_fits: bool,
+        from_hub: bool,
     ) -> tuple[Answer, Entry]:
         """Decide on a pack that was found and apply the decision to the index."""
         state_number, *others = self._index.get(row)
@@ -155,8 +179,9 @@ class Operations:
             matching=self.rules.expiry_matching,
         )
         if mismatch is not None:
-            return self._refuse(mismatch, request, key, product, pack=pack, batch=batch)
+            return self._refusals.refuse(mismatch, request, key, product, stored=(pack, batch))
         location = request.participant.number
+        self._refusals.pack_found(location, request.product_code)
         now_ms = self.clock.now_ms()
         decision = decide(
             pack,
@@ -172,7 +197,13 @@ class Operations:
             )
         change = self._apply(row, pack, decision)
         transaction_id = self.new_transaction_id()
-        alert, alert_entry = self._alert(decision.outcome, request, stored=(pack, batch))
+        hub_code = self._alert_rules.hub_code(
+            decision.outcome,
+            request.participant.role,
+            effective=decision.effective,
+            intermarket=from_hub,
+        )
+        alert, alert_entry = self._refusals.alert(hub_code, request, stored=(pack, batch))
         entry = Entry(
             key,
             now_ms,
@@ -188,6 +219,7 @@ class Operations:
             None,
             change,
             alert_entry,
+            change and self._outgoing(request, pack, batch, change, transaction_id),
         )
         answer = Answer(
             decision.outcome,
@@ -202,6 +234,26 @@ class Operations:
             batch,
         )
         return answer, entry
+
+    def _outgoing(
+        self,
+        request: PackRequest,
+        pack: Pack,
+        batch: Batch,
+        change: PackChange,
+        transaction_id: str,
+    ) -> str | None:
+        """Return what the other markets of the pack are told, None if nothing.
+
+        Tolerated repeats stay here.
+        """
+        if (
+            batch.product_version not in batch.product.shared_versions
+            or change.state == pack.state
+            or not self._has_hub
+        ):
+            return None
+        return outgoing_change(request, batch, change, transaction_id, self.market.code)
 
     def _apply(self, row: int, pack: Pack, decision: Decision) -> PackChange | None:
         change = decision.change
@@ -226,123 +278,6 @@ class Operations:
         set_at_s = decision.change.set_at_s if decision.change else pack.set_at_s
         return undo_until_s(decision.state, set_at_s, self.rules)
 
-    async def _answer_unknown(
-        self, request: PackRequest, key: bytes, product: Product | None, *, from_hub: bool
-    ) -> Answer:
-        """No pack here: ask the other markets if it may be theirs, else say what is unknown."""
-        if product is None:
-            outcome: Outcome | None = Outcome.PRODUCT_UNKNOWN
-        else:
-            outcome = match_identifiers(
-                pack_batch=None,
-                batch_known=request.batch_id in product.batches,
-                batch_id=request.batch_id,
-                expiry=request.expiry,
-                matching=self.rules.expiry_matching,
-            )
-        assert outcome is not None
-        # A typed pack has no batch: it may be any market's.
-        elsewhere = outcome is not Outcome.SERIAL_UNKNOWN or request.batch_id is None
-        if elsewhere and not from_hub and self._ask_hub is not None:
-            found = await self._ask_others(request)
-            if isinstance(found, Answer):
-                return await self._record_foreign(found, request, key)
-            if found is not Outcome.PRODUCT_UNKNOWN:
-                outcome = found
-        answer, entry = self._refuse(outcome, request, key, product, silent=from_hub)
-        await self._ledger.record(entry)
-        return answer
-
-    async def _ask_others(self, request: PackRequest) -> Answer | Outcome:
-        """Ask the other markets; trouble on the way is an answer of its own."""
-        assert self._ask_hub is not None
-        transaction_id = self.new_transaction_id()
-        try:
-            return await self._ask_hub(request, transaction_id)
-        except HubTimeoutError:
-            trouble = Outcome.HUB_TIMEOUT
-        except HubUnreachableError:
-            trouble = Outcome.HUB_UNREACHABLE
-        return Answer(trouble, transaction_id, self.clock.now_ms())
-
-    async def _record_foreign(self, foreign: Answer, request: PackRequest, key: bytes) -> Answer:
-        """Record what another market did, or may have done: that cannot be taken back."""
-        state = foreign.state or 0
-        await self._ledger.record(
-            Entry(
-                key,
-                foreign.at_ms,
-                foreign.transaction_id,
-                request.participant.number,
-                request.operation,
-                foreign.outcome,
-                0,
-                state,
-                request.manual,
-                request.dialect,
-                request.client_transaction_id,
-                _submitted(request) | {"intermarket": True},
-                None,
-                None,
-            ),
-            reserved=True,
-        )
-        return foreign
-
-    def _refuse(
-        self,
-        outcome: Outcome,
-        request: PackRequest,
-        key: bytes,
-        product: Product | None,
-        *,
-        pack: Pack | None = None,
-        batch: Batch | None = None,
-        silent: bool = False,
-    ) -> tuple[Answer, Entry]:
-        """Answer a request whose identifiers are not those of a stored pack."""
-        now_ms = self.clock.now_ms()
-        transaction_id = self.new_transaction_id()
-        stored = (pack, batch) if pack is not None and batch is not None else None
-        alert, alert_entry = (
-            (None, None) if silent else self._alert(outcome, request, stored=stored)
-        )
-        state = 0 if pack is None else pack.state
-        entry = Entry(
-            key,
-            now_ms,
-            transaction_id,
-            request.participant.number,
-            request.operation,
-            outcome,
-            state,
-            state,
-            request.manual,
-            request.dialect,
-            request.client_transaction_id,
-            _submitted(request),
-            None,
-            alert_entry,
-        )
-        answer = Answer(outcome, transaction_id, now_ms, alert=alert, product=product)
-        return answer, entry
-
-    def _alert(
-        self, outcome: Outcome, request: PackRequest, *, stored: tuple[Pack, Batch] | None
-    ) -> tuple[Alert, AlertEntry] | tuple[None, None]:
-        hub_code = hub_code_of_alert(outcome)
-        if hub_code is None or request.participant.role is Role.NCA:  # An authority only reads.
-            return None, None
-        identifier = alert_id(self.market.code, secrets.randbelow(36**15))
-        stored_values: dict[str, object] | None = stored and {
-            "batchId": stored[1].facts.batch_id,
-            "expiry": stored[1].facts.expiry,
-            "state": stored[0].state.name,
-        }
-        return Alert(identifier, hub_code), AlertEntry(
-            identifier, hub_code, request.product_code, _submitted(request), stored_values
-        )
-
     async def _reference_fits(self, key: bytes, request: PackRequest) -> bool:
         """Whether an undo names the client transaction that decommissioned the pack."""
         if request.operation < Operation.REACTIVATE:
@@ -350,13 +285,3 @@ class Operations:
         async with asyncio.timeout(_REFERENCE_S_MAX):
             known = await self._store.client_transaction_of(key, Outcome.DECOMMISSIONED)
         return known is None or known == request.reference_transaction_id
-
-
-def _submitted(request: PackRequest) -> dict[str, object]:
-    return {
-        "scheme": request.scheme.value,
-        "productCode": request.product_code,
-        "serialNumber": request.serial_number,
-        "batchId": request.batch_id,
-        "expiry": request.expiry,
-    }

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from emvs.errors import EmvsError
+from emvs.limits import PACK_VERSION_LIMIT
 from nmvs.reserved_memory import PAGE_BYTES, ReservedMemory
 
 Uint64s: TypeAlias = NDArray[np.uint64]
@@ -40,7 +41,7 @@ WORDS_PER_RECORD: Final = RECORD_BYTES // 8
 FREE_STATE: Final = 255
 """The state of a removed row until it is used again; no pack may have it."""
 
-VERSION_LIMIT: Final = 1 << 16
+VERSION_LIMIT: Final = PACK_VERSION_LIMIT
 """Versions are kept modulo this: the caller wraps, here and in the database alike."""
 
 _READ_FIELDS: Final = struct.Struct("=IIIHBB").unpack_from

@@ -27,3 +27,10 @@ class Participant(NamedTuple):
     """Operations its role may ask for in this market."""
     market: str
     """Market the participant belongs to; another one's in intermarket requests."""
+
+
+def number_at_home(participant: Participant, own_market: str) -> int:
+    """Return the number that a location has in its own market (see `Directory.foreign`)."""
+    if participant.market == own_market:
+        return participant.number
+    return int(participant.location.rpartition("-")[2])

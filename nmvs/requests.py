@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from emvs.alerts import Alert
 from emvs.outcomes import Outcome
+from emvs.scanner_hints import Hint
 from emvs.scheme import Scheme
 from emvs.states import Operation, State
 from nmvs.catalogue import Batch, Product
@@ -36,6 +37,8 @@ class PackRequest(NamedTuple):
     """Client transaction id of what an undo undoes, where the dialect has one."""
     dialect: str = "rest"
     """Name of the dialect, for the audit trail."""
+    event_at_ms: int | None = None
+    """When it happened, if the request is a replay; an alert about it carries both times."""
 
 
 class Answer(NamedTuple):
@@ -61,3 +64,5 @@ class Answer(NamedTuple):
     """Batch of the pack as stored; None on a mismatch, so that nothing can be guessed."""
     intermarket: bool = False
     """Whether another market answered."""
+    hint: Hint | None = None
+    """What speaks for a fault in reading, on a mismatch."""

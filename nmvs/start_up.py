@@ -16,11 +16,11 @@ from emvs.infra.clock import MovableClock
 from emvs.infra.logs import get_logger
 from emvs.markets import Market
 from emvs.scheme import Scheme
-from nmvs.catalogue import Catalogue, Product
+from nmvs.catalogue import Catalogue, Product, shared_versions
 from nmvs.pack_copy import PackReader
 from nmvs.pack_index import PackIndex
 from nmvs.pack_keys import PackKeys
-from nmvs.store import Store
+from nmvs.store import Store, stored_serial_shape
 
 _MONTHS_AHEAD = 2
 
@@ -36,6 +36,12 @@ async def load_pack_keys(store: Store) -> PackKeys:
     """Return the keyed hash of this database; its secret is made once."""
     fresh = base64.b64encode(secrets.token_bytes(32)).decode()
     return PackKeys(base64.b64decode(await store.setting("pack_key_secret", fresh)))
+
+
+async def load_location_secret(store: Store) -> bytes:
+    """Return the key of the tokens that stand for locations in alerts; made once."""
+    fresh = base64.b64encode(secrets.token_bytes(32)).decode()
+    return base64.b64decode(await store.setting("location_token_secret", fresh))
 
 
 async def load_signing_key(store: Store) -> str:
@@ -70,6 +76,9 @@ async def fill_catalogue(catalogue: Catalogue, store: Store) -> None:
         )
         if row["withdrawn_at"] is not None:
             catalogue.withdraw(product, row["withdrawal_reason"])
+    for row in await store.product_versions():
+        shared = shared_versions(row["version"], row["markets"])
+        catalogue.products[row["product_code"]].shared_versions |= shared
     for row in await store.batches():
         batch = catalogue.put_batch(
             catalogue.products[row["product_code"]],
@@ -80,6 +89,7 @@ async def fill_catalogue(catalogue: Catalogue, store: Store) -> None:
         )
         if row["recalled_at"] is not None:
             catalogue.recall(batch, row["recall_reason"])
+        batch.add_serial_shape(stored_serial_shape(row))
 
 
 async def load_packs(store: Store, index: PackIndex) -> None:

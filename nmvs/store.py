@@ -5,7 +5,7 @@ Rows become values here; no SQL elsewhere, no rule here.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -13,7 +13,9 @@ import asyncpg
 
 from emvs.infra.database import Database
 from emvs.pack import Pack
+from emvs.scanner_hints import Shape
 from emvs.states import State
+from nmvs.trail_partitions import ensure_partitions
 
 _COPY_S_MAX = 600.0
 _PACK_COLUMNS = "pack_key, state, set_by, set_at_s, repeat_count, version, batch_number"
@@ -60,6 +62,10 @@ class Store:
     async def products(self) -> list[asyncpg.Record]:
         """Return all products."""
         return await self._pool.fetch("select * from product")
+
+    async def product_versions(self) -> list[asyncpg.Record]:
+        """Return all versions of products with their markets."""
+        return await self._pool.fetch("select product_code, version, markets from product_version")
 
     async def batches(self) -> list[asyncpg.Record]:
         """Return all batches, in order of their numbers."""
@@ -127,6 +133,40 @@ class Store:
         )
         return {row[0]: Pack(State(row[1]), *row[2:]) for row in rows}
 
+    async def outgoing_changes(self, limit: int) -> list[tuple[bytes, bytes, str]]:
+        """Return pack key, transaction id and JSON of the first changes the hub must be told."""
+        rows = await self._pool.fetch(
+            "select pack_key, transaction_id, change from outgoing_change"
+            " order by at_ms, transaction_id limit $1",
+            limit,
+        )
+        return [tuple(row) for row in rows]
+
+    async def forget_outgoing_changes(
+        self, pack_keys: Sequence[bytes], transaction_ids: Sequence[bytes]
+    ) -> None:
+        """Delete changes that the hub has been told."""
+        await self._pool.execute(
+            "delete from outgoing_change o using unnest($1::uuid[], $2::uuid[])"
+            " as t (pack_key, transaction_id)"
+            " where o.pack_key = t.pack_key and o.transaction_id = t.transaction_id",
+            pack_keys,
+            transaction_ids,
+        )
+
+    async def recorded_transactions(
+        self, pack_keys: Sequence[bytes], transaction_ids: Sequence[bytes]
+    ) -> set[bytes]:
+        """Return those of these transactions that stand in the trail of their packs."""
+        rows = await self._pool.fetch(
+            "select t.transaction_id from unnest($1::uuid[], $2::uuid[])"
+            " as a (pack_key, transaction_id)"
+            " join trail t using (pack_key, transaction_id)",
+            pack_keys,
+            transaction_ids,
+        )
+        return {row[0] for row in rows}
+
     async def pack_count(self) -> int:
         """Return how many packs are stored."""
         count: int = await self._pool.fetchval("select count(*) from pack", timeout=_COPY_S_MAX)
@@ -165,16 +205,7 @@ class Store:
 
     async def ensure_trail_partitions(self, months: Iterable[tuple[datetime, datetime]]) -> None:
         """Make a partition of the audit trail for each month that has none yet."""
-        for start, end in months:
-            name = f"trail_{start:%Y_%m}"
-            try:
-                await self._pool.execute(
-                    f'create table if not exists "{name}" partition of trail'
-                    f" for values from ('{start:%Y-%m-%d}+00') to ('{end:%Y-%m-%d}+00')"
-                )
-            except asyncpg.CheckViolationError:
-                # The default partition holds entries of that month, and goes on taking them.
-                continue
+        await ensure_partitions(self._pool, months)
 
     async def copy_packs_out(self, on_chunk: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
         """Copy all packs out in binary form, each chunk awaited by `on_chunk`."""
@@ -201,10 +232,15 @@ class Store:
         await self._pool.execute(_PUT_DELIVERY, delivery_id, result, now)
 
     async def put_product(
-        self, delivery_id: str, result: str, now: datetime, product: tuple[object, ...]
+        self,
+        delivery_id: str,
+        result: str,
+        now: datetime,
+        product: tuple[object, ...],
+        markets: list[str],
     ) -> None:
         """Store a product version and the answer to its delivery. `product` holds code, scheme,
-        version, name, common name and national code."""
+        version, name, common name and national code; `markets` are those of the version."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(
                 "insert into product (product_code, scheme, version, name, common_name,"
@@ -214,7 +250,53 @@ class Store:
                 " where excluded.version >= product.version",
                 *product,
             )
+            await connection.execute(
+                "insert into product_version (product_code, version, markets) values ($1, $2, $3)"
+                " on conflict (product_code, version) do update set markets = excluded.markets",
+                product[0],
+                product[2],
+                markets,
+            )
             await connection.execute(_PUT_DELIVERY, delivery_id, result, now)
+
+    async def non_fmd_products(self) -> list[str]:
+        """Return the codes of products outside the scope of verification."""
+        rows = await self._pool.fetch("select product_code from non_fmd_product")
+        return [row[0] for row in rows]
+
+    async def put_non_fmd_product(self, product_code: str, now: datetime) -> None:
+        """Store a product outside the scope."""
+        await self._pool.execute(
+            "insert into non_fmd_product values ($1, $2) on conflict do nothing", product_code, now
+        )
+
+    async def delete_non_fmd_product(self, product_code: str) -> None:
+        """Take a product off the list."""
+        await self._pool.execute(
+            "delete from non_fmd_product where product_code = $1", product_code
+        )
+
+    async def exempted_batches(self) -> list[tuple[str, str]]:
+        """Return product code and batch id of each exempted batch."""
+        rows = await self._pool.fetch("select product_code, batch_id from exempted_batch")
+        return [(row[0], row[1]) for row in rows]
+
+    async def put_exempted_batch(self, product_code: str, batch_id: str, now: datetime) -> None:
+        """Store an exempted batch."""
+        await self._pool.execute(
+            "insert into exempted_batch values ($1, $2, $3) on conflict do nothing",
+            product_code,
+            batch_id,
+            now,
+        )
+
+    async def delete_exempted_batch(self, product_code: str, batch_id: str) -> None:
+        """End a batch's exemption."""
+        await self._pool.execute(
+            "delete from exempted_batch where product_code = $1 and batch_id = $2",
+            product_code,
+            batch_id,
+        )
 
     async def put_recall(
         self, delivery_id: str, result: str, now: datetime, batch: tuple[str, str], reason: str
@@ -251,17 +333,22 @@ class Store:
         now: datetime,
         batch: tuple[str, str, int, str, int],
         rows: AsyncIterator[bytes],
+        *,
+        serial_shape: Shape | None,
     ) -> None:
         """Store packs of a batch and the answer to their delivery. `batch` holds product code,
         batch id, number, expiry and product version; `rows` gives (pack key, serial number,
-        batch number) in the binary form of COPY."""
+        batch number) in the binary form of COPY; `serial_shape` is that of the serial numbers."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(
                 "insert into batch (product_code, batch_id, batch_number, expiry,"
-                " product_version) values ($1, $2, $3, $4, $5)"
+                " product_version, first_uploaded_at) values ($1, $2, $3, $4, $5, $6)"
                 " on conflict (product_code, batch_id) do nothing",
                 *batch,
+                now,
             )
+            if serial_shape is not None:
+                await connection.execute(_JOIN_SERIAL_SHAPE, *batch[:2], *serial_shape)
             await connection.copy_to_table(
                 "pack",
                 source=rows,
@@ -272,7 +359,20 @@ class Store:
             await connection.execute(_PUT_DELIVERY, delivery_id, result, now)
 
 
+_JOIN_SERIAL_SHAPE = (
+    "update batch set serial_length_min = least(serial_length_min, $3),"
+    " serial_length_max = greatest(serial_length_max, $4),"
+    " serial_kinds = coalesce(serial_kinds, 0) | $5::smallint"
+    " where product_code = $1 and batch_id = $2"
+)
 _PUT_DELIVERY = (
     "insert into delivery (delivery_id, result, received_at) values ($1, $2, $3)"
     " on conflict do nothing"
 )
+
+
+def stored_serial_shape(batch: asyncpg.Record) -> Shape | None:
+    """Return the shape of the serial numbers of a stored batch."""
+    if batch["serial_kinds"] is None:
+        return None
+    return Shape(batch["serial_length_min"], batch["serial_length_max"], batch["serial_kinds"])

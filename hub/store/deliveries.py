@@ -13,7 +13,7 @@ from hub.store.connections import Connection, Queryable, changed_count
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """What one national system has to be told because of a request."""
+    """What one national system has to be told."""
 
     system: str
     markets: Sequence[str]
@@ -27,10 +27,12 @@ class WaitingDelivery:
     """A delivery whose turn comes; its body is read when it does."""
 
     number: int
-    request_number: int
-    message_type: str
-    received_at_ms: int
+    request_number: int | None
+    """None of changes that a national system has sent; so are the next two."""
+    message_type: str | None
+    received_at_ms: int | None
     kind: str
+    created_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,10 @@ class QueueRow:
 
 
 async def insert_deliveries(
-    connection: Connection, request_number: int, deliveries: Sequence[NewDelivery], at_ms: int
+    connection: Connection,
+    request_number: int | None,
+    deliveries: Sequence[NewDelivery],
+    at_ms: int,
 ) -> None:
     """Put deliveries at the end of their systems' lines."""
     await connection.executemany(
@@ -104,8 +109,9 @@ async def waiting_count(database: Queryable, system: str) -> int:
 async def next_waiting(database: Queryable, system: str, count_max: int) -> list[WaitingDelivery]:
     """Return the first in a national system's line."""
     rows = await database.fetch(
-        "select delivery.number, request_number, message_type, received_at_ms, kind"
-        " from delivery join request on request.number = request_number"
+        "select delivery.number, request_number, message_type, received_at_ms, kind,"
+        " created_at_ms from delivery"
+        " left join request on request.number = request_number"
         " where system = $1 and status = 'Waiting' order by delivery.number limit $2",
         system,
         count_max,
@@ -160,6 +166,32 @@ async def settle(
         end.refused_count,
         msgspec.json.encode(end.refused).decode(),
         0 if end.status is MarketStatus.FAILED else 1,
+    )
+    return changed_count(status) == 1
+
+
+async def lock_last_changes(connection: Connection, system: str) -> tuple[int, bytes] | None:
+    """Return number and body of the last in a national system's line if it carries changes."""
+    row = await connection.fetchrow(
+        "select number, kind, body from delivery where system = $1 and status = 'Waiting'"
+        " order by number desc limit 1 for update",
+        system,
+    )
+    return (row["number"], row["body"]) if row and row["kind"] == "changes" else None
+
+
+async def put_body(connection: Connection, number: int, body: bytes) -> None:
+    """Give a delivery of changes a body that holds more of them."""
+    await connection.execute("update delivery set body = $2 where number = $1", number, body)
+
+
+async def drop_changes(database: Queryable, number: int, sent_bytes: int) -> bool:
+    """Delete a delivery of changes, unless it has grown since it was sent; tell which."""
+    status = await database.execute(
+        "delete from delivery where number = $1 and request_number is null"
+        " and octet_length(body) = $2",
+        number,
+        sent_bytes,
     )
     return changed_count(status) == 1
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 import orjson
 
 from emvs.outcomes import Outcome
+from emvs.scanner_hints import Hint
 from emvs.states import Operation, State
 from nmvs.requests import Answer
 from nmvs.rest.codes import http_status, operation_code, text_member
@@ -37,8 +38,21 @@ assert STATE_NAMES.keys() == set(State), "every state has its literal"
 
 def render_answer(answer: Answer, operation: Operation, ams_url: str) -> tuple[int, bytes]:
     """Return HTTP status and body. `ams_url` followed by the alert's id is its link."""
-    outcome, _, at_ms, state, effective, here, undo_until_s, alert, product, batch, foreign = answer
-    status, members = _head(outcome, operation, effective, here)
+    (
+        outcome,
+        _,
+        at_ms,
+        state,
+        effective,
+        here,
+        undo_until_s,
+        alert,
+        product,
+        batch,
+        foreign,
+        hint,
+    ) = answer
+    status, members = _head(outcome, operation, effective, here, hint)
     body = members.copy()
     if alert is not None:
         body["alertId"] = alert.alert_id
@@ -70,10 +84,10 @@ def render_code(code: str) -> bytes:
 # As many entries as there are outcomes, operations, states and places: a few thousand at most.
 @cache
 def _head(
-    outcome: Outcome, operation: Operation, effective: State | None, here: bool
+    outcome: Outcome, operation: Operation, effective: State | None, here: bool, hint: Hint | None
 ) -> tuple[int, dict[str, Any]]:
     """Return the status and the members that follow from the arguments. Copy before adding."""
-    code = operation_code(outcome, operation, effective, here=here)
+    code = operation_code(outcome, operation, effective, here=here, hint=hint)
     members: dict[str, Any] = {"operationCode": code}
     if effective is not None:
         members["state"] = STATE_NAMES[effective]

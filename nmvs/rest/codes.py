@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from emvs.outcomes import Outcome
+from emvs.outcomes import NEVER_ANSWERED, Outcome
+from emvs.scanner_hints import Hint
 from emvs.states import Operation, State
 
 HTTP_STATUS: Final = {"1": 200, "2": 202, "3": 403, "4": 404, "5": 409, "6": 422, "B": 503}
@@ -36,7 +37,10 @@ FIXED: Final[dict[Outcome, str]] = {
     Outcome.SERIAL_UNKNOWN: "41020001",
     Outcome.BATCH_AND_SERIAL_UNKNOWN: "41020002",
     Outcome.BATCH_MISMATCH: "41020003",
+    # Inferred: clients show it without alert, as what is "not subject to verification".
+    Outcome.NON_FMD_PRODUCT: "41020004",
     Outcome.EXPIRY_MISMATCH: "41020005",
+    Outcome.BATCH_EXEMPTED: "41020006",
     Outcome.BATCH_MISSING: "61020000",
     Outcome.PRODUCT_CODE_MISSING: "61020001",
     Outcome.SCHEME_MISSING: "61020002",
@@ -61,6 +65,16 @@ FIXED: Final[dict[Outcome, str]] = {
 }
 """Outcomes whose code depends on nothing else."""
 
+HINTED: Final[dict[tuple[Outcome, Hint], str]] = {
+    (Outcome.BATCH_MISMATCH, Hint.LENGTH): "41020007",
+    (Outcome.BATCH_MISMATCH, Hint.FORMAT): "41020008",
+    (Outcome.BATCH_MISMATCH, Hint.LENGTH_AND_FORMAT): "41020009",
+    (Outcome.SERIAL_UNKNOWN, Hint.LENGTH): "41020010",
+    (Outcome.SERIAL_UNKNOWN, Hint.FORMAT): "41020011",
+    (Outcome.SERIAL_UNKNOWN, Hint.LENGTH_AND_FORMAT): "41020012",
+}
+"""Which three codes belong to which outcome is certain, which of the three is which is inferred."""
+
 # Class of the status and kind of the text, for outcomes whose code tells operation and state.
 _CLASSES: Final[dict[Outcome, tuple[str, str]]] = {
     Outcome.VERIFIED: ("1", "1"),
@@ -77,7 +91,7 @@ _CLASSES: Final[dict[Outcome, tuple[str, str]]] = {
     Outcome.UNDO_ELSEWHERE: ("5", "2"),
     Outcome.UNDO_TOO_LATE: ("5", "2"),
 }
-assert FIXED.keys() | _CLASSES.keys() == set(Outcome), "every outcome has a code"
+assert FIXED.keys() | _CLASSES.keys() == set(Outcome) - NEVER_ANSWERED, "every answer has a code"
 assert not FIXED.keys() & _CLASSES.keys(), "no outcome has two"
 
 _STATES: Final[dict[Outcome, State]] = {
@@ -116,9 +130,16 @@ def operation_digits(operation: Operation) -> str:
 
 
 def operation_code(
-    outcome: Outcome, operation: Operation, state: State | None, *, here: bool
+    outcome: Outcome,
+    operation: Operation,
+    state: State | None,
+    *,
+    here: bool,
+    hint: Hint | None = None,
 ) -> str:
     """Return the operation code; `state` is the effective one after the operation."""
+    if hint is not None:
+        return HINTED[outcome, hint]
     fixed = FIXED.get(outcome)
     if fixed is not None:
         return fixed
@@ -135,6 +156,18 @@ def operation_code(
     usual = _HERE if here else _NOT_HERE
     reason = _REASONS.get((outcome, state)) or _REASONS.get((outcome, None), usual)
     return f"{prefix}{state:02d}{reason}"
+
+
+def code_pattern(outcome: Outcome) -> str | None:
+    """Return the outcome's code with small letters for what depends on operation, state and
+    reason; None if no request comes to it."""
+    if outcome in FIXED:
+        return FIXED[outcome]
+    if outcome not in _CLASSES:
+        return None
+    status_class, text_kind = _CLASSES[outcome]
+    state = _STATES.get(outcome)
+    return f"{status_class}oo{text_kind}" + ("ssrr" if state is None else f"{state:02d}rr")
 
 
 def http_status(code: str) -> int:

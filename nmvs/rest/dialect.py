@@ -8,7 +8,6 @@ library takes itself offline and stores the call twice, so whatever is wrong wit
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from typing import Final
 
 from aiohttp import web
@@ -25,6 +24,7 @@ from nmvs.participants import Participant
 from nmvs.rest import codes
 from nmvs.rest.answers import render_answer, render_code
 from nmvs.rest.pack_requests import read_pack_request
+from nmvs.rest.settings import RestSettings
 from nmvs.rest.targets import PackTarget, is_token_target, parse_pack_target
 from nmvs.rest.token_requests import (
     INVALID_CLIENT,
@@ -43,18 +43,6 @@ _RETRY: Final = CIMultiDict({"Content-Type": "application/json", "Retry-After": 
 # Without this header one vendor's library throws.
 _WHO: Final = CIMultiDict({"Content-Type": "application/json", "WWW-Authenticate": "Bearer"})
 _TOKEN: Final = CIMultiDict({"Content-Type": "application/json", "Cache-Control": "no-store"})
-
-
-@dataclass(frozen=True, slots=True)
-class RestSettings:
-    """What a market may set; the defaults are our choice where no source is named."""
-
-    token_life_s: int = 32_767
-    """A national organisation's mail to its suppliers gives this figure."""
-    token_scope: str = "nmvs"  # noqa: S105 - a scope
-    """Real value unknown: no client sends or reads one."""
-    ams_url: str = "https://ams.example/"
-    """Address of the alert management system; an alert's id is put behind it."""
 
 
 class RestDialect:

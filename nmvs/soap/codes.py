@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from emvs.outcomes import OUTCOMES, Outcome
+from emvs.outcomes import NEVER_ANSWERED, OUTCOMES, Outcome
 from emvs.states import State
 from nmvs.requests import Answer
 from nmvs.soap.catalogue import VERSIONS, Endpoint, Version
@@ -82,6 +82,8 @@ BATCH_AND_SERIAL_UNKNOWN FE_LOT_03 FE_LOT_15  -         -          -         -  
 SERIAL_UNKNOWN           NC_PC_02  NC_PC_14   -         -          -         -          yes
 BATCH_MISMATCH           FE_LOT_13 FE_LOT_18  -         -          -         -          yes
 EXPIRY_MISMATCH          FE_LOT_12 FE_LOT_17  -         -          -         -          yes
+NON_FMD_PRODUCT          NC_PC_15  -          -         -          -         -          yes
+BATCH_EXEMPTED           NC_PCK_26 -          -         -          -         -          yes
 SCHEME_MISSING           TE_XM_02  -          -         -          -         -          no
 SCHEME_INVALID           TE_XM_02  -          -         -          -         -          no
 PRODUCT_CODE_MISSING     TE_XM_02  -          -         -          -         -          no
@@ -153,7 +155,10 @@ def _bits(number: int) -> tuple[bool, bool, bool]:
 
 
 RETURN_CODES: Final = {version.number: _read_rows(_ROWS, version) for version in VERSIONS.values()}
-assert all(len(codes) == 8 * len(Outcome) for codes in RETURN_CODES.values()), "must be total"
+assert all(
+    {outcome for outcome, *_ in codes} == set(Outcome) - NEVER_ANSWERED
+    for codes in RETURN_CODES.values()
+), "must be total"
 
 
 def choose_return_code(

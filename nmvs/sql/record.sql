@@ -1,6 +1,7 @@
 -- One group of the ledger, in one statement: a conditional update of the packs that change, the
--- append to the audit trail, and the alerts. If a pack is no longer at the version that its change
--- was decided from, the statement fails with a division by zero and nothing is recorded.
+-- append to the audit trail, the alerts, and what other markets are told. If a pack is no longer at
+-- the version that its change was decided from, the statement fails with a division by zero and
+-- nothing is recorded.
 with changed as (
     update pack p
     set state = c.state,
@@ -34,17 +35,28 @@ with changed as (
 ), alerted as (
     insert into alert (
         alert_id, raised_at, pack_key, transaction_id, hub_code, outcome, operation,
-        location_number, product_code, submitted, stored
+        location_number, product_code, submitted, stored, event_at, initiating_market,
+        source_process, repeat_group, manual, dialect, client_transaction_id
     )
     select a.alert_id, timestamptz 'epoch' + a.at_ms * interval '1 millisecond', a.pack_key,
         a.transaction_id, a.hub_code, a.outcome, a.operation, a.location_number,
-        a.product_code, a.submitted::jsonb, a.stored::jsonb
+        a.product_code, a.submitted::jsonb, a.stored::jsonb,
+        timestamptz 'epoch' + a.event_at_ms * interval '1 millisecond', a.initiating_market,
+        a.source_process, a.repeat_group, a.manual, a.dialect, a.client_transaction_id
     from unnest(
         $21::text[], $22::bigint[], $23::uuid[], $24::uuid[], $25::text[], $26::smallint[],
-        $27::smallint[], $28::integer[], $29::text[], $30::text[], $31::text[]
+        $27::smallint[], $28::integer[], $29::text[], $30::text[], $31::text[], $32::bigint[],
+        $33::text[], $34::text[], $35::text[], $36::boolean[], $37::text[], $38::text[]
     ) as a (
         alert_id, at_ms, pack_key, transaction_id, hub_code, outcome, operation,
-        location_number, product_code, submitted, stored
+        location_number, product_code, submitted, stored, event_at_ms, initiating_market,
+        source_process, repeat_group, manual, dialect, client_transaction_id
+    )
+), outgoing as (
+    insert into outgoing_change (pack_key, transaction_id, at_ms, change)
+    select o.pack_key, o.transaction_id, o.at_ms, o.change
+    from unnest($39::uuid[], $40::uuid[], $41::bigint[], $42::text[]) as o (
+        pack_key, transaction_id, at_ms, change
     )
 )
-select 1 / (count(*) = $32)::integer from changed
+select 1 / (count(*) = $43)::integer from changed

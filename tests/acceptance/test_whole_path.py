@@ -170,6 +170,10 @@ async def test_what_nobody_knows_is_unknown_here(europe: Europe) -> None:
     unknown_serial = await europe.ask("PL", "X9")
     assert unknown_serial.code == "NMVS_NC_PC_02"
     assert unknown_serial.alert_id is not None
+    elsewhere = await europe.ask("IE", "X9")
+    assert elsewhere.code == "41020001", "the product is known, though not here"
+    assert elsewhere.alert_id is not None
+    assert elsewhere.alert_id.startswith("IE-")
 
 
 async def test_a_falsified_pack_of_a_foreign_product_raises_an_alert_here(europe: Europe) -> None:

@@ -15,7 +15,9 @@ from emvs.markets import Dialect
 
 HOST = "127.0.0.1"
 _UNKNOWN_PRODUCT_NUMBER = 999_999_999
-_UNKNOWN_SERIAL = "N9VER9PL9ADED"
+_UNKNOWN_SERIAL = "N9VER9PLADED"
+_UNKNOWN_BATCH = "NO-SUCH-LOTS"
+"""Both as long as those of a story, so that no fault of the scanner is suspected."""
 
 
 def hub_url(settings: Settings) -> str:
@@ -80,7 +82,7 @@ def demo_document(settings: Settings, batches: Sequence[Batch]) -> dict[str, Any
         "wrong": {
             "product_code": product_code(_UNKNOWN_PRODUCT_NUMBER),
             "serial": _UNKNOWN_SERIAL,
-            "batch": "NO-SUCH-BATCH",
+            "batch": _UNKNOWN_BATCH,
             "expiry": "400131",
         },
     }

@@ -93,7 +93,8 @@ class NationalWire:
         return web.Response(body=msgspec.json.encode(result))
 
     def _apply(self, kind: str, delivery_id: str, body: bytes) -> DeliveryResult:
-        if delivery_id in self.results:
+        # A delivery of changes may have grown since it came: not its id, but what is in it counts.
+        if delivery_id in self.results and kind != "changes":
             return self.results[delivery_id]
         if self.refusal:
             result = DeliveryResult(delivery_id, accepted=False, code=self.refusal, text="no")

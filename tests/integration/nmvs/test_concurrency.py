@@ -91,6 +91,6 @@ async def test_an_authority_reads_without_raising_alerts(national_system: Runnin
     await running.load_packs(1)
     till = RestTill(running.http, running.service, await running.register("nca", 1))
     await till.log_in()
-    unknown = await till.ask(running.product_code, "NOBODY", "LOT1", "301231")
+    unknown = await till.ask(running.product_code, "NOBODY000000", "LOT1", "301231")
     assert (unknown.code, unknown.alert_id) == ("41020001", None)
     assert (await running.ask_management("/alerts"))["alerts"] == []

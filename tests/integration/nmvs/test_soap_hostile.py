@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from nmvs.soap.reader import Reader
-from nmvs.soap.settings import SoapSettings
 from tests.integration.nmvs.rest_raw_client import RawAnswer, RawConnection
 from tests.integration.nmvs.soap_raw_client import PATH, Till, read_reply
 from tests.integration.running import RunningSystem
@@ -81,11 +80,8 @@ async def test_a_broken_compression_is_malformed(till: Till) -> None:
     assert code_of(answer) == "TE_XM_01"
 
 
-async def test_a_slow_sender_is_cut_off(
-    start_system: StartSystem, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("nmvs.soap.dialect.SoapSettings", lambda: SoapSettings(body_read_s_max=0.3))
-    running = await start_system("AT", dialects=("soap",))
+async def test_a_slow_sender_is_cut_off(start_system: StartSystem) -> None:
+    running = await start_system("AT", dialects=("soap",), soap={"body_read_s_max": 0.3})
     async with RawConnection(running.ports["service"]) as connection:
         connection.writer.write(head("Content-Length: 2000") + b"<Envelope")
         answer = await connection.read()

@@ -1,0 +1,197 @@
+"""Answers to requests whose identifiers are not those of a stored pack, and what they alert.
+
+A pack unknown here is looked for in other markets first. Part of `nmvs.operations`, which alone
+asks it; packs that are found are decided on there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from emvs.alert_rules import AlertRules
+from emvs.alerts import Alert
+from emvs.errors import HubTimeoutError, HubUnreachableError
+from emvs.infra.clock import Clock
+from emvs.outcomes import Outcome
+from emvs.pack import Pack, match_identifiers
+from emvs.rules import MarketRules
+from nmvs.alert_entries import AlertMaker
+from nmvs.catalogue import Batch, Product
+from nmvs.ledger import AlertEntry, Entry, Ledger
+from nmvs.requests import Answer, PackRequest
+from nmvs.scanner_hints import hint_for
+from nmvs.typing_tolerance import TypingErrors
+
+AskHub = Callable[[PackRequest, str], Awaitable[Answer | Outcome]]
+"""Asks other markets through the hub, under our transaction id; if none knows the pack, what
+they do not know of it."""
+
+
+class Refusals:
+    """What a market's system says of packs that are not its own, or not as they were sent."""
+
+    def __init__(
+        self,
+        *,
+        rules: MarketRules,
+        clock: Clock,
+        ledger: Ledger,
+        alerts: AlertMaker,
+        alert_rules: AlertRules,
+        ask_hub: AskHub | None,
+        new_transaction_id: Callable[[], str],
+    ) -> None:
+        self._rules = rules
+        self._clock = clock
+        self._ledger = ledger
+        self._alerts = alerts
+        self._alert_rules = alert_rules
+        self._ask_hub = ask_hub
+        self._new_transaction_id = new_transaction_id
+        self._typing_errors = TypingErrors(rules.typing_tolerance)
+
+    async def answer_unknown(
+        self, request: PackRequest, key: bytes, product: Product | None, *, from_hub: bool
+    ) -> Answer:
+        """No pack here: ask the other markets if it may be theirs, else say what is unknown."""
+        if product is None:
+            outcome: Outcome | None = Outcome.PRODUCT_UNKNOWN
+        else:
+            outcome = match_identifiers(
+                pack_batch=None,
+                batch_known=request.batch_id in product.batches,
+                batch_id=request.batch_id,
+                expiry=request.expiry,
+                matching=self._rules.expiry_matching,
+            )
+        assert outcome is not None
+        sought = False
+        # A typed pack has no batch: it may be any market's.
+        elsewhere = outcome is not Outcome.SERIAL_UNKNOWN or request.batch_id is None
+        if elsewhere and not from_hub and self._ask_hub is not None:
+            sought = True
+            found = await self._ask_others(request)
+            if isinstance(found, Answer):
+                return await self._record_foreign(found, request, key)
+            if found is not Outcome.PRODUCT_UNKNOWN:
+                outcome = found
+        answer, entry = self.refuse(
+            outcome, request, key, product, silent=from_hub, sought_elsewhere=sought
+        )
+        await self._ledger.record(entry)
+        return answer
+
+    async def _ask_others(self, request: PackRequest) -> Answer | Outcome:
+        """Ask the other markets; trouble on the way is an answer of its own."""
+        assert self._ask_hub is not None
+        transaction_id = self._new_transaction_id()
+        try:
+            return await self._ask_hub(request, transaction_id)
+        except HubTimeoutError:
+            trouble = Outcome.HUB_TIMEOUT
+        except HubUnreachableError:
+            trouble = Outcome.HUB_UNREACHABLE
+        return Answer(trouble, transaction_id, self._clock.now_ms())
+
+    async def _record_foreign(self, foreign: Answer, request: PackRequest, key: bytes) -> Answer:
+        """Record what another market did, or may have done: that cannot be taken back."""
+        state = foreign.state or 0
+        await self._ledger.record(
+            Entry(
+                key,
+                foreign.at_ms,
+                foreign.transaction_id,
+                request.participant.number,
+                request.operation,
+                foreign.outcome,
+                0,
+                state,
+                request.manual,
+                request.dialect,
+                request.client_transaction_id,
+                _submitted(request) | {"intermarket": True},
+                None,
+                None,
+            ),
+            reserved=True,
+        )
+        return foreign
+
+    def refuse(
+        self,
+        outcome: Outcome,
+        request: PackRequest,
+        key: bytes,
+        product: Product | None,
+        *,
+        stored: tuple[Pack, Batch] | None = None,
+        silent: bool = False,
+        sought_elsewhere: bool = False,
+    ) -> tuple[Answer, Entry]:
+        """Answer a request whose identifiers are not those of a stored pack.
+
+        `stored` is what the serial number belongs to. `silent`: the alert is the asking market's.
+        """
+        now_ms = self._clock.now_ms()
+        transaction_id = self._new_transaction_id()
+        hub_code = None
+        if not silent:
+            hub_code = self._alert_code(outcome, request, sought_elsewhere=sought_elsewhere)
+        alert, alert_entry = self.alert(hub_code, request, stored=stored)
+        state = 0 if stored is None else stored[0].state
+        entry = Entry(
+            key,
+            now_ms,
+            transaction_id,
+            request.participant.number,
+            request.operation,
+            outcome,
+            state,
+            state,
+            request.manual,
+            request.dialect,
+            request.client_transaction_id,
+            _submitted(request),
+            None,
+            alert_entry,
+        )
+        hint = hint_for(outcome, request, product, stored and stored[1])
+        answer = Answer(outcome, transaction_id, now_ms, alert=alert, product=product, hint=hint)
+        return answer, entry
+
+    def pack_found(self, location: int, product_code: str) -> None:
+        """Take note that a location has found a pack of a product: its slips are forgotten."""
+        if self._typing_errors:
+            self._typing_errors.forget(location, product_code)
+
+    def _alert_code(
+        self, outcome: Outcome, request: PackRequest, *, sought_elsewhere: bool
+    ) -> str | None:
+        participant = request.participant
+        code = self._alert_rules.hub_code(
+            outcome, participant.role, sought_elsewhere=sought_elsewhere
+        )
+        if code is not None and request.manual:
+            location, product_code = participant.number, request.product_code
+            if self._typing_errors.forgive(location, product_code, outcome):
+                return None
+        return code
+
+    def alert(
+        self, hub_code: str | None, request: PackRequest, *, stored: tuple[Pack, Batch] | None
+    ) -> tuple[Alert, AlertEntry] | tuple[None, None]:
+        """Return the alert with this code, for the terminal and for the ledger."""
+        if hub_code is None:
+            return None, None
+        submitted, now_ms = _submitted(request), self._clock.now_ms()
+        return self._alerts.make(hub_code, request, submitted, stored=stored, now_ms=now_ms)
+
+
+def _submitted(request: PackRequest) -> dict[str, object]:
+    return {
+        "scheme": request.scheme.value,
+        "productCode": request.product_code,
+        "serialNumber": request.serial_number,
+        "batchId": request.batch_id,
+        "expiry": request.expiry,
+    }
