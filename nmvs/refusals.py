@@ -7,20 +7,25 @@ asks it; packs that are found are decided on there.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
 
 from emvs.alert_rules import AlertRules
 from emvs.alerts import Alert
-from emvs.errors import HubTimeoutError, HubUnreachableError
+from emvs.errors import HubTimeoutError, HubUnreachableError, UnavailableError
 from emvs.infra.clock import Clock
 from emvs.outcomes import Outcome
 from emvs.pack import Pack, match_identifiers
 from emvs.rules import MarketRules
 from nmvs.alert_entries import AlertMaker
 from nmvs.catalogue import Batch, Product
-from nmvs.ledger import AlertEntry, Entry, Ledger
+from nmvs.ledger import AlertEntry, Entry, Ledger, PackConflictError
 from nmvs.requests import Answer, PackRequest
 from nmvs.scanner_hints import hint_for
 from nmvs.typing_tolerance import TypingErrors
+
+_ATTEMPTS_MAX: Final = 4
+"""How often an entry is written again after its group met a foreign write."""
 
 AskHub = Callable[[PackRequest, str], Awaitable[Answer | Outcome]]
 """Asks other markets through the hub, under our transaction id; if none knows the pack, what
@@ -78,8 +83,16 @@ class Refusals:
         answer, entry = self.refuse(
             outcome, request, key, product, silent=from_hub, sought_elsewhere=sought
         )
-        await self._ledger.record(entry)
+        await self._record(entry)
         return answer
+
+    async def _record(self, entry: Entry, *, reserved: bool = False) -> None:
+        """Record what changes no pack here; a group that met a foreign write is of no concern."""
+        for _ in range(_ATTEMPTS_MAX):
+            with suppress(PackConflictError):
+                await self._ledger.record(entry, reserved=reserved)
+                return
+        raise UnavailableError("packs are being changed elsewhere")
 
     async def _ask_others(self, request: PackRequest) -> Answer | Outcome:
         """Ask the other markets; trouble on the way is an answer of its own."""
@@ -96,7 +109,7 @@ class Refusals:
     async def _record_foreign(self, foreign: Answer, request: PackRequest, key: bytes) -> Answer:
         """Record what another market did, or may have done: that cannot be taken back."""
         state = foreign.state or 0
-        await self._ledger.record(
+        await self._record(
             Entry(
                 key,
                 foreign.at_ms,

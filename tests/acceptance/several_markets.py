@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 
+from emvs.infra.loopback_ports import free_port
 from hub.app import Hub
 from hub.config import HubConfig, MarketConfig
 from nmvs.app import NationalSystem
@@ -37,7 +38,8 @@ class Markets:
         self._schema_name = schema_name
         self.codes = codes
         self._exits = AsyncExitStack()
-        self._hub_ports = (0, 0)
+        # Outside the range of outgoing connections: they are taken again after a stop.
+        self._hub_ports = (free_port(), free_port())
         self._hub: Hub | None = None
         self._systems: dict[str, NationalSystem] = {}
         self._ports: dict[str, dict[str, int]] = {}
@@ -47,10 +49,8 @@ class Markets:
         self.obp: Obp
 
     async def start(self) -> None:
-        """Start everything: the hub first, as its port is part of the others' settings."""
+        """Start everything."""
         self.http = await self._exits.enter_async_context(aiohttp.ClientSession())
-        await self.start_hub()
-        await self.stop_hub()
         for code in self.codes:
             await self.start_market(code)
         await self.start_hub()
@@ -66,7 +66,7 @@ class Markets:
         await self._exits.aclose()
 
     async def start_hub(self) -> None:
-        """Start the hub, on its port if it has run before."""
+        """Start the hub on its ports."""
         markets = {
             code: MarketConfig(f"http://127.0.0.1:{ports['interconnect']}", token(code))
             for code, ports in self._ports.items()
@@ -82,8 +82,6 @@ class Markets:
             seed=1,
         )
         self._hub = await Hub(config).__aenter__()
-        public, management = self._hub.url, self._hub.management
-        self._hub_ports = (int(public.rpartition(":")[2]), int(management.rpartition(":")[2]))
 
     async def stop_hub(self) -> None:
         """Stop the hub."""
@@ -104,9 +102,9 @@ class Markets:
             "packs_max": 100_000,
             "password_hash_cost_log2": 6,
             "rules": {"sync_delay_s": 0.05, "other_repeat_tolerance": 2},
-            "port": ports.get("service", 0),
-            "management_port": ports.get("management", 0),
-            "interconnect_port": ports.get("interconnect", 0),
+            "port": ports.get("service") or free_port(),
+            "management_port": ports.get("management") or free_port(),
+            "interconnect_port": ports.get("interconnect") or free_port(),
         }
 
     async def start_market(self, code: str) -> None:

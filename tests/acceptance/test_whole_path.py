@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 from emvs.infra.embedded_postgres import EmbeddedPostgres
+from emvs.infra.loopback_ports import free_port
 from emvs.serial_numbers import generate_serial_numbers
 from hub.app import Hub
 from hub.config import HubConfig, MarketConfig
@@ -54,15 +55,10 @@ class Europe:
 
 @pytest.fixture
 async def europe(dsn: str, schema_name: str) -> AsyncIterator[Europe]:
-    """AT (SOAP), PL (SOAP) and IE (REST) around one hub.
-
-    The hub's address must be known to the national systems and theirs to the hub: the hub starts
-    first, on a free port, then again on the same port with their addresses.
-    """
+    """AT (SOAP), PL (SOAP) and IE (REST) around one hub."""
     dialects: dict[str, Any] = {"AT": ("soap",), "PL": ("soap",), "IE": ("rest",)}
     hub_config = {"dsn": dsn, "schema": f"{schema_name}_hub"}
-    async with Hub(HubConfig(**hub_config)) as probe:
-        port = int(probe.url.rsplit(":", 1)[1])
+    port = free_port()
     async with AsyncExitStack() as exits:
         http = await exits.enter_async_context(aiohttp.ClientSession())
         systems: dict[str, RunningSystem] = {}

@@ -9,7 +9,9 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
+
+from emvs.infra.loopback_ports import free_port
 
 START_S_MAX = 30.0
 
@@ -17,15 +19,13 @@ START_S_MAX = 30.0
 class SystemProcess:
     """One `python -m MODULE` with its ready file; ports stay the same over restarts."""
 
-    _port_keys: ClassVar = {
-        "service": "port",
-        "management": "management_port",
-        "interconnect": "interconnect_port",
-    }
-
     def __init__(self, module: str, config: dict[str, Any], folder: Path) -> None:
         self._module = module
-        self._config = config
+        # Outside the range of outgoing connections: they are taken again after a kill.
+        names = ["port", "management_port"]
+        if module == "nmvs":
+            names.append("interconnect_port")
+        self._config = {name: free_port() for name in names} | config
         self._folder = folder
         self._ready = folder / f"{module}-ready.json"
         self._process: asyncio.subprocess.Process | None = None
@@ -48,9 +48,6 @@ class SystemProcess:
                 assert self._process.returncode is None, self.log
                 await asyncio.sleep(0.02)
         self.ready = json.loads(self._ready.read_text())
-        self._config |= {
-            key: self.ready[name] for name, key in self._port_keys.items() if name in self.ready
-        }
 
     @property
     def memory_bytes_max(self) -> int:

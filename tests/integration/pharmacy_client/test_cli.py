@@ -255,6 +255,8 @@ async def test_interrupted(wire: Wire, tmp_path: Path) -> None:
         env=environment(**rest_variables(wire)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        # Whoever runs the tests in the background of a shell ignores it, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     await asyncio.wait_for(asked.wait(), 30)
     process.send_signal(signal.SIGINT)
