@@ -14,13 +14,12 @@ from typing import Any, Final, TypeAlias
 import asyncpg
 
 from emvs.errors import ConfigurationError
-from emvs.infra.database import CONNECTION_ERRORS, Database
+from emvs.infra.database import CONNECTION_ERRORS, Database, take_schema_lock
 
 PERIOD_S: Final = 10.0
 """How often it is looked at whether the session still lives."""
-_PAUSE_S: Final = 0.05
 _CHECK_S_MAX: Final = 5.0
-_LOCK_SQL: Final = "select pg_try_advisory_lock(7165004, hashtext($1))"
+_LOCK_NUMBER: Final = 7165004
 
 Session: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
@@ -92,14 +91,11 @@ class Ownership:
             raise
 
     async def _lock(self, session: Session) -> None:
-        schema = self._database.schema
-        for _ in range(max(1, round(self._wait_s_max / _PAUSE_S))):
-            if await session.fetchval(_LOCK_SQL, schema):
-                return
-            await asyncio.sleep(_PAUSE_S)
-        raise ConfigurationError(
-            f"another process serves schema {schema}: stop it, or use a schema of your own"
-        )
+        if not await take_schema_lock(session, _LOCK_NUMBER, wait_s_max=self._wait_s_max):
+            raise ConfigurationError(
+                f"another process serves schema {self._database.schema}: stop it, or use a schema"
+                " of your own"
+            )
 
     def _on_lost(self, _: Any) -> None:
         self._held.clear()

@@ -16,13 +16,14 @@ import asyncpg
 import orjson
 
 from emvs.errors import ConfigurationError, UnavailableError
+from emvs.infra.database import take_schema_lock
 from emvs.infra.group_commit import GroupCommit
 from emvs.limits import LEDGER_GROUP_COUNT_MAX, LEDGER_WAITING_COUNT_MAX, LEDGER_WRITE_S_MAX
 
 _END_SESSION_SQL: Final = (
     "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = $1"
 )
-_OWN_SCHEMA_SQL: Final = "select pg_try_advisory_lock(7165003, hashtext(current_schema()))"
+_LOCK_NUMBER: Final = 7165003
 OWNERSHIP_S_MAX: Final = 15.0
 """How long a start waits for the session of a killed predecessor to end (our choice)."""
 _END_ATTEMPTS_MAX: Final = 100
@@ -141,13 +142,10 @@ class Ledger:
         Memory is only as good as the promise that nobody else writes. The session of a process
         that was killed holds the lock until its last statement has ended.
         """
-        for _ in range(max(1, round(self._ownership_s_max / _END_PAUSE_S))):
-            if await connection.fetchval(_OWN_SCHEMA_SQL):
-                return
-            await asyncio.sleep(_END_PAUSE_S)
-        raise ConfigurationError(
-            "another process serves this schema: stop it, or use a schema of your own"
-        )
+        if not await take_schema_lock(connection, _LOCK_NUMBER, wait_s_max=self._ownership_s_max):
+            raise ConfigurationError(
+                "another process serves this schema: stop it, or use a schema of your own"
+            )
 
     async def close(self) -> None:
         """Drop the connection, without ceremony: it may be broken."""

@@ -25,6 +25,8 @@ CONNECTION_ERRORS = (
 )
 """Raised when the server is away or about to be."""
 
+_LOCK_SQL = "select pg_try_advisory_lock($1, hashtext(current_schema()))"
+_LOCK_PAUSE_S = 0.05
 _SCHEMA_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -92,6 +94,21 @@ class Database:
                 await self._pool.close()
         except (TimeoutError, *CONNECTION_ERRORS):
             self._pool.terminate()
+
+
+async def take_schema_lock(
+    session: asyncpg.Connection[asyncpg.Record], number: int, *, wait_s_max: float
+) -> bool:
+    """Take the advisory lock with this number on the session's schema; return whether it was had.
+
+    The session of a process that was killed holds it until its last statement has ended, hence
+    the wait. The lock lives as long as the session.
+    """
+    for _ in range(max(1, round(wait_s_max / _LOCK_PAUSE_S))):
+        if await session.fetchval(_LOCK_SQL, number):
+            return True
+        await asyncio.sleep(_LOCK_PAUSE_S)
+    return False
 
 
 def _same(value: bytes) -> bytes:
