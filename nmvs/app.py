@@ -13,43 +13,32 @@ from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from aiohttp import web
-
 from emvs.alert_messages import AlertReport
 from emvs.errors import ConfigurationError
 from emvs.infra.database import Database
 from emvs.infra.logs import get_logger
-from emvs.infra.management import add_common_routes
 from emvs.infra.migrations import migrate
-from emvs.infra.web import Site, render_errors, serve_app, serve_handler
-from emvs.markets import Dialect
-from nmvs import management
+from emvs.infra.web import Site
 from nmvs.alert_entries import AlertMaker
 from nmvs.alert_forwarding import AlertForwarder
 from nmvs.alert_log import AlertLog, AlertView
-from nmvs.alert_routes import add_hub_routes, add_management_routes
 from nmvs.alert_store import AlertStore
 from nmvs.alert_view import report
 from nmvs.audit import SECRET_SETTING, Audit
-from nmvs.audit_routes import add_audit_routes, add_pack_audit_route
 from nmvs.config import NmvsConfig
 from nmvs.deliveries import Deliveries
+from nmvs.delivery_store import DeliveryStore
 from nmvs.directory import Directory
-from nmvs.exemption_routes import add_routes as add_exemption_routes
 from nmvs.exemptions import Exemptions
 from nmvs.hub_gateway import HubGateway
-from nmvs.integrity import IntegrityReport, compare_index_with_database
-from nmvs.interconnect import create_interconnect_app
 from nmvs.ledger import Ledger
-from nmvs.listener import choose_dialect
-from nmvs.metrics import NationalSystemCollector
 from nmvs.operations import Operations
 from nmvs.outgoing import ChangeSender
 from nmvs.pack_index import PackIndex
+from nmvs.participant_store import ParticipantStore
 from nmvs.recovery import Recovery
-from nmvs.rest.dialect import RestDialect
 from nmvs.retention import Retention
-from nmvs.soap.dialect import SoapDialect
+from nmvs.sites import open_sites
 from nmvs.start_up import (
     ensure_trail_partitions,
     load_catalogue,
@@ -74,8 +63,8 @@ class NationalSystem:
         self.config = config
         self.market = config.market_row()
         self.rules = config.market_rules()
-        self._soap_settings = config.soap_settings()
-        self._rest_settings = config.rest_settings()
+        self.soap_settings = config.soap_settings()
+        self.rest_settings = config.rest_settings()
         self.dialects = config.dialects or (self.market.dialect,)
         self.broken = asyncio.Event()
         self.failure: BaseException | None = None
@@ -105,7 +94,8 @@ class NationalSystem:
         if self.change_sender is not None:
             self._background(self.change_sender.run())
         self._background(self.retention.run())
-        await self._listen()
+        self._sites = await open_sites(self, self._exits)
+        _log.info("listening", action="listening", market=self.market.code, ports=self.ports)
 
     async def _open(self) -> None:
         """Open the database, and the ledger before anything is read: from then on nobody else
@@ -138,7 +128,7 @@ class NationalSystem:
         self.catalogue = await load_catalogue(self.store, self.market)
         await load_packs(self.store, self.index)
         self.directory = Directory(
-            self.store,
+            ParticipantStore(self.database),
             self.market,
             self.rules,
             hash_cost_log2=config.password_hash_cost_log2,
@@ -147,7 +137,7 @@ class NationalSystem:
         self.exemptions = Exemptions(self.store, self.clock, config.non_fmd_product_codes)
         await self.exemptions.load()
         await ensure_trail_partitions(self.store, self.clock.now())
-        self._signing_key = await load_signing_key(self.store)
+        self.signing_key = await load_signing_key(self.store)
         self._alert_maker = AlertMaker(self.market, await load_location_secret(self.store))
         self.audit = Audit(
             self.database.pool,
@@ -187,6 +177,7 @@ class NationalSystem:
         )
         self.deliveries = Deliveries(
             store=self.store,
+            written=DeliveryStore(self.database),
             catalogue=self.catalogue,
             keys=self.keys,
             index=self.index,
@@ -224,111 +215,22 @@ class NationalSystem:
                 store=alert_store,
                 log=self.alerts,
                 clock=self.clock,
-                report_of=self._alert_report,
+                report_of=self.alert_report,
                 bells=(self.ledger.alert_bell, self.alerts.changed_bell),
             )
             self._exits.push_async_callback(self.alert_forwarder.close)
 
-    def _alert_report(self, view: AlertView) -> AlertReport:
+    def alert_report(self, view: AlertView) -> AlertReport:
+        """Return what the manufacturer is told of an alert."""
         return report(view, self._alert_maker, self.dialects[0])
 
-    async def _listen(self) -> None:
-        config = self.config
-        soap = rest = None
-        if Dialect.SOAP in self.dialects:
-            soap = SoapDialect(self.operations, self.directory, self._soap_settings)
-        if Dialect.REST in self.dialects:
-            rest = RestDialect(
-                self.operations, self.directory, self._signing_key, self._rest_settings
-            )
-        interconnect = create_interconnect_app(
-            token=config.interconnect_token,
-            deliveries=self.deliveries,
-            operations=self.operations,
-            directory=self.directory,
-            recovery=self.recovery,
-            synchronisation=self.synchronisation,
-        )
-        add_hub_routes(interconnect, self.alerts, self._alert_report)
-        add_pack_audit_route(interconnect, self.audit)
-        for name, site in (
-            ("management", serve_app(self._management(), *self._management_address())),
-            ("interconnect", serve_app(interconnect, config.host, config.interconnect_port)),
-            ("service", serve_handler(choose_dialect(soap, rest), config.host, config.port)),
-        ):
-            self._sites[name] = await site
-            self._exits.push_async_callback(self._sites[name].close)
-        _log.info("listening", action="listening", market=self.market.code, ports=self.ports)
-
-    def _management_address(self) -> tuple[str, int]:
-        return self.config.management_host, self.config.management_port
-
-    def _management(self) -> web.Application:
-        app = web.Application(middlewares=[render_errors])
-        groups = self.ledger.groups
-        collector = NationalSystemCollector(
-            self.operations.metrics,
-            {
-                "packs": ("Packs in the index.", lambda: len(self.index)),
-                "index_bytes": ("Memory of the index.", self.index.memory_bytes),
-                "ledger_waiting": ("Entries that wait for a commit.", lambda: groups.waiting_count),
-                "ledger_entries": ("Entries written.", lambda: groups.entry_count),
-                "ledger_groups": ("Groups written.", lambda: groups.group_count),
-                "ledger_failures": ("Writes that failed.", lambda: groups.failure_count),
-                "packs_loaded": (
-                    "Packs loaded since the start.",
-                    lambda: self.deliveries.packs_loaded_count,
-                ),
-                "alerts_forwarded": (
-                    "Alert reports that the hub has taken since the start.",
-                    lambda: self.alert_forwarder.forwarded_count if self.alert_forwarder else 0,
-                ),
-                **self.synchronisation.gauges(),
-            },
-        )
-        add_common_routes(
-            app,
-            clock=self.clock,
-            health=self._health,
-            move_clock=self._move_clock,
-            collectors=[collector],
-        )
-        management.add_routes(
-            app,
-            directory=self.directory,
-            store=self.store,
-            keys=self.keys,
-            check=self._check,
-        )
-        add_exemption_routes(app, self.exemptions)
-        add_management_routes(app, self.alerts)
-        add_audit_routes(app, self.audit, self.retention.report)
-        return app
-
-    async def _health(self) -> dict[str, Any]:
-        return {
-            "status": "ok" if self.recovery.is_serving else "recovering",
-            "system": "nmvs",
-            "market": self.market.code,
-            "dialects": list(self.dialects),
-            "packs": len(self.index),
-            "participants": len(self.directory),
-            "waiting": self.ledger.groups.waiting_count,
-            "failure": self.recovery.failure,
-        }
-
-    async def _move_clock(self, seconds: int) -> None:
+    async def move_clock(self, seconds: int) -> None:
+        """Move the clock on, or back; the offset is stored."""
         then = self.clock.now() + timedelta(seconds=seconds)
         await ensure_trail_partitions(self.store, then)
         await self.store.put_setting("clock_offset_s", str(self.clock.offset_s + seconds))
         self.clock.advance(seconds)
         self.retention.ring()
-
-    async def _check(self) -> IntegrityReport:
-        async with self.deliveries.one_at_a_time:  # Nor does retention purge meanwhile.
-            return await compare_index_with_database(
-                self.index, self.store, self.database, self.ledger
-            )
 
     async def _keep_partitions(self) -> None:
         while True:

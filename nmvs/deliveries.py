@@ -33,6 +33,7 @@ from emvs.scanner_hints import Shape, shape_of
 from emvs.scheme import Scheme
 from emvs.states import State
 from nmvs.catalogue import Catalogue, Product, shared_versions
+from nmvs.delivery_store import DeliveryStore
 from nmvs.pack_copy import new_pack_rows
 from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex
 from nmvs.pack_keys import KEY_BYTES, PackKeys
@@ -52,12 +53,14 @@ class Deliveries:
         self,
         *,
         store: Store,
+        written: DeliveryStore,
         catalogue: Catalogue,
         keys: PackKeys,
         index: PackIndex,
         clock: Clock,
     ) -> None:
         self._store = store
+        self._written = written
         self._catalogue = catalogue
         self._keys = keys
         self._index = index
@@ -101,7 +104,7 @@ class Deliveries:
                 message.commonName,
                 message.nationalCode,
             )
-            await self._store.put_product(
+            await self._written.put_product(
                 delivery_id, _json(result), self._clock.now(), row, message.markets
             )
             self._catalogue.put_product(
@@ -133,7 +136,7 @@ class Deliveries:
                     delivery_id, "NMVS_FE_LOT_01", f"batch {message.batchId} is recalled already"
                 )
             result = DeliveryResult(delivery_id, accepted=True)
-            await self._store.put_recall(
+            await self._written.put_recall(
                 delivery_id,
                 _json(result),
                 self._clock.now(),
@@ -154,7 +157,7 @@ class Deliveries:
             if product.withdrawn:
                 return await self._refuse(delivery_id, "NMVS_NC_PC_12", "withdrawn already")
             result = DeliveryResult(delivery_id, accepted=True)
-            await self._store.put_withdrawal(
+            await self._written.put_withdrawal(
                 delivery_id, _json(result), self._clock.now(), product.code, message.reason
             )
             self._catalogue.withdraw(product, message.reason)
@@ -209,7 +212,7 @@ class Deliveries:
             message.expiry,
             message.productVersion,
         )
-        await self._store.put_packs(
+        await self._written.put_packs(
             delivery_id,
             _json(result),
             self._clock.now(),
@@ -290,14 +293,14 @@ class Deliveries:
                     )
 
     async def _known(self, delivery_id: str) -> DeliveryResult | None:
-        stored = await self._store.delivery_result(delivery_id)
+        stored = await self._written.delivery_result(delivery_id)
         if stored is not None:  # Perhaps by a commit whose answer was lost.
             await fill_catalogue(self._catalogue, self._store)
         return msgspec.json.decode(stored, type=DeliveryResult) if stored else None
 
     async def _refuse(self, delivery_id: str, code: str, text: str) -> DeliveryResult:
         result = DeliveryResult(delivery_id, accepted=False, code=code, text=text)
-        await self._store.put_delivery(delivery_id, _json(result), self._clock.now())
+        await self._written.put_delivery(delivery_id, _json(result), self._clock.now())
         return result
 
 

@@ -16,8 +16,8 @@ from emvs.outcomes import Outcome
 from emvs.roles import Role, permitted_operations
 from emvs.rules import MarketRules
 from nmvs.credentials import COST_LOG2, NOBODYS_HASH, LoginCache, hash_secret
+from nmvs.participant_store import ParticipantStore, StoredLocation
 from nmvs.participants import Participant
-from nmvs.store import Store, StoredLocation
 
 
 class SoapLogin(msgspec.Struct, forbid_unknown_fields=True):
@@ -51,7 +51,7 @@ class Directory:
 
     def __init__(
         self,
-        store: Store,
+        store: ParticipantStore,
         market: Market,
         rules: MarketRules,
         *,

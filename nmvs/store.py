@@ -5,9 +5,9 @@ Rows become values here; no SQL elsewhere, no rule here.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
 
@@ -19,17 +19,6 @@ from nmvs.trail_partitions import ensure_partitions
 
 _COPY_S_MAX = 600.0
 _PACK_COLUMNS = "pack_key, state, set_by, set_at_s, repeat_count, version, batch_number"
-
-
-class StoredLocation(NamedTuple):
-    """A row of the location table."""
-
-    location_number: int
-    market: str
-    location: str
-    role: str
-    name: str
-    organisation: str
 
 
 class Store:
@@ -70,60 +59,6 @@ class Store:
     async def batches(self) -> list[asyncpg.Record]:
         """Return all batches, in order of their numbers."""
         return await self._pool.fetch("select * from batch order by batch_number")
-
-    async def locations(self) -> list[StoredLocation]:
-        """Return all locations."""
-        rows = await self._pool.fetch(
-            "select location_number, market, location, role, name, organisation from location"
-        )
-        return [StoredLocation(*row) for row in rows]
-
-    async def put_location(self, location: StoredLocation) -> None:
-        """Store a location; a known one keeps its number."""
-        await self._pool.execute(
-            "insert into location (location_number, market, location, role, name, organisation)"
-            " values ($1, $2, $3, $4, $5, $6) on conflict (market, location) do update"
-            " set role = excluded.role, name = excluded.name, organisation = excluded.organisation",
-            *location,
-        )
-
-    async def soap_logins(self) -> list[tuple[str, str, str, int]]:
-        """Return client login id, user id, password hash, location number of each SOAP login."""
-        rows = await self._pool.fetch(
-            "select client_login_id, user_id, password_hash, location_number from soap_login"
-        )
-        return [tuple(row) for row in rows]
-
-    async def put_soap_login(
-        self, client_login_id: str, user_id: str, password_hash: str, location_number: int
-    ) -> None:
-        """Store a SOAP login."""
-        await self._pool.execute(
-            "insert into soap_login values ($1, $2, $3, $4) on conflict (client_login_id, user_id)"
-            " do update set password_hash = excluded.password_hash,"
-            " location_number = excluded.location_number",
-            client_login_id,
-            user_id,
-            password_hash,
-            location_number,
-        )
-
-    async def rest_clients(self) -> list[tuple[str, str, int]]:
-        """Return client id, secret hash, location number of each REST client."""
-        rows = await self._pool.fetch(
-            "select client_id, secret_hash, location_number from rest_client"
-        )
-        return [tuple(row) for row in rows]
-
-    async def put_rest_client(self, client_id: str, secret_hash: str, location_number: int) -> None:
-        """Store a REST client."""
-        await self._pool.execute(
-            "insert into rest_client values ($1, $2, $3) on conflict (client_id) do update"
-            " set secret_hash = excluded.secret_hash, location_number = excluded.location_number",
-            client_id,
-            secret_hash,
-            location_number,
-        )
 
     async def packs(self, pack_keys: Iterable[bytes]) -> dict[bytes, Pack]:
         """Return what is stored of these packs."""
@@ -220,45 +155,6 @@ class Store:
         finally:
             await connection.close(timeout=5)
 
-    async def delivery_result(self, delivery_id: str) -> str | None:
-        """Return the stored answer to a delivery, as JSON, if it was worked through."""
-        value: str | None = await self._pool.fetchval(
-            "select result::text from delivery where delivery_id = $1", delivery_id
-        )
-        return value
-
-    async def put_delivery(self, delivery_id: str, result: str, now: datetime) -> None:
-        """Store the answer to a delivery that changes nothing else."""
-        await self._pool.execute(_PUT_DELIVERY, delivery_id, result, now)
-
-    async def put_product(
-        self,
-        delivery_id: str,
-        result: str,
-        now: datetime,
-        product: tuple[object, ...],
-        markets: list[str],
-    ) -> None:
-        """Store a product version and the answer to its delivery. `product` holds code, scheme,
-        version, name, common name and national code; `markets` are those of the version."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(
-                "insert into product (product_code, scheme, version, name, common_name,"
-                " national_code) values ($1, $2, $3, $4, $5, $6) on conflict (product_code)"
-                " do update set version = excluded.version, name = excluded.name,"
-                " common_name = excluded.common_name, national_code = excluded.national_code"
-                " where excluded.version >= product.version",
-                *product,
-            )
-            await connection.execute(
-                "insert into product_version (product_code, version, markets) values ($1, $2, $3)"
-                " on conflict (product_code, version) do update set markets = excluded.markets",
-                product[0],
-                product[2],
-                markets,
-            )
-            await connection.execute(_PUT_DELIVERY, delivery_id, result, now)
-
     async def non_fmd_products(self) -> list[str]:
         """Return the codes of products outside the scope of verification."""
         rows = await self._pool.fetch("select product_code from non_fmd_product")
@@ -297,78 +193,6 @@ class Store:
             product_code,
             batch_id,
         )
-
-    async def put_recall(
-        self, delivery_id: str, result: str, now: datetime, batch: tuple[str, str], reason: str
-    ) -> None:
-        """Store a recall of (product code, batch id) and the answer to its delivery."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(
-                "update batch set recalled_at = coalesce(recalled_at, $3), recall_reason = $4"
-                " where product_code = $1 and batch_id = $2",
-                *batch,
-                now,
-                reason,
-            )
-            await connection.execute(_PUT_DELIVERY, delivery_id, result, now)
-
-    async def put_withdrawal(
-        self, delivery_id: str, result: str, now: datetime, product_code: str, reason: str
-    ) -> None:
-        """Store a product's withdrawal and the answer to its delivery."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(
-                "update product set withdrawn_at = coalesce(withdrawn_at, $2),"
-                " withdrawal_reason = $3 where product_code = $1",
-                product_code,
-                now,
-                reason,
-            )
-            await connection.execute(_PUT_DELIVERY, delivery_id, result, now)
-
-    async def put_packs(
-        self,
-        delivery_id: str,
-        result: str,
-        now: datetime,
-        batch: tuple[str, str, int, str, int],
-        rows: AsyncIterator[bytes],
-        *,
-        serial_shape: Shape | None,
-    ) -> None:
-        """Store packs of a batch and the answer to their delivery. `batch` holds product code,
-        batch id, number, expiry and product version; `rows` gives (pack key, serial number,
-        batch number) in the binary form of COPY; `serial_shape` is that of the serial numbers."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            await connection.execute(
-                "insert into batch (product_code, batch_id, batch_number, expiry,"
-                " product_version, first_uploaded_at) values ($1, $2, $3, $4, $5, $6)"
-                " on conflict (product_code, batch_id) do nothing",
-                *batch,
-                now,
-            )
-            if serial_shape is not None:
-                await connection.execute(_JOIN_SERIAL_SHAPE, *batch[:2], *serial_shape)
-            await connection.copy_to_table(
-                "pack",
-                source=rows,
-                columns=["pack_key", "serial_number", "batch_number"],
-                format="binary",
-                timeout=_COPY_S_MAX,
-            )
-            await connection.execute(_PUT_DELIVERY, delivery_id, result, now)
-
-
-_JOIN_SERIAL_SHAPE = (
-    "update batch set serial_length_min = least(serial_length_min, $3),"
-    " serial_length_max = greatest(serial_length_max, $4),"
-    " serial_kinds = coalesce(serial_kinds, 0) | $5::smallint"
-    " where product_code = $1 and batch_id = $2"
-)
-_PUT_DELIVERY = (
-    "insert into delivery (delivery_id, result, received_at) values ($1, $2, $3)"
-    " on conflict do nothing"
-)
 
 
 def stored_serial_shape(batch: asyncpg.Record) -> Shape | None:

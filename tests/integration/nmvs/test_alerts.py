@@ -18,6 +18,7 @@ from nmvs.alert_store import AlertStore
 from nmvs.app import NationalSystem
 from nmvs.catalogue import Product
 from nmvs.config import NmvsConfig
+from nmvs.delivery_store import DeliveryStore
 from nmvs.requests import PackRequest
 from tests.integration.clients import RestTill
 from tests.integration.running import RunningSystem
@@ -285,7 +286,7 @@ async def test_a_replayed_event_has_both_times_and_alerts_survive_a_restart(
     async with NationalSystem(config) as system:
         participant = await system.directory.foreign("AT", 7, Role.PHARMACY)
         happened_at_ms = system.clock.now_ms() - 5 * 3_600_000
-        await system.store.put_product(
+        await DeliveryStore(system.database).put_product(
             "P", "{}", system.clock.now(), ("09506000134376", "GTIN", 1, "X", "x", None), ["IE"]
         )
         system.catalogue.put_product(Product(Scheme.GTIN, "09506000134376", 1, "X", "x", None))

@@ -1,0 +1,130 @@
+"""What a national system listens on: service, interconnect and management port, put together.
+
+Which handlers stand behind which port is decided here; what they do, elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Any
+
+from aiohttp import web
+
+from emvs.infra.management import add_common_routes
+from emvs.infra.web import Site, render_errors, serve_app, serve_handler
+from emvs.markets import Dialect
+from nmvs import management
+from nmvs.alert_routes import add_hub_routes, add_management_routes
+from nmvs.audit_routes import add_audit_routes, add_pack_audit_route
+from nmvs.exemption_routes import add_routes as add_exemption_routes
+from nmvs.integrity import IntegrityReport, compare_index_with_database
+from nmvs.interconnect import create_interconnect_app
+from nmvs.listener import Handler, choose_dialect
+from nmvs.metrics import NationalSystemCollector
+from nmvs.rest.dialect import RestDialect
+from nmvs.soap.dialect import SoapDialect
+
+if TYPE_CHECKING:
+    from nmvs.app import NationalSystem
+
+
+async def open_sites(system: NationalSystem, exits: AsyncExitStack) -> dict[str, Site]:
+    """Open all listeners of a system, the public one last; `exits` closes them, that one first."""
+    config = system.config
+    sites: dict[str, Site] = {}
+    for name, site in (
+        (
+            "management",
+            serve_app(_management(system), config.management_host, config.management_port),
+        ),
+        ("interconnect", serve_app(_interconnect(system), config.host, config.interconnect_port)),
+        ("service", serve_handler(_service(system), config.host, config.port)),
+    ):
+        sites[name] = await site
+        exits.push_async_callback(sites[name].close)
+    return sites
+
+
+def _service(system: NationalSystem) -> Handler:
+    soap = rest = None
+    if Dialect.SOAP in system.dialects:
+        soap = SoapDialect(system.operations, system.directory, system.soap_settings)
+    if Dialect.REST in system.dialects:
+        rest = RestDialect(
+            system.operations, system.directory, system.signing_key, system.rest_settings
+        )
+    return choose_dialect(soap, rest)
+
+
+def _interconnect(system: NationalSystem) -> web.Application:
+    app = create_interconnect_app(
+        token=system.config.interconnect_token,
+        deliveries=system.deliveries,
+        operations=system.operations,
+        directory=system.directory,
+        recovery=system.recovery,
+        synchronisation=system.synchronisation,
+    )
+    add_hub_routes(app, system.alerts, system.alert_report)
+    add_pack_audit_route(app, system.audit)
+    return app
+
+
+def _management(system: NationalSystem) -> web.Application:
+    app = web.Application(middlewares=[render_errors])
+
+    async def health() -> dict[str, Any]:
+        return {
+            "status": "ok" if system.recovery.is_serving else "recovering",
+            "system": "nmvs",
+            "market": system.market.code,
+            "dialects": list(system.dialects),
+            "packs": len(system.index),
+            "participants": len(system.directory),
+            "waiting": system.ledger.groups.waiting_count,
+            "failure": system.recovery.failure,
+        }
+
+    async def check() -> IntegrityReport:
+        async with system.deliveries.one_at_a_time:  # Nor does retention purge meanwhile.
+            return await compare_index_with_database(
+                system.index, system.store, system.database, system.ledger
+            )
+
+    add_common_routes(
+        app,
+        clock=system.clock,
+        health=health,
+        move_clock=system.move_clock,
+        collectors=[NationalSystemCollector(system.operations.metrics, _gauges(system))],
+    )
+    management.add_routes(
+        app, directory=system.directory, store=system.store, keys=system.keys, check=check
+    )
+    add_exemption_routes(app, system.exemptions)
+    add_management_routes(app, system.alerts)
+    add_audit_routes(app, system.audit, system.retention.report)
+    return app
+
+
+def _gauges(system: NationalSystem) -> dict[str, tuple[str, Callable[[], float]]]:
+    groups = system.ledger.groups
+    forwarder = system.alert_forwarder
+    return {
+        "packs": ("Packs in the index.", lambda: len(system.index)),
+        "index_bytes": ("Memory of the index.", system.index.memory_bytes),
+        "ledger_waiting": ("Entries that wait for a commit.", lambda: groups.waiting_count),
+        "ledger_entries": ("Entries written.", lambda: groups.entry_count),
+        "ledger_groups": ("Groups written.", lambda: groups.group_count),
+        "ledger_failures": ("Writes that failed.", lambda: groups.failure_count),
+        "packs_loaded": (
+            "Packs loaded since the start.",
+            lambda: system.deliveries.packs_loaded_count,
+        ),
+        "alerts_forwarded": (
+            "Alert reports that the hub has taken since the start.",
+            lambda: forwarder.forwarded_count if forwarder else 0,
+        ),
+        **system.synchronisation.gauges(),
+    }
