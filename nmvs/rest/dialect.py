@@ -8,8 +8,10 @@ library takes itself offline and stores the call twice, so whatever is wrong wit
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Final
 
+import msgspec
 from aiohttp import web
 from multidict import CIMultiDict
 
@@ -24,8 +26,9 @@ from nmvs.participants import Participant
 from nmvs.rest import codes
 from nmvs.rest.answers import render_answer, render_code
 from nmvs.rest.pack_requests import read_pack_request
+from nmvs.rest.routes import Call, Route, RouteTable, read_query
 from nmvs.rest.settings import RestSettings
-from nmvs.rest.targets import PackTarget, is_token_target, parse_pack_target
+from nmvs.rest.targets import PackTarget, is_token_target, parse_pack_target, split_target
 from nmvs.rest.token_requests import (
     INVALID_CLIENT,
     INVALID_REQUEST,
@@ -54,8 +57,12 @@ class RestDialect:
         directory: Directory,
         signing_key: str,
         settings: RestSettings | None = None,
+        *,
+        routes: Sequence[Route] = (),
     ) -> None:
-        """`signing_key`: private key on curve P-256 as PEM."""
+        """`signing_key`: private key on curve P-256 as PEM. `routes`: what there is beside single
+        packs and tokens."""
+        self._routes = RouteTable(routes)
         self._operations = operations
         self._directory = directory
         self._settings = settings or RestSettings()
@@ -77,7 +84,7 @@ class RestDialect:
                 return await self._answer_pack(request, target)
             if is_token_target(raw_target):
                 return await self._answer_token(request)
-            return _refusal(codes.PATH_UNKNOWN)
+            return await self._answer_route(request)
         except Exception:  # noqa: BLE001 - a defect of ours; its traceback is for the log alone
             _log.exception(
                 "REST request failed",
@@ -115,14 +122,61 @@ class RestDialect:
         status, content = render_answer(answer, wanted.operation, self._settings.ams_url)
         return _response(status, content, _RETRY if status == 503 else _JSON)
 
+    async def _answer_route(self, request: web.BaseRequest) -> web.StreamResponse:
+        """Answer a call of the route table."""
+        prefix, path, query = split_target(request.raw_path)
+        found = self._routes.find(request.method, path)
+        if found is None:
+            return _refusal(codes.PATH_UNKNOWN)
+        route, parameters = found
+        headers = request.headers
+        client_id = self._client_id(headers.get("Authorization"))
+        participant = None
+        if client_id is not None:
+            participant = self._directory.participant_of_rest_client(client_id)
+        if client_id is None or participant is None:
+            return _response(401, render_code(codes.NOT_LOGGED_IN), _WHO)
+        fields = read_query(query)
+        if fields is None:
+            return _refusal(codes.REQUEST_INVALID)
+        body = None
+        if route.request is not None:
+            received = await _read_body(request, route.body_bytes_max, route.invalid_body_code)
+            if isinstance(received, web.Response):
+                return received
+            try:
+                body = msgspec.json.decode(received, type=route.request)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                return _refusal(route.invalid_body_code)
+        reply = await route.handler(
+            Call(
+                participant=participant,
+                client_id=client_id,
+                parameters=parameters,
+                query=fields,
+                body=body,
+                entry_mode=headers.get("emvs-data-entry-mode"),
+                language=headers.get("Accept-Language", ""),
+                api_version=headers.get("emvs-api-version", ""),
+                base_url=f"{request.scheme}://{request.host}{prefix}",
+                user_agent=headers.get("User-Agent", ""),
+            )
+        )
+        response = _response(reply.status, reply.body, CIMultiDict(reply.headers))
+        response.headers["Content-Type"] = reply.content_type
+        return response
+
     def _participant(self, authorization: str | None) -> Participant | None:
-        """Return who an Authorization header speaks for. Its scheme matches in any case."""
-        if authorization is None or authorization[:7].lower() != "bearer ":
-            return None
-        client_id = self._tokens.client_id_of(authorization[7:].strip())
+        client_id = self._client_id(authorization)
         if client_id is None:
             return None
         return self._directory.participant_of_rest_client(client_id)
+
+    def _client_id(self, authorization: str | None) -> str | None:
+        """Return whom an Authorization header speaks for. Its scheme matches in any case."""
+        if authorization is None or authorization[:7].lower() != "bearer ":
+            return None
+        return self._tokens.client_id_of(authorization[7:].strip())
 
     async def _answer_token(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.method != "POST":
@@ -146,17 +200,19 @@ class RestDialect:
         return _response(200, content, _TOKEN)
 
 
-async def _read_body(request: web.BaseRequest) -> bytes | web.Response:
+async def _read_body(
+    request: web.BaseRequest,
+    bytes_max: int = SERVICE_BODY_BYTES_MAX,
+    refusing_code: str = codes.BODY_INVALID,
+) -> bytes | web.Response:
     """Return the body, or the answer if there is none to be had; that one ends the connection."""
     try:
-        return await read_body(
-            request, bytes_max=SERVICE_BODY_BYTES_MAX, timeout_s=SERVICE_BODY_READ_S_MAX
-        )
+        return await read_body(request, bytes_max=bytes_max, timeout_s=SERVICE_BODY_READ_S_MAX)
     except SlowSenderError:
         # The clients repeat a call on 408; on 422 they would give it up.
-        refused = _response(408, render_code(codes.BODY_INVALID), _JSON)
+        refused = _response(408, render_code(refusing_code), _JSON)
     except (TooLargeError, BadRequestError, ConnectionResetError):
-        refused = _refusal(codes.BODY_INVALID)
+        refused = _refusal(refusing_code)
     refused.force_close()
     return refused
 

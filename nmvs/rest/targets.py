@@ -14,6 +14,7 @@ from urllib.parse import unquote, unquote_plus
 # comes first because today's clients are the most.
 _PACK_HEADS: Final = ("/verification/product/", "/product/", "/api/product/")
 _HEAD_LENGTH_MAX: Final = max(map(len, _PACK_HEADS))
+_PREFIXES: Final = ("/verification", "/api")
 _TOKEN_TAIL: Final = "/connect/token"  # noqa: S105 - a path
 _PACK_WORD: Final = "pack"
 
@@ -71,6 +72,15 @@ def is_token_target(target: str) -> bool:
     """Tell whether this is a token endpoint: `/connect/token`, under whatever prefix."""
     path = _origin_form(target).partition("?")[0]
     return path.rstrip("/").lower().endswith(_TOKEN_TAIL)
+
+
+def split_target(target: str) -> tuple[str, str, str]:
+    """Return the prefix as the client wrote it, the path behind it, and the query, all raw."""
+    path, _, query = _origin_form(target).partition("?")
+    for known in _PREFIXES:
+        if path[: len(known) + 1].lower() == known + "/":
+            return path[: len(known)], path[len(known) :], query
+    return "", path, query
 
 
 def _origin_form(target: str) -> str:
