@@ -21,7 +21,7 @@ help:
 	@echo "make up       start everything with demo data, stay until Ctrl-C (ARGS=--detach: return)"
 	@echo "make status   show what runs"
 	@echo "make down     stop what runs in the background"
-	@echo "make test     run all tests"
+	@echo "make test     run all tests, on up to four cores (ARGS=\"-n 0 -x -k word\")"
 	@echo "make check    lint, format, types, direction of imports"
 	@echo "make install  only make $(VENV) with all that is needed to run"
 	@echo "make lock     work out the hashed locks again (needs uv)"
@@ -43,7 +43,7 @@ status: $(VENV)/.run-installed
 	@$(BIN)/emvs status $(ARGS)
 
 test: $(VENV)/.dev-installed
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .
