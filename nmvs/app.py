@@ -25,6 +25,7 @@ from nmvs.alert_log import AlertLog, AlertView
 from nmvs.alert_store import AlertStore
 from nmvs.alert_view import report
 from nmvs.audit import SECRET_SETTING, Audit
+from nmvs.certificates.loading import load_certificates
 from nmvs.config import NmvsConfig
 from nmvs.deliveries import Deliveries
 from nmvs.delivery_store import DeliveryStore
@@ -94,6 +95,7 @@ class NationalSystem:
         if self.change_sender is not None:
             self._background(self.change_sender.run())
         self._background(self.retention.run())
+        self._background(self.certificates.run())
         self._sites = await open_sites(self, self._exits)
         _log.info("listening", action="listening", market=self.market.code, ports=self.ports)
 
@@ -138,6 +140,9 @@ class NationalSystem:
         await self.exemptions.load()
         await ensure_trail_partitions(self.store, self.clock.now())
         self.signing_key = await load_signing_key(self.store)
+        self.certificates = await load_certificates(
+            self.database, self.store, self.clock, config.market, config.certificate_settings()
+        )
         self._alert_maker = AlertMaker(self.market, await load_location_secret(self.store))
         self.audit = Audit(
             self.database.pool,
@@ -231,6 +236,7 @@ class NationalSystem:
         await self.store.put_setting("clock_offset_s", str(self.clock.offset_s + seconds))
         self.clock.advance(seconds)
         self.retention.ring()
+        self.certificates.ring()
 
     async def _keep_partitions(self) -> None:
         while True:

@@ -8,6 +8,7 @@ because deployed clients drop whatever else they get. No exception leaves `handl
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
@@ -50,8 +51,16 @@ class SoapDialect:
     """One market's SOAP services, all on one address."""
 
     def __init__(
-        self, operations: Operations, directory: Directory, settings: SoapSettings | None = None
+        self,
+        operations: Operations,
+        directory: Directory,
+        settings: SoapSettings | None = None,
+        *,
+        certificate_client: Callable[[web.BaseRequest], str | None] | None = None,
     ) -> None:
+        """`certificate_client` returns the client login id that a request's certificate belongs
+        to; None where there are no client certificates."""
+        self._certificate_client = certificate_client
         self._operations = operations
         self._directory = directory
         self._settings = settings or SoapSettings()
@@ -84,6 +93,8 @@ class SoapDialect:
         reader = self._reader
         call = await reader.read_apart(message) if reader.reads_apart else reader.read(message)
         if isinstance(call, PackCall):
+            if self._certificate_client is not None and not self._is_own(request, call):
+                return self._refuse(_of_another(call))
             try:
                 answer = await self._perform(call, len(message))
                 body = render_answer(call, answer, self._settings.verify_codes)
@@ -135,6 +146,11 @@ class SoapDialect:
             )
         )
 
+    def _is_own(self, request: web.BaseRequest, call: PackCall) -> bool:
+        """Whether the certificate belongs to the client that the message names."""
+        assert self._certificate_client is not None, "asked only where there are certificates"
+        return self._certificate_client(request) == call.frame.client_login_id
+
     async def _log_in(self, call: PackCall) -> Participant | Outcome:
         login = call.frame.client_login_id, call.frame.user_id, call.password
         return self._directory.cached_soap_login(*login) or await self._directory.soap_login(*login)
@@ -160,6 +176,12 @@ class SoapDialect:
 
 
 _NOBODY: Final = Frame(NOT_READ, NOT_READ, None, NOT_READ, "eng")
+
+
+def _of_another(call: PackCall) -> Refusal:
+    """The return code is our choice; the real systems' is not public."""
+    text = "The client certificate belongs to another client"
+    return Refusal("FE_PKI_06", text, call.endpoint.version, call.endpoint, call.frame)
 
 
 def _unread(error: EmvsError) -> Refusal:
