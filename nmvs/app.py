@@ -66,6 +66,8 @@ class NationalSystem:
         self.rules = config.market_rules()
         self.soap_settings = config.soap_settings()
         self.rest_settings = config.rest_settings()
+        if config.tls is None and not config.plain:
+            raise ConfigurationError("plain: without tls it is the only public port; leave it on")
         self.dialects = config.dialects or (self.market.dialect,)
         self.broken = asyncio.Event()
         self.failure: BaseException | None = None
@@ -264,5 +266,5 @@ class NationalSystem:
 
     @property
     def ports(self) -> dict[str, int]:
-        """The port of each listener: service, management, interconnect."""
+        """The port of each listener: service, secure, management, interconnect."""
         return {name: site.port for name, site in self._sites.items()}

@@ -24,8 +24,9 @@ _Settings = TypeVar("_Settings", MarketRules, RestSettings, SoapSettings, Certif
 
 
 class TlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """TLS on the public port, with certificates of the system's own authority."""
+    """A second public port with TLS, by certificates of the system's own authority."""
 
+    port: int = 0
     names: tuple[str, ...] = ("localhost", "127.0.0.1", "::1")
     """Host names and addresses in the server's certificate."""
     client_certificates: bool = True
@@ -49,7 +50,9 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     interconnect_port: int = 0
     """Where the hub connects."""
     tls: TlsConfig | None = None
-    """None: plain HTTP, for loopback and load tests."""
+    """None: plain HTTP alone."""
+    plain: bool = True
+    """Whether the port without TLS is open too, for loopback and load tests."""
     certificates: dict[str, Any] = {}
     """Overrides of single settings of `nmvs.certificates.registry.CertificateSettings`."""
     hub_url: str | None = None

@@ -5,7 +5,7 @@ Which handlers stand behind which port is decided here; what they do, elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
@@ -22,6 +22,7 @@ from nmvs.alert_routes import add_hub_routes, add_management_routes
 from nmvs.audit_routes import add_audit_routes, add_pack_audit_route
 from nmvs.certificates.gate import certificate_client, require_certificate
 from nmvs.certificates.routes import add_routes as add_certificate_routes
+from nmvs.config import TlsConfig
 from nmvs.exemption_routes import add_routes as add_exemption_routes
 from nmvs.integrity import IntegrityReport, compare_index_with_database
 from nmvs.interconnect import create_interconnect_app
@@ -40,33 +41,39 @@ _SERVER_LIFE: Final = timedelta(days=825)
 async def open_sites(system: NationalSystem, exits: AsyncExitStack) -> dict[str, Site]:
     """Open all listeners of a system, the public one last; `exits` closes them, that one first."""
     config = system.config
-    sites: dict[str, Site] = {}
-    for name, site in (
+    handler = _service(system)
+    opening: list[tuple[str, Coroutine[Any, Any, Site]]] = [
         (
             "management",
             serve_app(_management(system), config.management_host, config.management_port),
         ),
         ("interconnect", serve_app(_interconnect(system), config.host, config.interconnect_port)),
-        ("service", _serve_service(system)),
-    ):
-        sites[name] = await site
-        exits.push_async_callback(sites[name].close)
+    ]
+    if config.tls is not None:
+        opening.append(("secure", _serve_secure(system, handler, config.tls)))
+    if config.plain:
+        opening.append(("service", serve_handler(handler, config.host, config.port)))
+    sites: dict[str, Site] = {}
+    try:
+        while opening:
+            name, site = opening.pop(0)
+            sites[name] = await site
+            exits.push_async_callback(sites[name].close)
+    finally:
+        for _, site in opening:  # A port before them was taken.
+            site.close()
     return sites
 
 
-async def _serve_service(system: NationalSystem) -> Site:
-    config = system.config
-    handler = _service(system)
-    if config.tls is None:
-        return await serve_handler(handler, config.host, config.port)
+async def _serve_secure(system: NationalSystem, handler: Handler, tls: TlsConfig) -> Site:
     certificates = system.certificates
-    asks_client = config.tls.client_certificates and Dialect.SOAP in system.dialects
+    asks_client = tls.client_certificates and Dialect.SOAP in system.dialects
     authority = certificates.authority
-    issued = authority.issue_server(config.tls.names, system.clock.real_now(), _SERVER_LIFE)
+    issued = authority.issue_server(tls.names, system.clock.real_now(), _SERVER_LIFE)
     return await serve_handler(
         require_certificate(handler, certificates) if asks_client else handler,
-        config.host,
-        config.port,
+        system.config.host,
+        tls.port,
         tls=server_context(issued, authority.root_pem, asks_client=asks_client),
     )
 

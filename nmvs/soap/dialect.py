@@ -59,7 +59,7 @@ class SoapDialect:
         certificate_client: Callable[[web.BaseRequest], str | None] | None = None,
     ) -> None:
         """`certificate_client` returns the client login id that a request's certificate belongs
-        to; None where there are no client certificates."""
+        to, None if it came without one. Where certificates are wanted, none comes without."""
         self._certificate_client = certificate_client
         self._operations = operations
         self._directory = directory
@@ -93,8 +93,10 @@ class SoapDialect:
         reader = self._reader
         call = await reader.read_apart(message) if reader.reads_apart else reader.read(message)
         if isinstance(call, PackCall):
-            if self._certificate_client is not None and not self._is_own(request, call):
-                return self._refuse(_of_another(call))
+            if self._certificate_client is not None:
+                shown = self._certificate_client(request)
+                if shown is not None and shown != call.frame.client_login_id:
+                    return self._refuse(_of_another(call))
             try:
                 answer = await self._perform(call, len(message))
                 body = render_answer(call, answer, self._settings.verify_codes)
@@ -145,11 +147,6 @@ class SoapDialect:
                 "soap",
             )
         )
-
-    def _is_own(self, request: web.BaseRequest, call: PackCall) -> bool:
-        """Whether the certificate belongs to the client that the message names."""
-        assert self._certificate_client is not None, "asked only where there are certificates"
-        return self._certificate_client(request) == call.frame.client_login_id
 
     async def _log_in(self, call: PackCall) -> Participant | Outcome:
         login = call.frame.client_login_id, call.frame.user_id, call.password

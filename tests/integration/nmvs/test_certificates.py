@@ -12,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs12
 
+from emvs.errors import ConfigurationError
 from nmvs.config import TlsConfig
 from tests.integration.conftest import StartSystem
 from tests.integration.nmvs.soap_raw_client import PATH, Till
@@ -70,7 +71,7 @@ class Desk:
 
     async def verify_over(self, http: aiohttp.ClientSession, serial: str) -> tuple[int, str]:
         till = Till(self.system)
-        url = f"https://localhost:{self.system.ports['service']}{PATH}"
+        url = f"https://localhost:{self.system.ports['secure']}{PATH}"
         async with http.post(url, data=till.message("G110", serial)) as response:
             text = await response.text()
             code = text.partition(' ns1:code="NMVS_')[2].partition('"')[0]
@@ -110,6 +111,17 @@ async def test_who_passes_the_door(desk: Desk, serials: list[str]) -> None:
     assert await desk.verify(anothers, serials[0]) == (200, "FE_PKI_06")
     with pytest.raises(aiohttp.ClientError):  # The handshake fails.
         await desk.verify(await desk.issue("foreign"), serials[0])
+
+
+async def test_without_tls_nobody_asks_for_a_certificate(desk: Desk, serials: list[str]) -> None:
+    assert (await Till(desk.system).ask("G110", serials[0])).code == "SUCCESS"
+
+
+async def test_the_port_without_tls_can_be_closed(start_system: StartSystem) -> None:
+    system = await start_system("AT", tls=TlsConfig(), plain=False)
+    assert set(system.ports) == {"management", "interconnect", "secure"}
+    with pytest.raises(ConfigurationError, match="only public port"):
+        await start_system("PL", plain=False)
 
 
 async def test_a_revoked_certificate_is_out_at_once_on_an_open_connection(
@@ -161,7 +173,7 @@ async def test_a_restart_keeps_authority_certificates_and_revocations(
 
 
 async def test_definitions_and_the_other_dialect_need_no_certificate(desk: Desk) -> None:
-    base = f"https://localhost:{desk.system.ports['service']}"
+    base = f"https://localhost:{desk.system.ports['secure']}"
     async with await desk.session(None) as http:
         async with http.get(f"{base}{PATH}?wsdl") as response:
             assert response.status == 200
