@@ -56,7 +56,8 @@ _SPANS: Final[dict[Kind, tuple[int, int | None]]] = {
 
 def add_routes(app: web.Application, certificates: Certificates, clock: Clock) -> None:
     """Add `GET` and `POST /certificates`, `POST /certificates/{serial}/renew`,
-    `DELETE /certificates/{serial}` and `GET /certificates/root.pem`."""
+    `DELETE /certificates/{serial}`, and the root: `GET /certificates/root` as a member of JSON,
+    `GET /certificates/root.pem` by itself."""
 
     async def get_all(request: web.Request) -> web.Response:
         client = request.query.get("client_login_id")
@@ -91,8 +92,12 @@ def add_routes(app: web.Application, certificates: Certificates, clock: Clock) -
             text=certificates.authority.root_pem, content_type="application/x-pem-file"
         )
 
+    async def root_member(_: web.Request) -> web.Response:
+        return json_response({"root_pem": certificates.authority.root_pem})
+
     app.router.add_get("/certificates", get_all)
     app.router.add_post("/certificates", post)
+    app.router.add_get("/certificates/root", root_member)
     app.router.add_get("/certificates/root.pem", root)
     app.router.add_post("/certificates/{serial}/renew", renew)
     app.router.add_delete("/certificates/{serial}", revoke)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import os
 import re
 from pathlib import Path
 from typing import Any, Final
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.serialization import pkcs12
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
+from emvs.infra.launch.client_certificates import open_package, write_private
 from emvs.infra.launch.data_directory import DataDirectory
 from emvs.infra.launch.errors import ExitCode, LaunchError
 from emvs.infra.launch.http_calls import CallError, HttpCalls
@@ -56,12 +54,11 @@ def revoke(data: DataDirectory, console: Console, market: str, *, serial_number:
 def show_all(data: DataDirectory, console: Console, market: str) -> ExitCode:
     """Print the certificates of a market. Raises LaunchError."""
     answer = _ask(data, market, "GET", "", None)
-    table = Table("serial number", "client", "from", "to", "counts")
+    table = Table(Column("serial number", no_wrap=True), "client", "from", "to", "counts")
     for row in answer["certificates"]:
         counts = "yes" if row["counts"] else f"no: {row['problem']}"
-        table.add_row(
-            row["serial_number"], row["client_login_id"], row["starts_at"], row["ends_at"], counts
-        )
+        span = (row[name][:16].replace("T", " ") for name in ("starts_at", "ends_at"))
+        table.add_row(row["serial_number"], row["client_login_id"], *span, counts)
     console.print(table)
     return ExitCode.OK
 
@@ -94,26 +91,11 @@ def _ask(
 
 def _write(answer: dict[str, Any], client: str, folder: Path, console: Console) -> None:
     """Write the package, its parts as PEM, and the root; print where and what goes with them."""
-    content, passphrase = base64.b64decode(answer["package"]), answer["passphrase"]
-    key, certificate, _ = pkcs12.load_key_and_certificates(content, passphrase.encode())
-    assert key is not None, "a package holds a key"
-    assert certificate is not None, "and its certificate"
-    pem = certificate.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
+    passphrase = answer["passphrase"]
     stem = _FILE_NAME.sub("_", client)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in (
-            (f"{stem}.p12", content),
-            (f"{stem}.pem", pem),
-            ("root.pem", answer["root_pem"].encode()),
-        ):
-            _write_private(folder / name, text)
-    except OSError as error:
-        raise LaunchError(f"{error.filename}: {error.strerror}") from error
+    write_private(folder / f"{stem}.p12", base64.b64decode(answer["package"]))
+    write_private(folder / f"{stem}.pem", open_package(answer))
+    write_private(folder / "root.pem", answer["root_pem"].encode())
     lines = [
         f"{folder / stem}.p12    certificate, key and root (PKCS#12), passphrase {passphrase}",
         f"{folder / stem}.pem    certificate and key, for curl --cert and Python",
@@ -126,9 +108,3 @@ def _write(answer: dict[str, Any], client: str, folder: Path, console: Console) 
         )
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _write_private(path: Path, content: bytes) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
