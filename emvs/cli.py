@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 
+from emvs import cli_certificates
 from emvs.infra.launch import defaults
+from emvs.infra.launch.ending import end, make_console
 from emvs.infra.launch.errors import MEANINGS, ExitCode
-
-_WIDTH_MIN = 120
 
 app = typer.Typer(
     name="emvs",
@@ -32,6 +31,7 @@ app = typer.Typer(
 )
 clock_app = typer.Typer(help="Show or move the clock of all systems.", no_args_is_help=False)
 app.add_typer(clock_app, name="clock")
+app.add_typer(cli_certificates.app, name="cert")
 
 _DATA_OPTION = typer.Option(help="Data directory of the systems.", envvar="EMVS_DATA")
 Data = Annotated[Path, _DATA_OPTION]
@@ -99,12 +99,12 @@ def up(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
             pg_bin=None if pg_bin is None else str(pg_bin),
         )
         if not detach:
-            return run_up(options, _console())
+            return run_up(options, make_console())
         from emvs.infra.launch.detached import start_detached
 
-        return start_detached(options, _console())
+        return start_detached(options, make_console())
 
-    _end(run)
+    end(run)
 
 
 @app.command()
@@ -123,9 +123,9 @@ def demo(
     def run() -> ExitCode:
         from emvs.infra.launch.demo import run_demo
 
-        return run_demo(data, stock_count=packs, console=_console())
+        return run_demo(data, stock_count=packs, console=make_console())
 
-    _end(run)
+    end(run)
 
 
 @app.command()
@@ -136,9 +136,9 @@ def status(data: Data = defaults.DATA) -> None:
         from emvs.infra.launch.data_directory import DataDirectory
         from emvs.infra.launch.running_systems import show_status
 
-        return show_status(DataDirectory(data), _console())
+        return show_status(DataDirectory(data), make_console())
 
-    _end(run)
+    end(run)
 
 
 @app.command()
@@ -149,9 +149,9 @@ def down(data: Data = defaults.DATA) -> None:
         from emvs.infra.launch.data_directory import DataDirectory
         from emvs.infra.launch.running_systems import stop_all
 
-        return stop_all(DataDirectory(data), _console())
+        return stop_all(DataDirectory(data), make_console())
 
-    _end(run)
+    end(run)
 
 
 @clock_app.callback(invoke_without_command=True)
@@ -170,9 +170,9 @@ def clock_show(context: typer.Context, data: ClockData = None) -> None:
         from emvs.infra.launch.data_directory import DataDirectory
         from emvs.infra.launch.running_systems import show_clock
 
-        return show_clock(DataDirectory(data or context.obj), _console())
+        return show_clock(DataDirectory(data or context.obj), make_console())
 
-    _end(run)
+    end(run)
 
 
 @clock_app.command("advance")
@@ -189,9 +189,9 @@ def clock_advance(
         from emvs.infra.launch.running_systems import advance_clock
 
         seconds = parse_duration_s(duration)
-        return advance_clock(DataDirectory(data or context.obj), _console(), seconds)
+        return advance_clock(DataDirectory(data or context.obj), make_console(), seconds)
 
-    _end(run)
+    end(run)
 
 
 def main() -> None:
@@ -205,18 +205,3 @@ def main() -> None:
         app()
     except KeyboardInterrupt:
         sys.exit(ExitCode.INTERRUPTED)
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    console = Console()
-    if not console.is_terminal:  # Tables in a file need not fit a screen.
-        console = Console(width=max(console.width, _WIDTH_MIN))
-    return console
-
-
-def _end(command: Callable[[], ExitCode]) -> NoReturn:
-    from emvs.infra.launch.outcome import run_guarded
-
-    raise typer.Exit(run_guarded(command))

@@ -25,6 +25,7 @@ from nmvs.alert_log import AlertLog, AlertView
 from nmvs.alert_store import AlertStore
 from nmvs.alert_view import report
 from nmvs.audit import SECRET_SETTING, Audit
+from nmvs.certificates.loading import load_certificates
 from nmvs.config import NmvsConfig
 from nmvs.deliveries import Deliveries
 from nmvs.delivery_store import DeliveryStore
@@ -65,6 +66,8 @@ class NationalSystem:
         self.rules = config.market_rules()
         self.soap_settings = config.soap_settings()
         self.rest_settings = config.rest_settings()
+        if config.tls is None and not config.plain:
+            raise ConfigurationError("plain: without tls it is the only public port; leave it on")
         self.dialects = config.dialects or (self.market.dialect,)
         self.broken = asyncio.Event()
         self.failure: BaseException | None = None
@@ -94,6 +97,7 @@ class NationalSystem:
         if self.change_sender is not None:
             self._background(self.change_sender.run())
         self._background(self.retention.run())
+        self._background(self.certificates.run())
         self._sites = await open_sites(self, self._exits)
         _log.info("listening", action="listening", market=self.market.code, ports=self.ports)
 
@@ -138,6 +142,9 @@ class NationalSystem:
         await self.exemptions.load()
         await ensure_trail_partitions(self.store, self.clock.now())
         self.signing_key = await load_signing_key(self.store)
+        self.certificates = await load_certificates(
+            self.database, self.store, self.clock, config.market, config.certificate_settings()
+        )
         self._alert_maker = AlertMaker(self.market, await load_location_secret(self.store))
         self.audit = Audit(
             self.database.pool,
@@ -231,6 +238,7 @@ class NationalSystem:
         await self.store.put_setting("clock_offset_s", str(self.clock.offset_s + seconds))
         self.clock.advance(seconds)
         self.retention.ring()
+        self.certificates.ring()
 
     async def _keep_partitions(self) -> None:
         while True:
@@ -258,5 +266,5 @@ class NationalSystem:
 
     @property
     def ports(self) -> dict[str, int]:
-        """The port of each listener: service, management, interconnect."""
+        """The port of each listener: service, secure, management, interconnect."""
         return {name: site.port for name, site in self._sites.items()}

@@ -12,6 +12,7 @@ from emvs.errors import ConfigurationError
 from emvs.markets import MARKETS, Dialect, Market
 from emvs.rules import MarketRules
 from emvs.states import State
+from nmvs.certificates.registry import CertificateSettings
 from nmvs.credentials import COST_LOG2
 from nmvs.ledger import OWNERSHIP_S_MAX
 from nmvs.pack_index import PACKS_MAX
@@ -19,7 +20,17 @@ from nmvs.rest.settings import RestSettings
 from nmvs.soap.codes import known_codes
 from nmvs.soap.settings import SoapSettings
 
-_Settings = TypeVar("_Settings", MarketRules, RestSettings, SoapSettings)
+_Settings = TypeVar("_Settings", MarketRules, RestSettings, SoapSettings, CertificateSettings)
+
+
+class TlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A second public port with TLS, by certificates of the system's own authority."""
+
+    port: int = 0
+    names: tuple[str, ...] = ("localhost", "127.0.0.1", "::1")
+    """Host names and addresses in the server's certificate."""
+    client_certificates: bool = True
+    """Whether SOAP messages need a client certificate (mutual TLS)."""
 
 
 class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,6 +49,12 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     management_port: int = 0
     interconnect_port: int = 0
     """Where the hub connects."""
+    tls: TlsConfig | None = None
+    """None: plain HTTP alone."""
+    plain: bool = True
+    """Whether the port without TLS is open too, for loopback and load tests."""
+    certificates: dict[str, Any] = {}
+    """Overrides of single settings of `nmvs.certificates.registry.CertificateSettings`."""
     hub_url: str | None = None
     """None: no intermarket requests."""
     dialects: tuple[Dialect, ...] = ()
@@ -82,6 +99,10 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def rest_settings(self) -> RestSettings:
         """Return the settings of the REST dialect, or raise ConfigurationError."""
         return _changed(RestSettings(), self.rest, "rest")
+
+    def certificate_settings(self) -> CertificateSettings:
+        """Return the settings of certificates, or raise ConfigurationError."""
+        return _changed(CertificateSettings(), self.certificates, "certificates")
 
     def soap_settings(self) -> SoapSettings:
         """Return the settings of the SOAP dialect, or raise ConfigurationError."""

@@ -5,18 +5,24 @@ Which handlers stand behind which port is decided here; what they do, elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
 from emvs.infra.management import add_common_routes
+from emvs.infra.tls import server_context
 from emvs.infra.web import Site, render_errors, serve_app, serve_handler
 from emvs.markets import Dialect
 from nmvs import management
 from nmvs.alert_routes import add_hub_routes, add_management_routes
 from nmvs.audit_routes import add_audit_routes, add_pack_audit_route
+from nmvs.certificates.gate import certificate_client, require_certificate
+from nmvs.certificates.routes import add_routes as add_certificate_routes
+from nmvs.config import TlsConfig
 from nmvs.exemption_routes import add_routes as add_exemption_routes
 from nmvs.integrity import IntegrityReport, compare_index_with_database
 from nmvs.interconnect import create_interconnect_app
@@ -28,28 +34,60 @@ from nmvs.soap.dialect import SoapDialect
 if TYPE_CHECKING:
     from nmvs.app import NationalSystem
 
+_SERVER_LIFE: Final = timedelta(days=825)
+"""As long as common clients take one; made again at each start."""
+
 
 async def open_sites(system: NationalSystem, exits: AsyncExitStack) -> dict[str, Site]:
     """Open all listeners of a system, the public one last; `exits` closes them, that one first."""
     config = system.config
-    sites: dict[str, Site] = {}
-    for name, site in (
+    handler = _service(system)
+    opening: list[tuple[str, Coroutine[Any, Any, Site]]] = [
         (
             "management",
             serve_app(_management(system), config.management_host, config.management_port),
         ),
         ("interconnect", serve_app(_interconnect(system), config.host, config.interconnect_port)),
-        ("service", serve_handler(_service(system), config.host, config.port)),
-    ):
-        sites[name] = await site
-        exits.push_async_callback(sites[name].close)
+    ]
+    if config.tls is not None:
+        opening.append(("secure", _serve_secure(system, handler, config.tls)))
+    if config.plain:
+        opening.append(("service", serve_handler(handler, config.host, config.port)))
+    sites: dict[str, Site] = {}
+    try:
+        while opening:
+            name, site = opening.pop(0)
+            sites[name] = await site
+            exits.push_async_callback(sites[name].close)
+    finally:
+        for _, site in opening:  # A port before them was taken.
+            site.close()
     return sites
+
+
+async def _serve_secure(system: NationalSystem, handler: Handler, tls: TlsConfig) -> Site:
+    certificates = system.certificates
+    asks_client = tls.client_certificates and Dialect.SOAP in system.dialects
+    authority = certificates.authority
+    issued = authority.issue_server(tls.names, system.clock.real_now(), _SERVER_LIFE)
+    return await serve_handler(
+        require_certificate(handler, certificates) if asks_client else handler,
+        system.config.host,
+        tls.port,
+        tls=server_context(issued, authority.root_pem, asks_client=asks_client),
+    )
 
 
 def _service(system: NationalSystem) -> Handler:
     soap = rest = None
     if Dialect.SOAP in system.dialects:
-        soap = SoapDialect(system.operations, system.directory, system.soap_settings)
+        tls = system.config.tls
+        shown = None
+        if tls is not None and tls.client_certificates:
+            shown = partial(certificate_client, certificates=system.certificates)
+        soap = SoapDialect(
+            system.operations, system.directory, system.soap_settings, certificate_client=shown
+        )
     if Dialect.REST in system.dialects:
         rest = RestDialect(
             system.operations, system.directory, system.signing_key, system.rest_settings
@@ -103,6 +141,7 @@ def _management(system: NationalSystem) -> web.Application:
         app, directory=system.directory, store=system.store, keys=system.keys, check=check
     )
     add_exemption_routes(app, system.exemptions)
+    add_certificate_routes(app, system.certificates, system.clock)
     add_management_routes(app, system.alerts)
     add_audit_routes(app, system.audit, system.retention.report)
     return app

@@ -15,6 +15,7 @@ from pharmacy_client.errors import LoginRefusedError, ProtocolError, SystemUnrea
 from pharmacy_client.exchange import Exchange, HttpReply, retry_after_s
 from pharmacy_client.tokens import BUSY_STATUSES
 
+_SAID_BYTES_MAX: Final = 200
 _SOAP: Final = "{http://www.w3.org/2003/05/soap-envelope}"
 _MESSAGES: Final = "urn:wsdltypes.nmvs.eu:v"
 _TYPES: Final = "urn:types.nmvs.eu:v"
@@ -166,7 +167,7 @@ class _Reader:
             # What users see without a valid client certificate, says the Dutch organisation.
             return LoginRefusedError(
                 "The system refused the connection with HTTP 403: is the client certificate"
-                " missing or expired?",
+                f" missing or expired?{_said(self._reply)}",
                 exchange=self._exchange,
             )
         if status in BUSY_STATUSES:
@@ -189,3 +190,12 @@ def _new_parser() -> etree.XMLParser:
         remove_comments=True,
         remove_pis=True,
     )
+
+
+def _said(reply: HttpReply) -> str:
+    """Return what a refusal in plain text says, as one line that is safe to show."""
+    if not reply.headers.get("content-type", "").startswith("text/plain"):
+        return ""
+    text = " ".join(reply.body[:_SAID_BYTES_MAX].decode("utf-8", "replace").split())
+    shown = "".join(letter for letter in text if letter.isprintable())
+    return f" It says: {shown}" if shown else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -36,6 +36,10 @@ class MovableClock:
     def now_s(self) -> int:
         """Return whole seconds since 1970 UTC."""
         return int(time.time()) + self.offset_s
+
+    def real_now(self) -> datetime:
+        """Return the machine's own time, for what the machine's other programs check."""
+        return self.now() - timedelta(seconds=self.offset_s)
 
     def now_ms(self) -> int:
         """Return milliseconds since 1970 UTC."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeVar
 
@@ -185,19 +186,26 @@ async def serve_app(app: web.Application, host: str, port: int) -> Site:
 
 
 async def serve_handler(
-    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]], host: str, port: int
+    handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+    host: str,
+    port: int,
+    *,
+    tls: ssl.SSLContext | None = None,
 ) -> Site:
-    """Listen for a bare handler: no routing, no middleware, nothing on the hot path."""
+    """Listen for a bare handler: no routing, no middleware, nothing on the hot path. With `tls`
+    for HTTPS alone."""
     server = web.Server(
         handler, access_log=None, keepalive_timeout=KEEP_ALIVE_S, lingering_time=LINGER_S
     )
-    return await _listen(web.ServerRunner(server, shutdown_timeout=5), host, port)
+    return await _listen(web.ServerRunner(server, shutdown_timeout=5), host, port, tls)
 
 
-async def _listen(runner: web.BaseRunner, host: str, port: int) -> Site:
+async def _listen(
+    runner: web.BaseRunner, host: str, port: int, tls: ssl.SSLContext | None = None
+) -> Site:
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, backlog=_BACKLOG).start()
+        await web.TCPSite(runner, host, port, backlog=_BACKLOG, ssl_context=tls).start()
     except OSError as error:
         await runner.cleanup()
         raise EmvsError(f"cannot listen on {host}:{port}: {error.strerror}") from error

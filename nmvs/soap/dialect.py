@@ -8,6 +8,7 @@ because deployed clients drop whatever else they get. No exception leaves `handl
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
@@ -50,8 +51,16 @@ class SoapDialect:
     """One market's SOAP services, all on one address."""
 
     def __init__(
-        self, operations: Operations, directory: Directory, settings: SoapSettings | None = None
+        self,
+        operations: Operations,
+        directory: Directory,
+        settings: SoapSettings | None = None,
+        *,
+        certificate_client: Callable[[web.BaseRequest], str | None] | None = None,
     ) -> None:
+        """`certificate_client` returns the client login id that a request's certificate belongs
+        to, None if it came without one. Where certificates are wanted, none comes without."""
+        self._certificate_client = certificate_client
         self._operations = operations
         self._directory = directory
         self._settings = settings or SoapSettings()
@@ -84,6 +93,10 @@ class SoapDialect:
         reader = self._reader
         call = await reader.read_apart(message) if reader.reads_apart else reader.read(message)
         if isinstance(call, PackCall):
+            if self._certificate_client is not None:
+                shown = self._certificate_client(request)
+                if shown is not None and shown != call.frame.client_login_id:
+                    return self._refuse(_of_another(call))
             try:
                 answer = await self._perform(call, len(message))
                 body = render_answer(call, answer, self._settings.verify_codes)
@@ -160,6 +173,12 @@ class SoapDialect:
 
 
 _NOBODY: Final = Frame(NOT_READ, NOT_READ, None, NOT_READ, "eng")
+
+
+def _of_another(call: PackCall) -> Refusal:
+    """The return code is our choice; the real systems' is not public."""
+    text = "The client certificate belongs to another client"
+    return Refusal("FE_PKI_06", text, call.endpoint.version, call.endpoint, call.frame)
 
 
 def _unread(error: EmvsError) -> Refusal:

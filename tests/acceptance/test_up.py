@@ -14,11 +14,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from emvs.infra.embedded_postgres import EmbeddedPostgres
 from emvs.scan import parse_scan
 from pharmacy_client.client import PharmacyClient
+from pharmacy_client.errors import PharmacyClientError
 from pharmacy_client.profile import Profile
 from tests.acceptance.conftest import EMVS, Environment, is_alive, wait_until
 
@@ -62,7 +64,7 @@ def run_pasted(line: str) -> subprocess.CompletedProcess[str]:
 def test_endpoints_keep_the_public_contract(running: Environment) -> None:
     endpoints = running.endpoints()
     assert set(endpoints) == {"ca", "hub", "markets", "participants", "packs"}
-    assert endpoints["ca"] is None
+    assert (running.data / endpoints["ca"]).read_text().count("BEGIN CERTIFICATE") == 3
     assert set(endpoints["hub"]) == {"url", "management"}
     offered = {
         code: (bool(market["soap"]), bool(market["rest"]), bool(market["token"]))
@@ -74,7 +76,8 @@ def test_endpoints_keep_the_public_contract(running: Environment) -> None:
         "FI": (True, True, True),
     }
     for code in offered:
-        assert set(endpoints["markets"][code]) == {"soap", "rest", "token", "management"}
+        members = {"soap", "rest", "token", "management", "plain", "secure"}
+        assert set(endpoints["markets"][code]) == members
         kinds = [who["kind"] for who in endpoints["participants"] if who["market"] == code]
         assert kinds.count("pharmacy") >= 2
         assert kinds.count("wholesaler") >= 1
@@ -92,6 +95,45 @@ def test_endpoints_keep_the_public_contract(running: Environment) -> None:
 def test_a_pack_of_the_contract_is_active(running: Environment, market: str) -> None:
     pack = next(pack for pack in running.endpoints()["packs"] if pack["market"] == market)
     assert state_of(running, market, pack["scan"]) == "ACTIVE"
+
+
+def test_a_soap_market_wants_a_certificate_and_says_what_is_wrong_with_one(
+    running: Environment, tmp_path: Path
+) -> None:
+    endpoints = running.endpoints()
+    profile = Profile.from_endpoints(running.data / "endpoints.json", "AT")
+    assert profile.url.startswith("https:")
+    scan = next(pack["scan"] for pack in endpoints["packs"] if pack["market"] == "AT")
+
+    def tell(certificate: Path | None) -> str:
+        """Return what a till with another certificate is told."""
+        values = msgspec.structs.asdict(profile) | {"certificate": certificate and str(certificate)}
+
+        async def ask() -> str:
+            async with PharmacyClient(Profile(**values)) as client:
+                state = (await client.verify(scan)).state
+                return "" if state is None else state.name
+
+        try:
+            return asyncio.run(ask())
+        except PharmacyClientError as error:
+            return str(error)
+
+    client = profile.client_login_id or ""
+    for kind in ("good", "expired", "foreign"):
+        done = running.emvs("cert", "issue", client, "--kind", kind, "--out", str(tmp_path / kind))
+        assert done.returncode == 0, done.stderr
+    assert tell(tmp_path / "good" / f"{client}.pem") == "ACTIVE"
+    assert "has expired" in tell(tmp_path / "expired" / f"{client}.pem")
+    assert "no client certificate was shown" in tell(None)
+    assert "127.0.0.1" in tell(tmp_path / "foreign" / f"{client}.pem")
+    rows = running.emvs("cert", "list").stdout
+    serial_number = next(
+        line.split()[1] for line in reversed(rows.splitlines()) if client in line and " yes" in line
+    )
+    assert running.emvs("cert", "revoke", serial_number).returncode == 0
+    assert "has been revoked" in tell(tmp_path / "good" / f"{client}.pem")
+    assert running.emvs("cert", "revoke", "12").returncode == 1
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")

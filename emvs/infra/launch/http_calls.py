@@ -49,6 +49,11 @@ class HttpCalls:
         """Return the JSON answer to a message. Raises CallError unless the status is 2xx."""
         return await self._call("POST", url, orjson.dumps(message), token)
 
+    async def call(self, method: str, url: str, message: Any = None) -> Any:
+        """Return the JSON answer to a request of any method. Raises CallError unless 2xx."""
+        body = None if message is None else orjson.dumps(message)
+        return await self._call(method, url, body, None)
+
     async def _call(self, method: str, url: str, body: bytes | None, token: str | None) -> Any:
         assert self._session is not None, "to be used as a context manager"
         headers = {"Content-Type": "application/json"} if body is not None else {}

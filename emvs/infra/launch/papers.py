@@ -14,6 +14,8 @@ from emvs.infra.launch.settings import MarketSettings, Settings
 from emvs.markets import Dialect
 
 HOST = "127.0.0.1"
+CA_FILE = "certificates/ca.pem"
+"""Relative to endpoints.json, as all paths in it."""
 _UNKNOWN_PRODUCT_NUMBER = 999_999_999
 _UNKNOWN_SERIAL = "N9VER9PLADED"
 _UNKNOWN_BATCH = "NO-SUCH-LOTS"
@@ -38,7 +40,7 @@ def management_url(market: MarketSettings) -> str:
 def endpoints_document(settings: Settings, batches: Sequence[Batch]) -> dict[str, Any]:
     """Return the content of endpoints.json."""
     return {
-        "ca": None,
+        "ca": CA_FILE,
         "hub": {"url": hub_url(settings), "management": hub_management_url(settings)},
         "markets": {market.code: _addresses(market) for market in settings.running_markets},
         "participants": [
@@ -93,24 +95,41 @@ def stock_document(batches: Sequence[Batch]) -> dict[str, Any]:
     return {"packs": _of_purpose(batches, "stock")}
 
 
+def certificate_file(market_code: str, client_login_id: str) -> str:
+    """Return the path of a participant's certificate and key, relative to endpoints.json."""
+    return f"certificates/{market_code}/{client_login_id}.pem"
+
+
 def _addresses(market: MarketSettings) -> dict[str, Any]:
-    service = f"http://{HOST}:{market.service_port}"
+    """Return where a market's participants connect: as clients of the real systems do with SOAP,
+    the simplest way with REST; and both the other way."""
+    plain = _services(market, f"http://{HOST}:{market.service_port}")
+    secure = _services(market, f"https://{HOST}:{market.secure_port}")
+    return {
+        "soap": secure["soap"],
+        "rest": plain["rest"],
+        "token": plain["token"],
+        "management": management_url(market),
+        "plain": plain,
+        "secure": secure,
+    }
+
+
+def _services(market: MarketSettings, base: str) -> dict[str, str | None]:
     speaks_rest = Dialect.REST in market.dialects
     return {
-        "soap": service if Dialect.SOAP in market.dialects else None,
-        "rest": f"{service}/verification" if speaks_rest else None,
-        "token": f"{service}/connect/token" if speaks_rest else None,
-        "management": management_url(market),
+        "soap": base if Dialect.SOAP in market.dialects else None,
+        "rest": f"{base}/verification" if speaks_rest else None,
+        "token": f"{base}/connect/token" if speaks_rest else None,
     }
 
 
 def _participant(market: MarketSettings, registration: dict[str, Any]) -> dict[str, Any]:
     soap = registration["soap"]
-    return {
-        "market": market.code,
-        **registration,
-        "soap": None if soap is None else {**soap, "certificate": None, "key": None},
-    }
+    if soap is not None:
+        file = certificate_file(market.code, soap["client_login_id"])
+        soap = {**soap, "certificate": file, "key": None}
+    return {"market": market.code, **registration, "soap": soap}
 
 
 def _manufacturer(settings: Settings) -> dict[str, Any]:

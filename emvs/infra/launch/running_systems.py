@@ -32,7 +32,7 @@ class _Answer(NamedTuple):
 
 def show_status(data: DataDirectory, console: Console) -> ExitCode:
     """Print what runs; return OK only if all of it is healthy. Raises NotRunningError."""
-    state = _running_state(data)
+    state = running_state(data)
     answers = asyncio.run(_ask_all(state.systems))
     table = Table("system", "pid", "address", "health", "packs", "clock", "restarts")
     for answer in answers:
@@ -86,7 +86,8 @@ def stop_all(data: DataDirectory, console: Console) -> ExitCode:
     return ExitCode.OK
 
 
-def _running_state(data: DataDirectory) -> SupervisorState:
+def running_state(data: DataDirectory) -> SupervisorState:
+    """Return what runs on a data directory. Raises NotRunningError."""
     pid = data.running_pid()
     state = data.read_state() if pid else None
     if state is None or state.pid != pid:
@@ -130,7 +131,7 @@ async def _knock(system: SystemState) -> _Answer:
 
 
 async def _clocks(data: DataDirectory, console: Console, seconds: int | None) -> ExitCode:
-    state = _running_state(data)
+    state = running_state(data)
     table = Table("system", "clock", "ahead of this machine by")
     moved: list[str] = []
     async with HttpCalls(timeout_s=_ASK_S_MAX) as calls:

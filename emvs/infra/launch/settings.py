@@ -38,6 +38,8 @@ class MarketSettings(msgspec.Struct, frozen=True):
     interconnect_port: int
     token: str
     """What it and the hub show to each other."""
+    secure_port: int = 0
+    """With TLS; 0 in what earlier versions wrote."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -68,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True):
             yield "PostgreSQL", self.postgres_port
         for market in self.running_markets:
             yield f"the national system of {market.code}", market.service_port
+            yield f"the port with TLS of {market.code}", market.secure_port
             yield f"the management port of {market.code}", market.management_port
             yield f"the hub's way to {market.code}", market.interconnect_port
 
@@ -87,6 +90,8 @@ def choose_settings(
     port_base = _port_base(stored, wishes)
     if stored is not None:
         settings = _with_markets(_with_dsn(stored, wishes), wishes, pick_port)
+        if any(market.secure_port == 0 for market in settings.markets.values()):
+            return _laid_out(settings, port_base, pick_port)
         return (
             settings if port_base == stored.port_base else _laid_out(settings, port_base, pick_port)
         )
@@ -179,17 +184,19 @@ def _laid_out(settings: Settings, port_base: int, pick_port: Callable[[], int]) 
 def _placed(market: MarketSettings, port_base: int, pick_port: Callable[[], int]) -> MarketSettings:
     if port_base == 0:
         service, management, interconnect = pick_port(), pick_port(), pick_port()
+        secure = pick_port()
     else:
         service = port_base + PORTS_PER_SYSTEM * market.position
-        management, interconnect = service + 1, service + 2
-        if interconnect > _PORT_MAX:
+        management, interconnect, secure = service + 1, service + 2, service + 3
+        if secure > _PORT_MAX:
             raise UsageError(
                 f"--port-base {port_base} leaves no port for the national system of {market.code}:"
-                f" it would be {interconnect}, and {_PORT_MAX} is the last one."
+                f" it would be {secure}, and {_PORT_MAX} is the last one."
             )
     return msgspec.structs.replace(
         market,
         service_port=service,
         management_port=management,
         interconnect_port=interconnect,
+        secure_port=secure,
     )

@@ -46,6 +46,7 @@ def national_specs(settings: Settings, dsn: str) -> list[SystemSpec]:
                 "dsn": dsn,
                 "host": HOST,
                 "port": market.service_port,
+                "tls": {"port": market.secure_port},
                 "management_host": HOST,
                 "management_port": market.management_port,
                 "interconnect_port": market.interconnect_port,

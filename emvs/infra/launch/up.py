@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 from rich.console import Console
 
+from emvs.infra.launch.client_certificates import provide_certificates
 from emvs.infra.launch.data_directory import DataDirectory
 from emvs.infra.launch.errors import ExitCode
 from emvs.infra.launch.free_ports import FreePorts, any_taken, refuse_taken_ports
@@ -62,6 +63,7 @@ async def running_environment(
                 settings, calls, reporter, stock_count=options.stock_count, run_id=new_run_id()
             )
             batches = await supervisor.run(filling)
+            await supervisor.run(provide_certificates(settings, calls, data.path))
             endpoints = endpoints_document(settings, batches)
             data.write(data.demo, demo_document(settings, batches))
             data.write(data.stock, stock_document(batches))

@@ -26,26 +26,26 @@ def documents(markets: str) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def test_a_market_offers_the_addresses_of_its_dialects_alone() -> None:
     endpoints, _ = documents("AT,IE,FI:soap+rest")
-    assert endpoints["markets"] == {
-        "AT": {
-            "soap": "http://127.0.0.1:7080",
-            "rest": None,
-            "token": None,
-            "management": "http://127.0.0.1:7081",
-        },
-        "IE": {
-            "soap": None,
-            "rest": "http://127.0.0.1:7090/verification",
-            "token": "http://127.0.0.1:7090/connect/token",
-            "management": "http://127.0.0.1:7091",
-        },
-        "FI": {
-            "soap": "http://127.0.0.1:7100",
-            "rest": "http://127.0.0.1:7100/verification",
-            "token": "http://127.0.0.1:7100/connect/token",
-            "management": "http://127.0.0.1:7101",
-        },
+    plain = {
+        code: (market["plain"]["soap"], market["plain"]["rest"], market["plain"]["token"])
+        for code, market in endpoints["markets"].items()
     }
+    rest = "http://127.0.0.1:{0}/verification", "http://127.0.0.1:{0}/connect/token"
+    assert plain == {
+        "AT": ("http://127.0.0.1:7080", None, None),
+        "IE": (None, *(address.format(7090) for address in rest)),
+        "FI": ("http://127.0.0.1:7100", *(address.format(7100) for address in rest)),
+    }
+    market = endpoints["markets"]["FI"]
+    assert market["management"] == "http://127.0.0.1:7101"
+    assert market["secure"] == {
+        "soap": "https://127.0.0.1:7103",
+        "rest": "https://127.0.0.1:7103/verification",
+        "token": "https://127.0.0.1:7103/connect/token",
+    }
+    # The usual way of each dialect's clients.
+    assert market["soap"] == market["secure"]["soap"]
+    assert (market["rest"], market["token"]) == plain["FI"][1:]
 
 
 @pytest.mark.parametrize("market", ["AT", "IE", "FI"])
@@ -67,7 +67,7 @@ def test_logins_suit_the_wire_formats_and_are_unique(market: str) -> None:
         assert 8 <= len(login["password"]) <= 60
         for kind in (r"[A-Z]", r"[a-z]", r"[0-9]", r"[^A-Za-z0-9]"):
             assert re.search(kind, login["password"])
-        assert login["certificate"] is None
+        assert login["certificate"] == f"certificates/{market}/{login['client_login_id']}.pem"
         assert login["key"] is None
 
 
