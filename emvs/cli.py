@@ -154,6 +154,34 @@ def down(data: Data = defaults.DATA) -> None:
     end(run)
 
 
+@app.command("callback-receiver")
+def callback_receiver(
+    port: Annotated[
+        int, typer.Option(help="Port on 127.0.0.1; 0: a free one.", min=0, max=65_535)
+    ] = defaults.CALLBACK_RECEIVER_PORT,
+    secret: Annotated[
+        str | None,
+        typer.Option(
+            help="Secret of the subscription: signatures are checked with it.",
+            envvar="EMVS_CALLBACK_SECRET",
+        ),
+    ] = None,
+    fail: Annotated[
+        int, typer.Option(help="Answer so many notices with 503 before taking one.", min=0)
+    ] = 0,
+    raw: Annotated[bool, typer.Option("--json", help="Print each notice as JSON.")] = False,
+) -> None:
+    """Receive the hub's callbacks at a developer's desk, and print them, until Ctrl-C."""
+
+    def run() -> ExitCode:
+        from emvs.infra.callback_receiver import receive
+        from emvs.infra.launch.signals import run_until_signal
+
+        return run_until_signal(receive(port=port, secret=secret, fail_count=fail, raw=raw))
+
+    end(run)
+
+
 @clock_app.callback(invoke_without_command=True)
 def clock(context: typer.Context, data: Data = defaults.DATA) -> None:
     """Show or move the clock of all systems."""

@@ -40,6 +40,13 @@ CHANGES_PER_MESSAGE_MAX: Final = 500
 
 DELIVERIES_WAITING_PER_MARKET_MAX: Final = 10_000
 """Undelivered messages the hub keeps for one market before it refuses uploads (our choice)."""
+NOTICES_WAITING_MAX: Final = 10_000
+"""Notices that wait for one organisation's callback endpoint; beyond, they are stored to be fetched
+and not sent, recalls and withdrawals excepted (our choice)."""
+LINKED_BATCHES_MAX: Final = 50
+"""Source batches in a repackaging link, and as many target batches (our choice)."""
+TRADED_PRODUCTS_MAX: Final = 20_000
+"""Products a parallel distributor may say it trades (our choice)."""
 INTERMARKET_HUB_S_MAX: Final = 5.0
 """A national system waits so long for the hub (our choice: five seconds)."""
 INTERMARKET_MARKET_S_MAX: Final = 4.0

@@ -99,6 +99,24 @@ class WithdrawalMessage:
 
 
 @dataclass(slots=True)
+class BatchName:
+    """A batch of a product."""
+
+    productCode: str | None = None
+    batchId: str | None = None
+
+
+@dataclass(slots=True)
+class LinkMessage:
+    """`RPLK`: each of the target batches was made from each of the source batches by repackaging.
+    A parallel distributor's message; never taken back."""
+
+    transactionId: str
+    sources: list[BatchName] = field(default_factory=list)
+    targets: list[BatchName] = field(default_factory=list)
+
+
+@dataclass(slots=True)
 class Acknowledgement:
     """The hub has the request, durably, and will look at it. HTTP status 202."""
 

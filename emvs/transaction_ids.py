@@ -24,6 +24,7 @@ MESSAGE_TYPES: Final = {
     "VBOP": "verify bulk of packs",
     "RCBR": "recall batch",
     "WDPR": "withdraw product",  # The published list has no name for it: ours.
+    "RPLK": "link repackaged batches",  # Nor for this one.
     "PSUDC": "decommission packs",
     "PSUUD": "undo decommission",
     "PSURP": "decommission for repack",

@@ -19,6 +19,7 @@ from emvs.infra.clock import Clock
 from emvs.infra.logs import get_logger
 from emvs.markets import MARKETS
 from emvs.outcomes import HUB_CODES_FORWARDED, OUTCOMES, Outcome
+from hub.alert_notices import put_alert_notices
 from hub.answers import PAGE_COUNT_MAX, utc
 from hub.hub_ids import hub_transaction_id
 from hub.national_client import NationalClient, NationalSystemError
@@ -57,6 +58,7 @@ class Alerts:
         if good:
             async with transaction(self._pool) as connection:
                 await store.put_reports(connection, system, good, self._clock.now_ms())
+                await put_alert_notices(connection, good, self._clock.now_ms(), render=_summary)
         return taken
 
     async def page(self, client: Client, query: Mapping[str, str]) -> dict[str, Any]:

@@ -20,25 +20,29 @@ from emvs.infra.logs import get_logger
 from emvs.infra.management import add_common_routes
 from emvs.infra.migrations import migrate
 from emvs.infra.web import Site, render_errors, serve_app
-from hub import ownership, retention
+from hub import callbacks, ownership, retention
 from hub.alert_handlers import AlertHandlers
 from hub.alerts import Alerts
 from hub.audit import PackAudits
+from hub.callback_client import open_session
+from hub.callback_handlers import CallbackHandlers
+from hub.callbacks import Callbacks
 from hub.config import HubConfig
 from hub.distribution import Courier
 from hub.handlers import NationalHandlers, ObpHandlers
 from hub.intermarket import Intermarket
 from hub.loading import Loader
 from hub.management import ManagementHandlers
-from hub.metrics import HubCollector
+from hub.metrics import CallbackCollector, HubCollector
 from hub.national_client import NationalClient
 from hub.organisations import Organisations
 from hub.outbox import Outbox
 from hub.ownership import Ownership
 from hub.reception import Reception
 from hub.retention import Retention
-from hub.routes import add_management_routes, add_public_routes
+from hub.routes import add_callback_routes, add_management_routes, add_public_routes
 from hub.store.organisations import clock_offset_s, put_clock_offset_s
+from hub.subscriptions import Subscriptions
 from hub.synchronisation import Synchronisation
 from hub.workers import Worker
 
@@ -66,6 +70,7 @@ class Hub:
             await self._load()
             await self._connect()
             self._build()
+            await self._exits.enter_async_context(self.callbacks)
             for worker in self._workers:
                 self._exits.push_async_callback(worker.stop)
                 worker.start()
@@ -123,6 +128,9 @@ class Hub:
                 for system, market in self._systems.items()
             }
 
+        self._callback_session = open_session(self.config.callbacks.organisations_at_once_max)
+        self._exits.push_async_callback(self._callback_session.close)
+
     def _build(self) -> None:
         config, pool, clock = self.config, self._pool, self.clock
         self.loader = Loader(pool=pool, clock=clock, outbox=self.outbox)
@@ -153,6 +161,13 @@ class Hub:
             concurrent_max=config.limits.intermarket_concurrent_max,
         )
         self.alerts = Alerts(pool=pool, clock=clock, clients=self._clients["intermarket"])
+        self.callbacks = Callbacks(
+            pool=pool,
+            clock=clock,
+            session=self._callback_session,
+            config=config.callbacks,
+            bell=self.outbox.notices_bell,
+        )
         self.retention = Retention(
             pool=pool, clock=clock, answers_kept_s=config.limits.answers_kept_s
         )
@@ -166,6 +181,12 @@ class Hub:
             *(
                 Worker(f"courier-{system}", owner.guarded(courier.drain), courier.bell)
                 for system, courier in self.couriers.items()
+            ),
+            Worker(
+                "callbacks",
+                owner.guarded(self.callbacks.drain),
+                self.callbacks.bell,
+                period_s=callbacks.PERIOD_S,
             ),
             Worker("retention", owner.guarded(kept.drain), kept.bell, period_s=retention.PERIOD_S),
         ]
@@ -195,8 +216,23 @@ class Hub:
             systems_by_token=self._systems_by_token,
         )
         alerts = AlertHandlers(self.alerts, self.organisations, self._systems_by_token)
+        add_callback_routes(app, self._callback_handlers())
         add_public_routes(app, obp, national, alerts)
         return app
+
+    def _callback_handlers(self) -> CallbackHandlers:
+        return CallbackHandlers(
+            pool=self._pool,
+            clock=self.clock,
+            organisations=self.organisations,
+            subscriptions=Subscriptions(
+                pool=self._pool,
+                clock=self.clock,
+                callbacks=self.callbacks,
+                config=self.config.callbacks,
+            ),
+            callbacks=self.callbacks,
+        )
 
     def _management_app(self) -> web.Application:
         app = web.Application(middlewares=[render_errors])
@@ -212,7 +248,7 @@ class Hub:
             clock=self.clock,
             health=self._health,
             move_clock=self._move_clock,
-            collectors=[collector],
+            collectors=[collector, CallbackCollector(self.callbacks)],
         )
         handlers = ManagementHandlers(
             pool=self._pool,
@@ -262,6 +298,7 @@ class Hub:
         await put_clock_offset_s(self._pool, self.clock.offset_s + seconds)
         self.clock.advance(seconds)
         self.retention.bell.set()
+        self.callbacks.bell.set()
 
 
 def _seed(seed: int | None, system: str) -> str | None:

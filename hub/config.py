@@ -63,6 +63,27 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     content of requests that wait for nothing."""
 
 
+class CallbackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How organisations are called back. The retry times are those the sources propose."""
+
+    hosts_allowed: tuple[str, ...] = ("127.0.0.1", "localhost", "::1")
+    """Hosts that a callback URL may name, as they are written in it; "*" allows any. Whoever has a
+    client's token makes the hub call these, so by default only this machine."""
+    attempt_s_max: Positive = 10.0
+    """An endpoint that takes longer has not answered."""
+    retry_waits_s: Annotated[tuple[Positive, ...], Meta(min_length=1, max_length=100)] = (
+        60.0,
+        300.0,
+        900.0,
+        3600.0,
+    )
+    """Waits between attempts by the system's clock; the last one repeats."""
+    give_up_after_s: Positive = 86_400.0
+    """From the first failed attempt; the last attempt is made then."""
+    organisations_at_once_max: Count = 100
+    """Organisations called at the same time, each with one notice."""
+
+
 class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The hub's settings."""
 
@@ -78,6 +99,7 @@ class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     national_tokens: dict[str, str] = {}
     """Market to the token its national system shows to the hub: like the hub's to it."""
     retry: RetryConfig = RetryConfig()
+    callbacks: CallbackConfig = CallbackConfig()
     limits: LimitsConfig = LimitsConfig()
     log_level: str = "info"
     seed: int | None = None

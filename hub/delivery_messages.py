@@ -12,16 +12,24 @@ import msgspec
 
 from emvs.interconnect import ProductDelivery, RecallDelivery, WithdrawalDelivery
 from emvs.markets import MARKETS
-from emvs.obp_messages import MarketPart, PacksMessage, ProductMessage, RecallMessage
+from emvs.obp_messages import (
+    LinkMessage,
+    MarketPart,
+    PacksMessage,
+    ProductMessage,
+    RecallMessage,
+)
 from hub.facts import Judgement
 from hub.store.deliveries import NewDelivery
-from hub.uploads import Message
+from hub.uploads import DistributedMessage, Message
 
 _ARTICLE_MEMBERS: Final = ("pharmaceuticalForm", "strength", "packType", "packSize")
 
 
 def deliveries_of(message: Message, judgement: Judgement) -> list[NewDelivery]:
     """Return one delivery for each national system of the judgement's markets."""
+    if isinstance(message, LinkMessage):  # It stays in the hub.
+        return []
     kind = _kind_of(message)
     return [
         NewDelivery(system, markets, kind, _body(message, judgement, system))
@@ -37,7 +45,7 @@ def with_serials(body: bytes, serials: bytes) -> list[bytes]:
     return [body[:-1] + b',"serialNumbers":', serials, b"}"]
 
 
-def _kind_of(message: Message) -> str:
+def _kind_of(message: DistributedMessage) -> str:
     if isinstance(message, ProductMessage):
         return "products"
     if isinstance(message, PacksMessage):
@@ -52,7 +60,7 @@ def _by_system(markets: Sequence[str]) -> dict[str, list[str]]:
     return by_system
 
 
-def _body(message: Message, judgement: Judgement, system: str) -> bytes:
+def _body(message: DistributedMessage, judgement: Judgement, system: str) -> bytes:
     product_code = message.productCode or ""
     if isinstance(message, ProductMessage):
         return msgspec.json.encode(_product(message, judgement, system))

@@ -43,6 +43,11 @@ def acknowledgement_of(
     )
 
 
+def notice_id(message_type: str, created_at_ms: int, number: int) -> str:
+    """Return the identifier of a callback: always the same, so that a repeat can be told."""
+    return _make(message_type, IdentifierType.RESPONSE, created_at_ms, number)
+
+
 def request_number(text: str) -> int | None:
     """Return the number in one of the hub's own identifiers, None if it is none."""
     try:

@@ -11,12 +11,14 @@ import asyncio
 from emvs.infra.clock import Clock
 from emvs.infra.database import CONNECTION_ERRORS
 from emvs.infra.logs import get_logger
-from emvs.obp_messages import PacksMessage, ProductMessage, RecallMessage
+from emvs.obp_messages import LinkMessage, PacksMessage, ProductMessage, RecallMessage
 from hub.delivery_messages import deliveries_of
 from hub.facts import BatchFacts, Judgement, Sender
+from hub.linking import judge_link_request, store_links
 from hub.outbox import Outbox
 from hub.pack_rules import judge_packs
 from hub.product_rules import judge_product
+from hub.recall_notices import notify_of_recall, notify_of_withdrawal
 from hub.recall_rules import judge_recall, judge_withdrawal
 from hub.store import catalogue, requests
 from hub.store.connections import Connection, Pool, transaction
@@ -97,6 +99,8 @@ class Loader:
         deliveries = deliveries_of(message, judgement)
         await insert_deliveries(connection, row.number, deliveries, now_ms)
         await requests.add_step(connection, row.number, "STLD", now_ms)
+        if isinstance(message, LinkMessage):  # No national system has to be told.
+            await requests.add_step(connection, row.number, "STDS", now_ms)
         return judgement, deliveries
 
     async def _judge(
@@ -104,6 +108,8 @@ class Loader:
     ) -> tuple[Judgement, BatchFacts | None]:
         """Return the judgement, and the batch if it is known."""
         sender = Sender(row.organisation_id, self._systems)
+        if isinstance(message, LinkMessage):
+            return await judge_link_request(connection, message, sender), None
         product = batch = None
         if row.product_code:
             product = await catalogue.product_facts(connection, row.product_code)
@@ -132,6 +138,9 @@ async def _store(
     now_ms: int,
 ) -> None:
     """Store what a valid message says."""
+    if isinstance(message, LinkMessage):
+        await store_links(connection, row, message, now_ms)
+        return
     code, number = message.productCode or "", row.number
     if isinstance(message, ProductMessage):
         await catalogue.insert_product_version(
@@ -153,6 +162,7 @@ async def _store(
                 request_number=number,
             )
     elif isinstance(message, RecallMessage):
+        await notify_of_recall(connection, row, message, judgement.markets, now_ms)
         await catalogue.insert_recall(
             connection,
             code,
@@ -163,6 +173,7 @@ async def _store(
             at_ms=now_ms,
         )
     else:
+        await notify_of_withdrawal(connection, row, message, judgement.markets, now_ms)
         await catalogue.insert_withdrawal(
             connection,
             code,

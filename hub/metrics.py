@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from hub.callbacks import Callbacks
 from hub.distribution import Courier
 from hub.intermarket import Intermarket
 from hub.loading import Loader
@@ -58,3 +59,19 @@ class HubCollector(Collector):
         for outcome, count in self._intermarket.outcomes.items():
             answers.add_metric([outcome], count)
         yield answers
+
+
+class CallbackCollector(Collector):
+    """Shows how calls to organisations' endpoints ended."""
+
+    def __init__(self, callbacks: Callbacks) -> None:
+        self._callbacks = callbacks
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the metric as it is now."""
+        attempts = CounterMetricFamily(
+            "hub_callbacks", "Calls to organisations' endpoints, by end.", labels=["end"]
+        )
+        for end, count in self._callbacks.ends.items():
+            attempts.add_metric([end], count)
+        yield attempts

@@ -15,7 +15,7 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from emvs.errors import ConflictError
+from emvs.errors import ConflictError, ForbiddenError
 from emvs.transaction_ids import Actor
 from hub.store import organisations as store
 from hub.store.connections import Pool, transaction
@@ -43,6 +43,11 @@ class Client(NamedTuple):
     organisation_id: str
     client_id: str
     kind: OrganisationKind
+
+    def check_is_distributor(self, what: str) -> None:
+        """Raise ForbiddenError naming `what` unless this is a parallel distributor."""
+        if self.kind is not OrganisationKind.PARALLEL_DISTRIBUTOR:
+            raise ForbiddenError(f"{what} is for parallel distributors")
 
 
 class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):

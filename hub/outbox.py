@@ -23,6 +23,8 @@ class Outbox:
         self._waiting_max = waiting_max
         self.bells = {system: asyncio.Event() for system in systems}
         self.waiting = dict.fromkeys(self.bells, 0)
+        self.notices_bell = asyncio.Event()
+        """Rings after a commit that may have put notices in line (`hub.callbacks`)."""
 
     async def load(self, pool: Pool) -> None:
         """Count what waits, and ring for it."""
@@ -55,6 +57,7 @@ class Outbox:
 
     def added(self, systems: Iterable[str]) -> None:
         """Count one more for each of these, and ring for those that are connected."""
+        self.notices_bell.set()
         for system in systems:
             self.waiting[system] = self.waiting.get(system, 0) + 1
             if system in self.bells:
@@ -70,4 +73,5 @@ class Outbox:
 
     def settled(self, system: str) -> None:
         """Count one less."""
+        self.notices_bell.set()
         self.waiting[system] -= 1

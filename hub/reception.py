@@ -11,7 +11,7 @@ from typing import Final
 from emvs.errors import BadRequestError, ConflictError, ForbiddenError, OverloadedError
 from emvs.infra.clock import Clock
 from emvs.markets import MARKETS
-from emvs.obp_messages import Acknowledgement, PacksMessage, ProductMessage
+from emvs.obp_messages import Acknowledgement, LinkMessage, PacksMessage, ProductMessage
 from emvs.transaction_ids import IdentifierType, parse_transaction_id
 from hub.hub_ids import acknowledgement_of
 from hub.organisations import ACTORS, Client
@@ -22,6 +22,8 @@ from hub.store.requests import RequestRow, find_request, insert_request, uncheck
 from hub.uploads import Upload, stored_message
 
 _RETRY_AFTER_S: Final = 5
+_DISTRIBUTORS_MESSAGES: Final = frozenset({"RPLK"})
+"""What only a parallel distributor sends."""
 
 
 class Reception:
@@ -88,6 +90,8 @@ class Reception:
         message = stored_message(upload.message_type, upload.message, None)
         if isinstance(message, ProductMessage):
             return [part.market for part in message.markets if part.market]
+        if isinstance(message, LinkMessage):
+            return []
         if not isinstance(message, PacksMessage):
             return message.markets
         if upload.product_code is None or upload.batch_id is None:
@@ -108,6 +112,8 @@ def check_transaction_id(text: str, message_type: str, client: Client) -> None:
         parts = parse_transaction_id(text)
     except ValueError as error:
         raise BadRequestError(f"{error} - at `$.transactionId`") from error
+    if message_type in _DISTRIBUTORS_MESSAGES:
+        client.check_is_distributor(message_type)
     wanted = ACTORS[client.kind]
     if parts.message_type != message_type:
         trouble = f"is one of {parts.message_type}, the message is {message_type}"

@@ -16,6 +16,7 @@ from emvs.infra.clock import Clock
 from hub.store.alerts import forget_serials_of_closed
 from hub.store.connections import Pool
 from hub.store.deliveries import forget_refused_serials
+from hub.store.notices import forget_notices
 from hub.store.requests import drop_messages, forget_serials_in_remarks
 
 PERIOD_S: Final = 3600.0
@@ -26,6 +27,7 @@ _WORK: Final[tuple[Callable[[Pool, int, int], Awaitable[int]], ...]] = (
     forget_serials_in_remarks,
     drop_messages,
     forget_serials_of_closed,
+    forget_notices,
 )
 
 

@@ -16,9 +16,16 @@ import msgspec
 
 from emvs.errors import BadRequestError, TooLargeError
 from emvs.infra.web import decode_body
-from emvs.obp_messages import PacksMessage, ProductMessage, RecallMessage, WithdrawalMessage
+from emvs.obp_messages import (
+    LinkMessage,
+    PacksMessage,
+    ProductMessage,
+    RecallMessage,
+    WithdrawalMessage,
+)
 
-Message = ProductMessage | PacksMessage | RecallMessage | WithdrawalMessage
+DistributedMessage = ProductMessage | PacksMessage | RecallMessage | WithdrawalMessage
+Message = DistributedMessage | LinkMessage
 
 
 class MessageKind(NamedTuple):
@@ -39,6 +46,7 @@ MESSAGE_KINDS: Final = {
     "PPDM": MessageKind(PacksMessage, _WITH_SERIALS),
     "RCBR": MessageKind(RecallMessage, _MEGABYTE),
     "WDPR": MessageKind(WithdrawalMessage, _MEGABYTE),
+    "RPLK": MessageKind(LinkMessage, _MEGABYTE),
 }
 _IDENTIFIER_SHOWN_MAX: Final = 40
 
@@ -88,7 +96,7 @@ def read_upload(message_type: str, body: bytes, *, serials_max: int) -> Upload:
         serials,
         serial_count,
         digest.digest(),
-        _shown(message.productCode),
+        _shown(getattr(message, "productCode", None)),
         _shown(getattr(message, "batchId", None)),
     )
 

@@ -72,6 +72,19 @@ async def find_alert(
     return None if row is None else _stored(row)
 
 
+async def owned_alerts(
+    database: Queryable, alert_ids: Sequence[str]
+) -> dict[str, tuple[str, StoredAlert]]:
+    """Return those of the alerts whose product belongs to somebody, each with that organisation."""
+    rows = await database.fetch(
+        f"select organisation_id, {_COLUMNS} from alert"  # noqa: S608 - a constant.
+        " where alert_id = any($1::text[]) and organisation_id is not null",
+        list(alert_ids),
+    )
+    found = [(row["organisation_id"], _stored(row)) for row in rows]
+    return {alert.report.alertId: (owner, alert) for owner, alert in found}
+
+
 async def list_alerts(
     database: Queryable,
     organisation_id: str,

@@ -8,6 +8,7 @@ import msgspec
 
 from emvs.obp_messages import Defect
 from hub.store.connections import Connection, Queryable, Row, changed_count
+from hub.store.notices import put_step_notice
 from hub.uploads import Upload
 
 
@@ -136,7 +137,7 @@ async def finish_check(
 
 
 async def add_step(connection: Connection, number: int, status: str, at_ms: int) -> None:
-    """Add a step to a request's history. The caller holds the request's row locked."""
+    """Add a step to a request's history, and tell its sender. The caller holds the row locked."""
     await connection.execute(
         "insert into request_step (request_number, position, status, at_ms)"
         " select $1, count(*), $2, $3 from request_step where request_number = $1",
@@ -144,6 +145,7 @@ async def add_step(connection: Connection, number: int, status: str, at_ms: int)
         status,
         at_ms,
     )
+    await put_step_notice(connection, number, status, at_ms)
 
 
 async def drop_serials(connection: Connection, number: int) -> None:

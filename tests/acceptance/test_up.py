@@ -350,3 +350,23 @@ def test_the_first_upload_of_the_hubs_page_works_when_pasted(
     last = json.loads(done.stdout.splitlines()[-1])
     assert last["status"] == "STDS", done.stdout + done.stderr
     assert last["markets"][0]["loadedCount"] == 3
+
+
+def test_the_callbacks_page_works_when_pasted(running: Environment, tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "callbacks.md").read_text()
+    block = page.split("```bash\n", 1)[1].split("```", 1)[0]
+    (tmp_path / ".venv").symlink_to(EMVS.parents[1])
+    (tmp_path / ".emvs").symlink_to(running.data)
+    done = subprocess.run(  # noqa: S603 - our own page
+        ["bash", "-c", block],  # noqa: S607 - whichever bash the user has
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    lines = [line for line in done.stdout.splitlines() if "RSHEUHUB" in line]
+    told = sorted(line.split()[1] for line in lines)
+    assert told == ["RCBR", *sorted(["STVA", "STLD", "STDS"] * 3)], done.stdout + done.stderr
+    (recall,) = (line for line in lines if " RCBR " in line)
+    assert "your batches: 09520000777753 NEW" in recall

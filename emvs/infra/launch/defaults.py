@@ -13,3 +13,5 @@ STOCK_COUNT: Final = 2_000
 """Packs that `emvs up` adds beside those that endpoints.json and demo.json name (our choice)."""
 DEMO_STOCK_COUNT: Final = 100_000
 STOCK_COUNT_MAX: Final = 10_000_000
+CALLBACK_RECEIVER_PORT: Final = 7060
+"""Of `emvs callback-receiver`."""
