@@ -15,12 +15,12 @@ from emvs.markets import MARKETS
 from emvs.obp_messages import MarketPart, PacksMessage, ProductMessage, RecallMessage
 from hub.facts import Judgement
 from hub.store.deliveries import NewDelivery
-from hub.uploads import Message
+from hub.uploads import CatalogueMessage
 
 _ARTICLE_MEMBERS: Final = ("pharmaceuticalForm", "strength", "packType", "packSize")
 
 
-def deliveries_of(message: Message, judgement: Judgement) -> list[NewDelivery]:
+def deliveries_of(message: CatalogueMessage, judgement: Judgement) -> list[NewDelivery]:
     """Return one delivery for each national system of the judgement's markets."""
     kind = _kind_of(message)
     return [
@@ -37,7 +37,7 @@ def with_serials(body: bytes, serials: bytes) -> list[bytes]:
     return [body[:-1] + b',"serialNumbers":', serials, b"}"]
 
 
-def _kind_of(message: Message) -> str:
+def _kind_of(message: CatalogueMessage) -> str:
     if isinstance(message, ProductMessage):
         return "products"
     if isinstance(message, PacksMessage):
@@ -52,7 +52,7 @@ def _by_system(markets: Sequence[str]) -> dict[str, list[str]]:
     return by_system
 
 
-def _body(message: Message, judgement: Judgement, system: str) -> bytes:
+def _body(message: CatalogueMessage, judgement: Judgement, system: str) -> bytes:
     product_code = message.productCode or ""
     if isinstance(message, ProductMessage):
         return msgspec.json.encode(_product(message, judgement, system))
