@@ -94,12 +94,18 @@ async def question_of(pool: Pool, delivery: WaitingDelivery, body: bytes) -> Que
     assert row is not None, "requests are never deleted"
     assert serials is not None, "serial numbers stay until the last delivery has ended"
     pack_count = row.serial_count
+    if delivery.message_type != VERIFY:
+        return _question(body, serials, pack_count)
     open_packs = b"".join(await _open_packs(pool, number, pack_count))
     if 0 in open_packs:
         listed = msgspec.json.decode(serials, type=list[str])
         await asyncio.sleep(0)
         wanted = list(compress(listed, open_packs))
         pack_count, serials = len(wanted), msgspec.json.encode(wanted)
+    return _question(body, serials, pack_count)
+
+
+def _question(body: bytes, serials: bytes, pack_count: int) -> Question:
     return Question([body[:-1] + b',"serialNumbers":', serials, b"}"], pack_count)
 
 

@@ -210,6 +210,8 @@ def _effective(state: State | None, batch: Batch | None, at_s: int) -> State | N
 
 
 def _check(message: StatesDelivery) -> None:
+    if not message.serialNumbers:
+        raise BadRequestError("the message has no serial numbers")
     if len(message.serialNumbers) > SERIALS_PER_MESSAGE_MAX:
         raise BadRequestError(f"at most {SERIALS_PER_MESSAGE_MAX} serial numbers in a message")
     if message.operation not in Operation.__members__:
