@@ -82,6 +82,10 @@ async def test_what_became_of_each_pack_is_told_as_agreed(start_stand: StartStan
     stand.wires["IE"].pack_answers = dict.fromkeys(("A1", "A2"), DESTROYED)
     stand.wires["DE"].pack_answers = dict.fromkeys(("A1", "A2", "A3"), DESTROYED)
     message = MESSAGES["decommission"]["message"]
+    stand.wires["DE"].faults = [
+        "503",
+        "503",
+    ]  # It is asked about all packs, though Ireland did all.
     await stand.obp.post("PSUDC", message)
     ended = await stand.obp.ended(message["transactionId"])
     assert [step["status"] for step in ended["history"]] == ["STVA", "STLD", "STDS"]
