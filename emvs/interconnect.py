@@ -5,7 +5,8 @@ All members are camelCase on the wire: the snake_case names below, converted by 
 (`rename="camel"` is not there for dataclasses, so the wire names stand here as they are).
 
 Deliveries (hub to national system) are at least once: `PUT {base}/hub/v1/{kind}/{delivery id}`
-with kind `products`, `packs`, `recalls` or `withdrawals`; the same id gets the same answer.
+with kind `products`, `packs`, `recalls` or `withdrawals`; the same id gets the same answer. What
+manufacturers do to packs is the kind `states` (`emvs.state_deliveries`).
 Changes of multi-market packs (national system to hub to national systems) are at least once too:
 `POST {hub}/nmvs/v1/changes`, then `PUT {base}/hub/v1/changes/{delivery id}`, a ChangesMessage both.
 Intermarket (national system to hub to national system) is `POST {base}/hub/v1/intermarket` and

@@ -189,6 +189,8 @@ class MarketEntry:
     refusedCount: int = 0
     refusedSerials: list[UnloadedPack] = field(default_factory=list)
     """The first of them; kept for a limited time, as the hub holds no serial numbers."""
+    outcomes: dict[str, int] = field(default_factory=dict)
+    """Of state updates and verifications: how many packs had which `emvs.outcomes.Outcome`."""
 
 
 @dataclass(slots=True)

@@ -19,7 +19,7 @@ from emvs.obp_messages import (
 from hub.hub_ids import acknowledgement_of, hub_transaction_id, request_number
 from hub.organisations import Client
 from hub.store import deliveries, requests
-from hub.store.connections import Pool, snapshot
+from hub.store.connections import Pool, Queryable, snapshot
 from hub.store.deliveries import DeliveryRow
 from hub.store.requests import RequestRow
 
@@ -35,13 +35,8 @@ async def request_status(pool: Pool, transaction_id: str, client: Client) -> Req
 
     Raises NotFoundError if the client's organisation has no such request.
     """
-    if len(transaction_id) != _TRANSACTION_ID_LENGTH or not transaction_id.isalnum():
-        raise NotFoundError(_NO_SUCH_REQUEST)
-    number = request_number(transaction_id)
     async with snapshot(pool) as connection:
-        row = await requests.find_request(connection, transaction_id=transaction_id, number=number)
-        if row is None or row.organisation_id != client.organisation_id:
-            raise NotFoundError(_NO_SUCH_REQUEST)
+        row = await own_request(connection, transaction_id, client)
         remarks = await requests.remarks_on(connection, row.number)
         steps = await requests.steps_of(connection, row.number)
         rows = await deliveries.deliveries_of(connection, row.number)
@@ -49,8 +44,6 @@ async def request_status(pool: Pool, transaction_id: str, client: Client) -> Req
         row.message_type, row.transaction_id, row.received_at_ms, row.number
     )
     ours = (acknowledgement.acknowledgementId, acknowledgement.hubTransactionId)
-    if transaction_id not in (row.transaction_id, *ours):
-        raise NotFoundError(_NO_SUCH_REQUEST)
     return RequestStatus(
         messageType=row.message_type,
         transactionId=row.transaction_id,
@@ -68,6 +61,24 @@ async def request_status(pool: Pool, transaction_id: str, client: Client) -> Req
         warnings=remarks.warnings,
         markets=_market_entries(rows, remarks.defects),
     )
+
+
+async def own_request(database: Queryable, transaction_id: str, client: Client) -> RequestRow:
+    """Return the request with the sender's transaction id or one of the hub's.
+
+    Raises NotFoundError if the client's organisation has no such request.
+    """
+    if len(transaction_id) != _TRANSACTION_ID_LENGTH or not transaction_id.isalnum():
+        raise NotFoundError(_NO_SUCH_REQUEST)
+    number = request_number(transaction_id)
+    row = await requests.find_request(database, transaction_id=transaction_id, number=number)
+    if row is None or row.organisation_id != client.organisation_id:
+        raise NotFoundError(_NO_SUCH_REQUEST)
+    ours = acknowledgement_of(row.message_type, row.transaction_id, row.received_at_ms, row.number)
+    known = (row.transaction_id, ours.acknowledgementId, ours.hubTransactionId)
+    if transaction_id not in known:
+        raise NotFoundError(_NO_SUCH_REQUEST)
+    return row
 
 
 async def request_list(pool: Pool, client: Client, *, after: str, limit: str) -> RequestList:
@@ -120,6 +131,7 @@ def _market_entries(rows: list[DeliveryRow], defects: list[Defect]) -> list[Mark
             loadedCount=row.loaded_count,
             refusedCount=row.refused_count,
             refusedSerials=row.refused,
+            outcomes=row.outcomes,
         )
         for row in rows
         for market in row.markets

@@ -21,12 +21,14 @@ from emvs.obp_messages import (
 )
 from hub.facts import Judgement
 from hub.store.deliveries import NewDelivery
-from hub.uploads import DistributedMessage, Message
+from hub.uploads import CatalogueMessage
 
 _ARTICLE_MEMBERS: Final = ("pharmaceuticalForm", "strength", "packType", "packSize")
 
 
-def deliveries_of(message: Message, judgement: Judgement) -> list[NewDelivery]:
+def deliveries_of(
+    message: CatalogueMessage | LinkMessage, judgement: Judgement
+) -> list[NewDelivery]:
     """Return one delivery for each national system of the judgement's markets."""
     if isinstance(message, LinkMessage):  # It stays in the hub.
         return []
@@ -45,7 +47,7 @@ def with_serials(body: bytes, serials: bytes) -> list[bytes]:
     return [body[:-1] + b',"serialNumbers":', serials, b"}"]
 
 
-def _kind_of(message: DistributedMessage) -> str:
+def _kind_of(message: CatalogueMessage) -> str:
     if isinstance(message, ProductMessage):
         return "products"
     if isinstance(message, PacksMessage):
@@ -60,7 +62,7 @@ def _by_system(markets: Sequence[str]) -> dict[str, list[str]]:
     return by_system
 
 
-def _body(message: DistributedMessage, judgement: Judgement, system: str) -> bytes:
+def _body(message: CatalogueMessage, judgement: Judgement, system: str) -> bytes:
     product_code = message.productCode or ""
     if isinstance(message, ProductMessage):
         return msgspec.json.encode(_product(message, judgement, system))

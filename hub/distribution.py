@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from dataclasses import replace
 from random import Random
 from typing import Final
 
@@ -20,6 +21,8 @@ from emvs.infra.clock import Clock
 from emvs.infra.logs import get_logger
 from emvs.interconnect import DeliveryResult
 from emvs.obp_messages import MarketStatus, UnloadedPack
+from emvs.state_deliveries import StatesResult
+from hub import state_distribution
 from hub.config import RetryConfig
 from hub.defects import printable
 from hub.delivery_messages import with_serials
@@ -98,7 +101,8 @@ class Courier:
         failure_count = 0
         while True:
             try:
-                return end_of(await self._attempt(delivery))
+                result = await self._attempt(delivery)
+                return end_of_packs(result) if isinstance(result, StatesResult) else end_of(result)
             except NationalSystemError as error:
                 failure_count += 1
                 text = printable(str(error))
@@ -129,9 +133,26 @@ class Courier:
             serials = await requests.serials_of(self._pool, delivery.request_number)
             assert serials is not None, "serial numbers stay until the last delivery has ended"
             body = with_serials(body[0], serials)
+        if delivery.kind == state_distribution.KIND:
+            return await self._ask_about_packs(delivery, body[0])
         return await self._client.deliver(
-            delivery.kind, self._id_of(delivery), body, timeout_s=self._retry.attempt_s_max
+            delivery.kind,
+            self._id_of(delivery),
+            body,
+            timeout_s=self._retry.attempt_s_max,
+            answer_type=DeliveryResult,
         )
+
+    async def _ask_about_packs(self, delivery: WaitingDelivery, body: bytes) -> StatesResult:
+        question = await state_distribution.question_of(self._pool, delivery, body)
+        result = await self._client.deliver(
+            delivery.kind,
+            self._id_of(delivery),
+            question.pieces,
+            timeout_s=self._retry.attempt_s_max,
+            answer_type=StatesResult,
+        )
+        return state_distribution.checked(result, question.pack_count)
 
     async def _settle(self, delivery: WaitingDelivery, end: DeliveryEnd) -> None:
         now_ms = self._clock.now_ms()
@@ -156,14 +177,30 @@ class Courier:
     async def _settle_request(
         self, delivery: WaitingDelivery, number: int, end: DeliveryEnd, now_ms: int
     ) -> bool:
+        next_asked = None
         async with transaction(self._pool) as connection:
+            about_packs = delivery.kind == state_distribution.KIND
+            # Settling drops it.
+            body = await store.body_of(connection, delivery.number) if about_packs else b""
             was_waiting = await store.settle(connection, delivery, end, now_ms)
+            if was_waiting and about_packs:
+                next_asked = await state_distribution.settle(
+                    connection,
+                    delivery,
+                    self._system,
+                    result=end.packs,
+                    body=body,
+                    connected=self._outbox.bells,
+                    now_ms=now_ms,
+                )
             statuses = await store.statuses_of(connection, number)
             if was_waiting and MarketStatus.WAITING not in statuses:
                 all_good = all(status is MarketStatus.DISTRIBUTED for status in statuses)
                 step = "STDS" if all_good else "STDF"
                 await requests.add_step(connection, number, step, now_ms)
                 await requests.drop_serials(connection, number)
+        if next_asked is not None:
+            self._outbox.added([next_asked])
         return was_waiting
 
     async def _wait(self, wait_s: float) -> None:
@@ -204,3 +241,10 @@ def end_of(result: DeliveryResult) -> DeliveryEnd:
         len(result.refusedSerials),
         refused,
     )
+
+
+def end_of_packs(result: StatesResult) -> DeliveryEnd:
+    """Return how a state update or verification ended that the national system answered."""
+    end = end_of(result)
+    pack_count = sum(run.count for run in result.runs)
+    return replace(end, refused_count=pack_count - result.loadedCount, packs=result)

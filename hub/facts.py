@@ -62,6 +62,7 @@ class Sender:
     organisation_id: str
     systems: frozenset[str]
     """National systems connected to this hub."""
+    is_parallel_distributor: bool = False
 
     def reaches(self, market: str) -> bool:
         """Whether the market's national system is connected."""

@@ -45,6 +45,7 @@ organisation.city      1000     I1   A16   A16       I1      I
 organisation.postCode  1000     I1   A16   A16       I1      I
 organisation.country   1000     I1   A16   A16       I1      I
 reason                 1000    A16   A16   A16       I1      D
+stateReason            1000      -    I1    I1       I1      D
 """
 
 

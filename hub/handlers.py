@@ -16,6 +16,7 @@ from hub.answers import PAGE_COUNT, request_list, request_status
 from hub.config import LimitsConfig
 from hub.intermarket import Intermarket
 from hub.organisations import Client, Organisations
+from hub.pack_answers import pack_answers
 from hub.reception import Reception
 from hub.store.connections import Pool
 from hub.synchronisation import Synchronisation
@@ -73,6 +74,12 @@ class ObpHandlers:
         client = self._client(request)
         transaction_id = request.match_info["transaction_id"]
         return json_response(await request_status(self._pool, transaction_id, client))
+
+    async def packs(self, request: web.Request) -> web.Response:
+        """`GET /obp/v1/requests/{transaction id}/packs?after=...&limit=...`."""
+        client = self._client(request)
+        transaction_id = request.match_info["transaction_id"]
+        return json_response(await pack_answers(self._pool, transaction_id, client, request.query))
 
     async def recent(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/requests?after=...&limit=...`."""

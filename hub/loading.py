@@ -12,6 +12,9 @@ from emvs.infra.clock import Clock
 from emvs.infra.database import CONNECTION_ERRORS
 from emvs.infra.logs import get_logger
 from emvs.obp_messages import LinkMessage, PacksMessage, ProductMessage, RecallMessage
+from emvs.state_messages import PacksOfBatch
+from emvs.transaction_ids import Actor, parse_transaction_id
+from hub import state_distribution
 from hub.delivery_messages import deliveries_of
 from hub.facts import BatchFacts, Judgement, Sender
 from hub.linking import judge_link_request, store_links
@@ -20,11 +23,12 @@ from hub.pack_rules import judge_packs
 from hub.product_rules import judge_product
 from hub.recall_notices import notify_of_recall, notify_of_withdrawal
 from hub.recall_rules import judge_recall, judge_withdrawal
+from hub.state_rules import judge_packs_of_batch
 from hub.store import catalogue, requests
 from hub.store.connections import Connection, Pool, transaction
 from hub.store.deliveries import NewDelivery, insert_deliveries
 from hub.store.requests import Remarks, RequestRow, UncheckedRequest
-from hub.uploads import Message, stored_message
+from hub.uploads import CatalogueMessage, Message, stored_message
 
 _log = get_logger(__name__)
 
@@ -95,8 +99,12 @@ class Loader:
             await requests.drop_serials(connection, row.number)
             return judgement, []
         await requests.add_step(connection, row.number, "STVA", now_ms)
-        await _store(connection, row, message, judgement, batch=batch, now_ms=now_ms)
-        deliveries = deliveries_of(message, judgement)
+        if isinstance(message, PacksOfBatch):
+            sender = self._sender(row)
+            deliveries = await state_distribution.load(connection, row, message, judgement, sender)
+        else:
+            await _store(connection, row, message, judgement, batch=batch, now_ms=now_ms)
+            deliveries = deliveries_of(message, judgement)
         await insert_deliveries(connection, row.number, deliveries, now_ms)
         await requests.add_step(connection, row.number, "STLD", now_ms)
         if isinstance(message, LinkMessage):  # No national system has to be told.
@@ -107,7 +115,7 @@ class Loader:
         self, connection: Connection, row: RequestRow, message: Message
     ) -> tuple[Judgement, BatchFacts | None]:
         """Return the judgement, and the batch if it is known."""
-        sender = Sender(row.organisation_id, self._systems)
+        sender = self._sender(row)
         if isinstance(message, LinkMessage):
             return await judge_link_request(connection, message, sender), None
         product = batch = None
@@ -123,15 +131,28 @@ class Loader:
                 row.message_type, message, product, batch, sender=sender, today=today
             )
             return judgement, batch
+        if isinstance(message, PacksOfBatch):
+            judgement = await judge_packs_of_batch(
+                row.message_type, message, product, batch, sender
+            )
+            return judgement, batch
         if isinstance(message, RecallMessage):
             return judge_recall(message, product, batch, sender), batch
         return judge_withdrawal(message, product, sender), None
+
+    def _sender(self, row: RequestRow) -> Sender:
+        actor = parse_transaction_id(row.transaction_id).actor
+        return Sender(
+            row.organisation_id,
+            self._systems,
+            is_parallel_distributor=actor is Actor.PARALLEL_DISTRIBUTOR,
+        )
 
 
 async def _store(
     connection: Connection,
     row: RequestRow,
-    message: Message,
+    message: CatalogueMessage | LinkMessage,
     judgement: Judgement,
     *,
     batch: BatchFacts | None,

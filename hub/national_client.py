@@ -26,6 +26,7 @@ from emvs.outcomes import Outcome
 from hub.defects import printable
 
 _Message = TypeVar("_Message")
+_Result = TypeVar("_Result", bound=DeliveryResult)
 
 _PIECE_BYTES: Final = 256 * 1024
 _ANSWER_BYTES_MAX: Final = 64 * 1024
@@ -71,8 +72,14 @@ class NationalClient:
         self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
     async def deliver(
-        self, kind: str, delivery_id: str, body: Sequence[bytes], *, timeout_s: float
-    ) -> DeliveryResult:
+        self,
+        kind: str,
+        delivery_id: str,
+        body: Sequence[bytes],
+        *,
+        timeout_s: float,
+        answer_type: type[_Result],
+    ) -> _Result:
         """Deliver the pieces of a body and return what became of it.
 
         Raises NationalSystemError.
@@ -81,10 +88,10 @@ class NationalClient:
             "PUT", f"{kind}/{delivery_id}", body, timeout_s=timeout_s, bytes_max=HUB_BODY_BYTES_MAX
         )
         if status in _REFUSALS:
-            return DeliveryResult(
+            return answer_type(
                 delivery_id, accepted=False, code=f"HTTP {status}", text=_problem(answer)
             )
-        result = _decoded(status, answer, DeliveryResult)
+        result = _decoded(status, answer, answer_type)
         if result.deliveryId != delivery_id:
             raise NationalSystemError(f"the answer is about another delivery, {result.deliveryId}")
         return result

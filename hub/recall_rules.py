@@ -37,7 +37,7 @@ def judge_recall(
     if product is not None and batch is not None:
         allowed = product.markets_by_version[batch.product_version]
         done = batch.recalled - batch.recall_unheard
-    _check_markets(
+    check_markets(
         message.markets,
         sender,
         defects,
@@ -58,7 +58,7 @@ def judge_withdrawal(
     check_field(message.reason, "reason", FIELD_RULES["reason"], defects)
     allowed = product.markets if product else None
     done = product.withdrawn - product.withdrawal_unheard if product else None
-    _check_markets(
+    check_markets(
         message.markets,
         sender,
         defects,
@@ -86,7 +86,7 @@ def _known_product(
     return product if product.organisation_id == sender.organisation_id else None
 
 
-def _check_markets(
+def check_markets(
     markets: list[str],
     sender: Sender,
     defects: Defects,
@@ -95,6 +95,8 @@ def _check_markets(
     done: Collection[str] | None,
     done_rule: str,
 ) -> None:
+    """Add what is wrong with a list of markets: `allowed` are those of the product's version,
+    `done` those where the same was done before."""
     if not markets:
         defects.add(Code.A16, "markets", None, "absent", "the affected markets are absent")
     if len(markets) > len(MARKETS):

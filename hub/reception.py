@@ -12,6 +12,7 @@ from emvs.errors import BadRequestError, ConflictError, ForbiddenError, Overload
 from emvs.infra.clock import Clock
 from emvs.markets import MARKETS
 from emvs.obp_messages import Acknowledgement, LinkMessage, PacksMessage, ProductMessage
+from emvs.state_messages import VerifyMessage
 from emvs.transaction_ids import IdentifierType, parse_transaction_id
 from hub.hub_ids import acknowledgement_of
 from hub.organisations import ACTORS, Client
@@ -92,14 +93,14 @@ class Reception:
             return [part.market for part in message.markets if part.market]
         if isinstance(message, LinkMessage):
             return []
-        if not isinstance(message, PacksMessage):
+        if not isinstance(message, PacksMessage | VerifyMessage) and message.markets:
             return message.markets
         if upload.product_code is None or upload.batch_id is None:
             return []
         product = await product_facts(self._pool, upload.product_code)
         if product is None:
             return []
-        version = message.productVersion
+        version = message.productVersion if isinstance(message, PacksMessage) else None
         if version is None:
             batch = await batch_facts(self._pool, upload.product_code, upload.batch_id)
             version = batch.product_version if batch else product.latest_version

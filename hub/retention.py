@@ -17,6 +17,7 @@ from hub.store.alerts import forget_serials_of_closed
 from hub.store.connections import Pool
 from hub.store.deliveries import forget_refused_serials
 from hub.store.notices import forget_notices
+from hub.store.pack_answers import forget_packs
 from hub.store.requests import drop_messages, forget_serials_in_remarks
 
 PERIOD_S: Final = 3600.0
@@ -24,6 +25,7 @@ _SLICE_COUNT: Final = 1_000
 """Rows changed by one statement, so that none takes long, however much is due."""
 _WORK: Final[tuple[Callable[[Pool, int, int], Awaitable[int]], ...]] = (
     forget_refused_serials,
+    forget_packs,
     forget_serials_in_remarks,
     drop_messages,
     forget_serials_of_closed,

@@ -23,9 +23,11 @@ from emvs.obp_messages import (
     RecallMessage,
     WithdrawalMessage,
 )
+from emvs.state_messages import PacksOfBatch, StateUpdateMessage, VerifyMessage
+from hub.state_rules import UPDATE_KINDS, VERIFY
 
-DistributedMessage = ProductMessage | PacksMessage | RecallMessage | WithdrawalMessage
-Message = DistributedMessage | LinkMessage
+CatalogueMessage = ProductMessage | PacksMessage | RecallMessage | WithdrawalMessage
+Message = CatalogueMessage | LinkMessage | PacksOfBatch
 
 
 class MessageKind(NamedTuple):
@@ -47,7 +49,11 @@ MESSAGE_KINDS: Final = {
     "RCBR": MessageKind(RecallMessage, _MEGABYTE),
     "WDPR": MessageKind(WithdrawalMessage, _MEGABYTE),
     "RPLK": MessageKind(LinkMessage, _MEGABYTE),
+    **dict.fromkeys(UPDATE_KINDS, MessageKind(StateUpdateMessage, _WITH_SERIALS)),
+    VERIFY: MessageKind(VerifyMessage, _WITH_SERIALS),
 }
+PACKS_OF_BATCH_TYPES: Final = frozenset({*UPDATE_KINDS, VERIFY})
+"""Types of messages about packs that were uploaded before."""
 _IDENTIFIER_SHOWN_MAX: Final = 40
 
 
@@ -77,12 +83,13 @@ def read_upload(message_type: str, body: bytes, *, serials_max: int) -> Upload:
     message = decode_body(body, kind)
     serials = None
     serial_count = 0
-    if isinstance(message, PacksMessage):
+    if isinstance(message, PacksMessage | PacksOfBatch):
         serial_count = len(message.serialNumbers)
         if serial_count > serials_max:
+            how = ", the first as PPDC, the others as PPDM"
             raise TooLargeError(
                 f"the message has {serial_count} serial numbers, at most {serials_max} are taken:"
-                " split it, the first as PPDC, the others as PPDM"
+                f" split it{how if isinstance(message, PacksMessage) else ''}"
             )
         serials = msgspec.json.encode(message.serialNumbers)
         message.serialNumbers = []
@@ -104,7 +111,7 @@ def read_upload(message_type: str, body: bytes, *, serials_max: int) -> Upload:
 def stored_message(message_type: str, text: bytes, serials: bytes | None) -> Message:
     """Return the message that `read_upload` took apart."""
     message: Message = msgspec.json.decode(text, type=MESSAGE_KINDS[message_type].message)
-    if isinstance(message, PacksMessage) and serials is not None:
+    if isinstance(message, PacksMessage | PacksOfBatch) and serials is not None:
         message.serialNumbers = msgspec.json.decode(serials, type=list[str])
     return message
 

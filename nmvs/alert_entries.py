@@ -54,7 +54,7 @@ class AlertMaker:
             submitted,
             stored and _stored_values(*stored),
             request.event_at_ms,
-            request.participant.market,
+            self._initiating_market(request),
             source_process(request, self._market.code),
             self._repeat_group(hub_code, request, event_at_ms),
         )
@@ -62,6 +62,11 @@ class AlertMaker:
     def location_token(self, market: str, location: str) -> str:
         """Return what stands for a location outside this national system."""
         return self._token("location", market, location)
+
+    def _initiating_market(self, request: PackRequest) -> str:
+        # A manufacturer asks each market itself.
+        participant = request.participant
+        return self._market.code if participant.is_central else participant.market
 
     def _repeat_group(self, hub_code: str, request: PackRequest, event_at_ms: int) -> str:
         # Grouped are alerts on one identifier with one code from one location on one day; whose
@@ -88,7 +93,7 @@ class AlertMaker:
 
 def source_process(request: PackRequest, market: str) -> str:
     """Return the name under which national alert management systems file the process."""
-    if request.participant.role is Role.OBP:
+    if request.participant.role is Role.OBP or request.participant.is_central:
         verifies = request.operation is Operation.VERIFY
         return "MAH PPV Request" if verifies else "MAH PPSU Request"
     if request.participant.market != market:

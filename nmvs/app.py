@@ -49,6 +49,8 @@ from nmvs.start_up import (
     load_packs,
     load_signing_key,
 )
+from nmvs.state_deliveries import StateDeliveries
+from nmvs.state_delivery_store import StateDeliveryStore
 from nmvs.store import Store
 from nmvs.synchronisation import Synchronisation
 
@@ -199,6 +201,17 @@ class NationalSystem:
             ledger=self.ledger,
             recovery=self.recovery,
             store=self.store,
+        )
+        self.state_deliveries = StateDeliveries(
+            operations=self.operations,
+            directory=self.directory,
+            recovery=self.recovery,
+            catalogue=self.catalogue,
+            keys=self.keys,
+            index=self.index,
+            clock=self.clock,
+            store=StateDeliveryStore(self.database),
+            results=DeliveryStore(self.database),
         )
         self.retention = Retention(
             database=self.database,

@@ -17,7 +17,7 @@ from emvs.roles import Role, permitted_operations
 from emvs.rules import MarketRules
 from nmvs.credentials import COST_LOG2, NOBODYS_HASH, LoginCache, hash_secret
 from nmvs.participant_store import ParticipantStore, StoredLocation
-from nmvs.participants import Participant
+from nmvs.participants import CENTRAL_MARKET, Participant
 
 
 class SoapLogin(msgspec.Struct, forbid_unknown_fields=True):
@@ -173,6 +173,23 @@ class Directory:
         async with self._changing:
             return await self._put_location(
                 market, location, role, name=f"location in {market}", organisation=market
+            )
+
+    async def central(self, organisation_id: str, role: Role) -> Participant:
+        """Return the participant that stands for an organisation of the EU Hub; `organisation_id`
+        has letters and digits. It is its own location in every market (our choice)."""
+        # A number, as locations of other markets have one (`number_at_home`).
+        location = f"{CENTRAL_MARKET}-{int(organisation_id, 36)}"
+        known = self._by_location.get((CENTRAL_MARKET, location))
+        if known is not None and known.role is role:
+            return known
+        async with self._changing:
+            return await self._put_location(
+                CENTRAL_MARKET,
+                location,
+                role,
+                name=f"organisation {organisation_id} at the EU Hub",
+                organisation=organisation_id,
             )
 
     async def located(self, market: str, number: int, role: Role) -> Participant | None:

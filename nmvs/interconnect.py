@@ -25,12 +25,14 @@ from emvs.limits import HUB_BODY_BYTES_MAX
 from emvs.outcomes import OUTCOMES
 from emvs.roles import Role
 from emvs.scheme import Scheme
+from emvs.state_deliveries import StatesDelivery
 from emvs.states import Operation
 from nmvs.deliveries import Deliveries
 from nmvs.directory import Directory
 from nmvs.operations import Operations
 from nmvs.recovery import Recovery
 from nmvs.requests import Answer, PackRequest
+from nmvs.state_deliveries import StateDeliveries
 from nmvs.synchronisation import Synchronisation
 
 _BODY_S_MAX = 60.0
@@ -45,6 +47,7 @@ def create_interconnect_app(
     directory: Directory,
     recovery: Recovery,
     synchronisation: Synchronisation,
+    state_deliveries: StateDeliveries,
 ) -> web.Application:
     """Return the application that the hub calls."""
 
@@ -90,6 +93,9 @@ def create_interconnect_app(
     )
     app.router.add_put(
         f"{base}/changes/{{delivery_id}}", deliver(ChangesMessage, synchronisation.apply)
+    )
+    app.router.add_put(
+        f"{base}/states/{{delivery_id}}", deliver(StatesDelivery, state_deliveries.apply)
     )
     app.router.add_post(f"{base}/intermarket", intermarket)
     return app

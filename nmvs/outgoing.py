@@ -40,7 +40,7 @@ def outgoing_change(
 ) -> str | None:
     """Return the change as JSON, None if the manufacturer made it."""
     participant = request.participant
-    if participant.role is Role.OBP:
+    if participant.role is Role.OBP or participant.is_central:
         return None
     message = StateChange(
         transactionId=transaction_id,

@@ -7,10 +7,13 @@ location" is decided on the location's number, whatever dialect and login it use
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from emvs.roles import Role
 from emvs.states import Operation
+
+CENTRAL_MARKET: Final = "EU"
+"""Market of those who ask through the EU Hub for themselves: it is no market."""
 
 
 class Participant(NamedTuple):
@@ -27,6 +30,11 @@ class Participant(NamedTuple):
     """Operations its role may ask for in this market."""
     market: str
     """Market the participant belongs to; another one's in intermarket requests."""
+
+    @property
+    def is_central(self) -> bool:
+        """Whether this is a manufacturer or parallel distributor, who tells each market itself."""
+        return self.market == CENTRAL_MARKET
 
 
 def number_at_home(participant: Participant, own_market: str) -> int:

@@ -73,6 +73,8 @@ class Refusals:
         sought = False
         # A typed pack has no batch: it may be any market's.
         elsewhere = outcome is not Outcome.SERIAL_UNKNOWN or request.batch_id is None
+        if request.participant.is_central:  # The hub tells the other markets itself.
+            elsewhere = False
         if elsewhere and not from_hub and self._ask_hub is not None:
             sought = True
             found = await self._ask_others(request)

@@ -103,6 +103,7 @@ def _interconnect(system: NationalSystem) -> web.Application:
         directory=system.directory,
         recovery=system.recovery,
         synchronisation=system.synchronisation,
+        state_deliveries=system.state_deliveries,
     )
     add_hub_routes(app, system.alerts, system.alert_report)
     add_pack_audit_route(app, system.audit)

@@ -206,7 +206,9 @@ class Synchronisation:
         state_number, *others = self._index.get(row)
         pack = Pack(State(state_number), *others)
         ours, theirs = self._view(pack), arrival.view
-        taken = not self._is_manufacturers(pack) and merge(ours, theirs) == theirs
+        taken = self._is_released(pack) or (
+            not self._is_manufacturers(pack) and merge(ours, theirs) == theirs
+        )
         change = self._take_over(row, pack, arrival) if taken and ours != theirs else None
         outcome = Outcome.SYNCHRONISED if taken else Outcome.SYNC_SUPERSEDED
         record: dict[str, object] = {"change": _readable(theirs)}
@@ -260,7 +262,18 @@ class Synchronisation:
         if pack.state is State.ACTIVE:
             return False
         participant = self._directory.by_number(pack.set_by)
-        return participant is None or participant.role is Role.OBP
+        return participant is None or participant.role is Role.OBP or participant.is_central
+
+    def _is_released(self, pack: Pack) -> bool:
+        """Whether the last to change the pack here was a manufacturer who made it active again.
+
+        Other markets may not have been told of either, so their versions say nothing about which
+        change is newer: what an end user did to the pack holds (our choice).
+        """
+        if pack.state is not State.ACTIVE:
+            return False
+        participant = self._directory.by_number(pack.set_by)
+        return participant is not None and participant.is_central
 
 
 def _readable(view: View) -> dict[str, object]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from emvs.obp_messages import MarketStatus, UnloadedPack
+from emvs.state_deliveries import StatesResult
 from hub.store.connections import Connection, Queryable, changed_count
 
 
@@ -44,6 +45,8 @@ class DeliveryEnd:
     loaded_count: int = 0
     refused_count: int = 0
     refused: Sequence[UnloadedPack] = ()
+    packs: StatesResult | None = None
+    """Of state updates and verifications, if they were answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,7 @@ class DeliveryRow:
     loaded_count: int
     refused_count: int
     refused: list[UnloadedPack]
+    outcomes: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +224,7 @@ async def deliveries_of(database: Queryable, request_number: int) -> list[Delive
             row["loaded_count"],
             row["refused_count"],
             msgspec.json.decode(row["refused_serials"], type=list[UnloadedPack]),
+            msgspec.json.decode(row["outcomes"], type=dict[str, int]),
         )
         for row in rows
     ]

@@ -332,23 +332,30 @@ def test_help_tells_the_exit_codes() -> None:
     assert "Exit codes" in done.stdout
 
 
-def test_the_first_upload_of_the_hubs_page_works_when_pasted(
-    running: Environment, tmp_path: Path
-) -> None:
+def pasted_from_the_hubs_page(running: Environment, folder: Path, count: int) -> dict[str, Any]:
+    """Run the first blocks of the page; return the last answer."""
     page = (Path(__file__).parents[2] / "docs" / "hub.md").read_text()
-    block = page.split("```bash\n", 1)[1].split("```", 1)[0]
-    (tmp_path / ".venv").symlink_to(EMVS.parents[1])
-    (tmp_path / ".emvs").symlink_to(running.data)
+    blocks = [part.split("```", 1)[0] for part in page.split("```bash\n")[1 : count + 1]]
+    (folder / ".venv").symlink_to(EMVS.parents[1])
+    (folder / ".emvs").symlink_to(running.data)
     done = subprocess.run(  # noqa: S603 - our own page
-        ["bash", "-c", block],  # noqa: S607 - whichever bash the user has
-        cwd=tmp_path,
+        ["bash", "-c", "\n".join(blocks)],  # noqa: S607 - whichever bash the user has
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
-    last = json.loads(done.stdout.splitlines()[-1])
-    assert last["status"] == "STDS", done.stdout + done.stderr
+    assert not done.stderr, done.stdout + done.stderr
+    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return answer
+
+
+def test_the_first_upload_of_the_hubs_page_works_when_pasted(
+    running: Environment, tmp_path: Path
+) -> None:
+    last = pasted_from_the_hubs_page(running, tmp_path, 1)
+    assert last["status"] == "STDS", last
     assert last["markets"][0]["loadedCount"] == 3
 
 
@@ -370,3 +377,16 @@ def test_the_callbacks_page_works_when_pasted(running: Environment, tmp_path: Pa
     assert told == ["RCBR", *sorted(["STVA", "STLD", "STDS"] * 3)], done.stdout + done.stderr
     (recall,) = (line for line in lines if " RCBR " in line)
     assert "your batches: 09520000777753 NEW" in recall
+
+
+def test_packs_are_changed_and_verified_as_the_hubs_page_tells(
+    running: Environment, tmp_path: Path
+) -> None:
+    last = pasted_from_the_hubs_page(running, tmp_path, 2)
+    told = [(one["outcome"], one["state"]) for pack in last["packs"] for one in pack["markets"]]
+    assert told == [
+        ("VERIFIED", "Locked"),
+        ("VERIFIED", "Active"),
+        ("VERIFIED", "Active"),
+        ("SERIAL_UNKNOWN", None),
+    ]

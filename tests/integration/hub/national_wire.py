@@ -19,7 +19,9 @@ from emvs.interconnect import (
     PacksDelivery,
     RefusedSerial,
 )
+from emvs.state_deliveries import OutcomeRun, PackAlert, StatesDelivery, StatesResult
 
+_UNKNOWN = ("SERIAL_UNKNOWN", None)
 WIRE_TOKEN = "token-of-the-hub-at-the-wire"
 
 
@@ -43,6 +45,9 @@ class NationalWire:
         self.open_gate.set()
         self.in_flight = self.in_flight_max = 0
         self.refusal: str | None = None
+        self.pack_answers: dict[str, tuple[str, str | None]] = {}
+        """Outcome and state of serial numbers in state updates and verifications; others are
+        unknown, which alerts unless the delivery is a silent one."""
         self.outcome = "SERIAL_UNKNOWN"
         self.asked: list[IntermarketRequest] = []
         self.answer_wait_s = 0.0
@@ -109,10 +114,23 @@ class NationalWire:
                 else:
                     self.stored.add(key)
                     result.loadedCount += 1
+        elif kind == "states":
+            result = self._answer_packs(delivery_id, msgspec.json.decode(body, type=StatesDelivery))
         else:
             result = DeliveryResult(delivery_id, accepted=True)
         self.applied[delivery_id] = (kind, json.loads(body))
         self.results[delivery_id] = result
+        return result
+
+    def _answer_packs(self, delivery_id: str, asked: StatesDelivery) -> StatesResult:
+        result = StatesResult(delivery_id, accepted=True)
+        for position, serial_number in enumerate(asked.serialNumbers):
+            outcome, state = self.pack_answers.get(serial_number, _UNKNOWN)
+            result.runs.append(OutcomeRun(1, outcome, state))
+            result.loadedCount += state is not None
+            if state is None and not asked.silent:
+                alert_id = f"{self.code}-AAA-BBB-CCC-DDD-EEE"
+                result.alerts.append(PackAlert(position, alert_id))
         return result
 
     async def _intermarket(self, request: web.Request) -> web.Response:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import aiohttp
 import msgspec
 
+from emvs.transaction_ids import reference_length
 from hub.app import Hub
 from hub.config import MarketConfig, RetryConfig
 from tests.integration.hub.national_wire import WIRE_TOKEN, NationalWire
@@ -43,7 +44,7 @@ class Obp:
 
     def transaction_id(self, message_type: str) -> str:
         """Return a new transaction id."""
-        reference = f"{next(self.numbers):012d}"
+        reference = f"{next(self.numbers):0{reference_length(message_type)}d}"
         return (
             f"{message_type}RQ{self.actor}{self.organisation_id}{self.client_id}2026326{reference}"
         )
