@@ -14,8 +14,7 @@ from typing import Annotated
 
 import typer
 
-from emvs import cli_certificates
-from emvs.infra.launch import defaults
+from emvs.infra.launch import cli_certificates, defaults
 from emvs.infra.launch.ending import end, make_console
 from emvs.infra.launch.errors import MEANINGS, ExitCode
 
