@@ -92,7 +92,7 @@ class AlertLog:
 
     async def ask(self, query: AlertQuery) -> str:
         """Run a query; return the id under which its pages can be fetched."""
-        _check_window(query.start, query.end)
+        check_window(query.start, query.end)
         result = _Result(query, ALERTS_PER_QUERY_MAX)
         await self._find(result)
         identifier = secrets.token_hex(16)
@@ -209,7 +209,8 @@ def _well_formed(alert_id: str) -> str:
     return alert_id
 
 
-def _check_window(start: datetime, end: datetime) -> None:
+def check_window(start: datetime, end: datetime) -> None:
+    """Raise BadRequestError if a query spans nothing, or too long a time."""
     if end <= start:
         raise BadRequestError("endTimestamp is not after startTimestamp")
     if end - start > WINDOW_MAX:

@@ -71,7 +71,7 @@ class AlertHandlers:
 
     async def ask(self, request: web.Request) -> web.Response:
         """`POST /alerts`: run a query, answer with the address of its result."""
-        identifier = await self._alerts.ask(_query(await read_message(request, QueryMessage)))
+        identifier = await self._alerts.ask(alert_query(await read_message(request, QueryMessage)))
         location = f"{request.scheme}://{request.host}/alerts/requests/{identifier}"
         return json_response(
             {"requestID": identifier, "requestId": identifier, "id": identifier},
@@ -161,7 +161,8 @@ def add_hub_routes(
     app.router.add_post("/hub/v1/alerts/{alert_id}/state", decided)
 
 
-def _query(message: QueryMessage) -> AlertQuery:
+def alert_query(message: QueryMessage) -> AlertQuery:
+    """Return what is asked for. Raises BadRequestError."""
     code = message.error_code and message.error_code.removeprefix("#")
     if code and code not in HUB_CODES_FORWARDED:
         known = ", ".join(sorted(HUB_CODES_FORWARDED))

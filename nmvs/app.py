@@ -38,6 +38,7 @@ from nmvs.outgoing import ChangeSender
 from nmvs.pack_index import PackIndex
 from nmvs.participant_store import ParticipantStore
 from nmvs.recovery import Recovery
+from nmvs.reports.opening import open_documents
 from nmvs.retention import Retention
 from nmvs.sites import open_sites
 from nmvs.start_up import (
@@ -91,6 +92,7 @@ class NationalSystem:
         await self._open()
         await self._load()
         self._build()
+        self.documents = await open_documents(self)
         self.recovery.start(self.ledger)
         self._background(self.ledger.run())
         self._background(self._keep_partitions())
@@ -100,6 +102,8 @@ class NationalSystem:
             self._background(self.change_sender.run())
         self._background(self.retention.run())
         self._background(self.certificates.run())
+        for runner in self.documents.runners:
+            self._background(runner.run())
         self._sites = await open_sites(self, self._exits)
         _log.info("listening", action="listening", market=self.market.code, ports=self.ports)
 
@@ -252,6 +256,7 @@ class NationalSystem:
         self.clock.advance(seconds)
         self.retention.ring()
         self.certificates.ring()
+        self.documents.ring()
 
     async def _keep_partitions(self) -> None:
         while True:

@@ -6,7 +6,7 @@ Rows come from `nmvs.audit_queries`, the rule who sees what from `emvs.audit_vie
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
@@ -41,6 +41,8 @@ class AuditRequest(NamedTuple):
     start: datetime | None = None
     end: datetime | None = None
     after: Place | None = None
+    outcomes: Sequence[Outcome] | None = None
+    """Only entries with one of these."""
 
 
 class AuditSlice(NamedTuple):
@@ -119,6 +121,7 @@ class Audit:
             location_number=location_number,
             product_code=product_code,
             alerted_packs_only=view is AuditView.ALERTED_PACKS,
+            outcomes=request.outcomes,
         )
 
     async def _location_number(self, request: AuditRequest) -> int:

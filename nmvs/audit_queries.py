@@ -6,7 +6,7 @@ a transaction, which would keep partitions from being dropped, nor memory.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Final, NamedTuple, TypeAlias
@@ -33,8 +33,9 @@ with slice as (
             select from pack p join batch b using (batch_number)
             where p.pack_key = t.pack_key and b.product_code = $8))
         and (not $9 or exists (select from alert a where a.pack_key = t.pack_key))
+        and ($10::smallint[] is null or t.outcome = any($10))
     order by t.recorded_at, t.pack_key, t.transaction_id
-    limit $10
+    limit $11
 )
 select s.*, p.serial_number, b.product_code, b.batch_id, b.expiry, r.scheme,
     l.location, l.name, l.role, l.market, a.hub_code
@@ -67,6 +68,7 @@ class Selection(NamedTuple):
     location_number: int | None = None
     product_code: str | None = None
     alerted_packs_only: bool = False
+    outcomes: Sequence[int] | None = None
 
 
 async def slices(
@@ -74,7 +76,7 @@ async def slices(
 ) -> AsyncIterator[list[asyncpg.Record]]:
     """Yield the entries of a selection, at most `rows_max` at a time, none of them empty."""
     after = selection.after
-    for start, end in await _windows(pool, selection):
+    for start, end in await windows(pool, selection):
         while True:
             rows = await pool.fetch(
                 _SLICE,
@@ -85,6 +87,7 @@ async def slices(
                 selection.location_number,
                 selection.product_code,
                 selection.alerted_packs_only,
+                selection.outcomes,
                 rows_max,
             )
             if rows:
@@ -105,7 +108,7 @@ async def state_of_pack(pool: Pool, pack_key: bytes) -> int:
     return state or 0
 
 
-async def _windows(pool: Pool, selection: Selection) -> list[tuple[datetime, datetime]]:
+async def windows(pool: Pool, selection: Selection) -> list[tuple[datetime, datetime]]:
     """Return the time to read in pieces, of which each touches one month's partition at most.
 
     Sorting a month for a slice is bearable, sorting years is not. One pack is found by its key.

@@ -16,11 +16,14 @@ from nmvs.certificates.registry import CertificateSettings
 from nmvs.credentials import COST_LOG2
 from nmvs.ledger import OWNERSHIP_S_MAX
 from nmvs.pack_index import PACKS_MAX
+from nmvs.reports.settings import ReportSettings
 from nmvs.rest.settings import RestSettings
 from nmvs.soap.codes import known_codes
 from nmvs.soap.settings import SoapSettings
 
-_Settings = TypeVar("_Settings", MarketRules, RestSettings, SoapSettings, CertificateSettings)
+_Settings = TypeVar(
+    "_Settings", MarketRules, ReportSettings, RestSettings, SoapSettings, CertificateSettings
+)
 
 
 class TlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -63,6 +66,8 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Overrides of single settings of `emvs.rules.MarketRules`."""
     rest: dict[str, Any] = {}
     """Overrides of single settings of `nmvs.rest.settings.RestSettings`."""
+    reports: dict[str, Any] = {}
+    """Overrides of single settings of `nmvs.reports.settings.ReportSettings`."""
     soap: dict[str, Any] = {}
     """Overrides of single settings of `nmvs.soap.settings.SoapSettings`. `verify_codes` has names
     of states as keys, such as "RECALLED": "FE_LOT_01"."""
@@ -103,6 +108,10 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def certificate_settings(self) -> CertificateSettings:
         """Return the settings of certificates, or raise ConfigurationError."""
         return _changed(CertificateSettings(), self.certificates, "certificates")
+
+    def report_settings(self) -> ReportSettings:
+        """Return the settings of reports, or raise ConfigurationError."""
+        return _changed(ReportSettings(), self.reports, "reports")
 
     def soap_settings(self) -> SoapSettings:
         """Return the settings of the SOAP dialect, or raise ConfigurationError."""

@@ -28,7 +28,9 @@ from nmvs.integrity import IntegrityReport, compare_index_with_database
 from nmvs.interconnect import create_interconnect_app
 from nmvs.listener import Handler, choose_dialect
 from nmvs.metrics import NationalSystemCollector
+from nmvs.reports.rights_routes import add_rights_routes
 from nmvs.rest.dialect import RestDialect
+from nmvs.rest.route_list import all_routes
 from nmvs.soap.dialect import SoapDialect
 
 if TYPE_CHECKING:
@@ -90,7 +92,11 @@ def _service(system: NationalSystem) -> Handler:
         )
     if Dialect.REST in system.dialects:
         rest = RestDialect(
-            system.operations, system.directory, system.signing_key, system.rest_settings
+            system.operations,
+            system.directory,
+            system.signing_key,
+            system.rest_settings,
+            routes=all_routes(documents=system.documents),
         )
     return choose_dialect(soap, rest)
 
@@ -145,6 +151,7 @@ def _management(system: NationalSystem) -> web.Application:
     add_certificate_routes(app, system.certificates, system.clock)
     add_management_routes(app, system.alerts)
     add_audit_routes(app, system.audit, system.retention.report)
+    add_rights_routes(app, system.documents.sources.rights, system.clock)
     return app
 
 

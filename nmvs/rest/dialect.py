@@ -25,9 +25,11 @@ from nmvs.operations import Operations
 from nmvs.participants import Participant
 from nmvs.rest import codes
 from nmvs.rest.answers import render_answer, render_code
+from nmvs.rest.describing_pages import DescribingPages
 from nmvs.rest.pack_requests import read_pack_request
 from nmvs.rest.routes import Call, Route, RouteTable, read_query
 from nmvs.rest.settings import RestSettings
+from nmvs.rest.streaming import send_stream
 from nmvs.rest.targets import PackTarget, is_token_target, parse_pack_target, split_target
 from nmvs.rest.token_requests import (
     INVALID_CLIENT,
@@ -63,6 +65,7 @@ class RestDialect:
         """`signing_key`: private key on curve P-256 as PEM. `routes`: what there is beside single
         packs and tokens."""
         self._routes = RouteTable(routes)
+        self._pages = DescribingPages(routes)
         self._operations = operations
         self._directory = directory
         self._settings = settings or RestSettings()
@@ -125,6 +128,9 @@ class RestDialect:
     async def _answer_route(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a call of the route table."""
         prefix, path, query = split_target(request.raw_path)
+        page = self._pages.find(request.method, prefix, path)
+        if page is not None:
+            return _response(200, page.body, CIMultiDict({"Content-Type": page.content_type}))
         found = self._routes.find(request.method, path)
         if found is None:
             return _refusal(codes.PATH_UNKNOWN)
@@ -162,6 +168,8 @@ class RestDialect:
                 user_agent=headers.get("User-Agent", ""),
             )
         )
+        if reply.stream is not None:
+            return await send_stream(request, reply, reply.stream)
         response = _response(reply.status, reply.body, CIMultiDict(reply.headers))
         response.headers["Content-Type"] = reply.content_type
         return response

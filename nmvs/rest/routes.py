@@ -8,7 +8,7 @@ alerts); no rule is known here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote
@@ -48,16 +48,20 @@ class Reply(NamedTuple):
     headers: Mapping[str, str] = {}
     """Beside Content-Type."""
     content_type: str = "application/json"
+    stream: AsyncIterator[bytes] | None = None
+    """What follows the body, for what is too large to be held as a whole."""
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A parameter in the query or the path."""
+    """A parameter in the query, the path or the header."""
 
     name: str
     text: str
     schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "string"})
     required: bool = False
+    place: str = "query"
+    """query, path or header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,16 @@ class Route:
     ours: bool = False
     """Whether the call is our addition or a guess; the document says so."""
     body_bytes_max: int = 1 << 20
+    fields: Sequence[Field] = ()
+    """Headers, and parts of the path of which there is more to say than their name."""
+    media_type: str = "application/json"
+    """Of the request."""
+    answer_media_type: str = "application/json"
+    """Of answers whose type is None."""
+    located: Sequence[int] = ()
+    """Statuses of answers with a header Location."""
+    public: bool = False
+    """Whether it needs no token; for documents only."""
 
 
 class RouteTable:

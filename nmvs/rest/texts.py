@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from nmvs.rest.document_codes import TEXTS as ENGLISH_ONLY
+
 ENGLISH: Final[dict[str, str]] = {
     # Whole codes.
     "11110100": "The pack is active.",
@@ -99,6 +101,8 @@ def display_text(code: str, language: str = "en") -> str:
     texts = TEXTS[language]
     if code in texts:
         return texts[code]
+    if code in ENGLISH_ONLY:
+        return ENGLISH_ONLY[code]
     start, state = code[:4], code[4:6]
     if start in _TELLS_STATE_ALONE:
         return texts[f"pack {state}"]

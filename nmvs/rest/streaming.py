@@ -1,0 +1,48 @@
+"""Sending a body that is never in memory as a whole."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from emvs.infra.logs import get_logger
+from nmvs.reports.limits import READ_S_MAX
+from nmvs.rest.routes import Reply
+
+_log = get_logger(__name__)
+
+
+async def send_stream(
+    request: web.BaseRequest, reply: Reply, parts: AsyncIterator[bytes]
+) -> web.StreamResponse:
+    """Send a reply whose body comes in parts, behind its `body`.
+
+    Trouble before the first part is raised. Later it breaks the connection: half a document must
+    not look like a whole one.
+    """
+    first = reply.body + await anext(parts, b"")
+    headers = CIMultiDict(reply.headers)
+    headers["Content-Type"] = reply.content_type
+    response = web.StreamResponse(status=reply.status, headers=headers)
+    await response.prepare(request)
+    try:
+        await _write(response, first)
+        async for part in parts:
+            await _write(response, part)
+        await response.write_eof()
+    except ConnectionError:
+        pass  # The reader has gone.
+    except Exception:  # noqa: BLE001 - the reader learns it from the broken connection.
+        _log.exception("document not sent", action="document_not_sent")
+        if request.transport is not None:
+            request.transport.abort()
+    return response
+
+
+async def _write(response: web.StreamResponse, part: bytes) -> None:
+    if part:
+        async with asyncio.timeout(READ_S_MAX):
+            await response.write(part)
