@@ -6,7 +6,6 @@ Everything that runs in the background has its owner here, and ends when the sys
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -24,7 +23,7 @@ from nmvs.alert_forwarding import AlertForwarder
 from nmvs.alert_log import AlertLog, AlertView
 from nmvs.alert_store import AlertStore
 from nmvs.alert_view import report
-from nmvs.audit import SECRET_SETTING, Audit
+from nmvs.audit import Audit
 from nmvs.config import NmvsConfig
 from nmvs.deliveries import Deliveries
 from nmvs.delivery_store import DeliveryStore
@@ -43,7 +42,7 @@ from nmvs.start_up import (
     ensure_trail_partitions,
     load_catalogue,
     load_clock,
-    load_location_secret,
+    load_location_tokens,
     load_pack_keys,
     load_packs,
     load_signing_key,
@@ -138,14 +137,9 @@ class NationalSystem:
         await self.exemptions.load()
         await ensure_trail_partitions(self.store, self.clock.now())
         self.signing_key = await load_signing_key(self.store)
-        self._alert_maker = AlertMaker(self.market, await load_location_secret(self.store))
+        self._tokens = await load_location_tokens(self.store)
         self.audit = Audit(
-            self.database.pool,
-            self.keys,
-            market=self.market.code,
-            location_secret=bytes.fromhex(
-                await self.store.setting(SECRET_SETTING, secrets.token_hex(32))
-            ),
+            self.database.pool, self.keys, market=self.market.code, tokens=self._tokens
         )
 
     def _build(self) -> None:
@@ -173,7 +167,7 @@ class NationalSystem:
             store=self.store,
             exemptions=self.exemptions,
             ask_hub=gateway.ask if gateway else None,
-            alerts=self._alert_maker,
+            alerts=AlertMaker(self.market, self._tokens),
         )
         self.deliveries = Deliveries(
             store=self.store,
@@ -222,7 +216,7 @@ class NationalSystem:
 
     def alert_report(self, view: AlertView) -> AlertReport:
         """Return what the manufacturer is told of an alert."""
-        return report(view, self._alert_maker, self.dialects[0])
+        return report(view, self._tokens, self.dialects[0])
 
     async def move_clock(self, seconds: int) -> None:
         """Move the clock on, or back; the offset is stored."""

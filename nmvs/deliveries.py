@@ -103,9 +103,14 @@ class Deliveries:
                 message.name,
                 message.commonName,
                 message.nationalCode,
+                msgspec.json.encode(message.articleFields).decode(),
             )
             await self._written.put_product(
-                delivery_id, _json(result), self._clock.now(), row, message.markets
+                delivery_id,
+                _json(result),
+                self._clock.now(),
+                row,
+                message.markets,
             )
             self._catalogue.put_product(
                 Product(

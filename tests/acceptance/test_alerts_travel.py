@@ -192,6 +192,11 @@ async def test_the_manufacturer_sees_code_and_identifiers_but_no_location(route:
     assert seen_at_home["sourceLocationID"] == "lion-square-PL"
     stored = json.dumps(await route.stored_report(raised)).lower()
     assert "lion" not in stored, "nor does the hub know"
+    trail = await route.systems["PL"].ask_management(
+        "/audit", role="obp", product_code=CODE, serial="NONE"
+    )
+    tokens = {line["locationToken"] for line in trail["entries"]}
+    assert tokens == {entry["locationToken"]}, "a place is one place in alerts and trail"
 
 
 async def test_an_intermarket_alert_names_both_markets(route: Route) -> None:
