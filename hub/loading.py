@@ -19,6 +19,7 @@ from hub.pack_rules import judge_packs
 from hub.product_rules import judge_product
 from hub.recall_rules import judge_recall, judge_withdrawal
 from hub.store import catalogue, requests
+from hub.store.alerts import adopt_alerts
 from hub.store.connections import Connection, Pool, transaction
 from hub.store.deliveries import NewDelivery, insert_deliveries
 from hub.store.requests import Remarks, RequestRow, UncheckedRequest
@@ -141,6 +142,8 @@ async def _store(
             organisation_id=row.organisation_id,
             request_number=number,
         )
+        if judgement.product_version == 1:
+            await adopt_alerts(connection, code, row.organisation_id)
     elif isinstance(message, PacksMessage):
         if batch is None:
             await catalogue.insert_batch(
