@@ -18,6 +18,7 @@ from emvs.infra.database import Database
 from emvs.infra.logs import get_logger
 from emvs.infra.migrations import migrate
 from emvs.infra.web import Site
+from emvs.interconnect import ChangesMessage
 from nmvs.alert_entries import AlertMaker
 from nmvs.alert_forwarding import AlertForwarder
 from nmvs.alert_log import AlertLog, AlertView
@@ -28,6 +29,7 @@ from nmvs.config import NmvsConfig
 from nmvs.deliveries import Deliveries
 from nmvs.delivery_store import DeliveryStore
 from nmvs.directory import Directory
+from nmvs.early_changes import EarlyChanges
 from nmvs.exemptions import Exemptions
 from nmvs.hub_gateway import HubGateway
 from nmvs.ledger import Ledger
@@ -92,6 +94,7 @@ class NationalSystem:
             self._background(self.alert_forwarder.run())
         if self.change_sender is not None:
             self._background(self.change_sender.run())
+        self._background(self.early_changes.run(self._apply_early))
         self._background(self.retention.run())
         self._sites = await open_sites(self, self._exits)
         _log.info("listening", action="listening", market=self.market.code, ports=self.ports)
@@ -169,6 +172,9 @@ class NationalSystem:
             ask_hub=gateway.ask if gateway else None,
             alerts=AlertMaker(self.market, self._tokens),
         )
+        self.early_changes = EarlyChanges(
+            self.database, self.clock, lambda key: self.index.find(key) >= 0
+        )
         self.deliveries = Deliveries(
             store=self.store,
             written=DeliveryStore(self.database),
@@ -176,6 +182,7 @@ class NationalSystem:
             keys=self.keys,
             index=self.index,
             clock=self.clock,
+            packs_came=self.early_changes.packs_came,
         )
         self.synchronisation = Synchronisation(
             market=self.market.code,
@@ -186,6 +193,7 @@ class NationalSystem:
             ledger=self.ledger,
             recovery=self.recovery,
             store=self.store,
+            early=self.early_changes,
         )
         self.retention = Retention(
             database=self.database,
@@ -195,6 +203,7 @@ class NationalSystem:
             index=self.index,
             ledger=self.ledger,
             deliveries=self.deliveries.one_at_a_time,
+            early=self.early_changes,
         )
 
     def _build_alerts(self) -> None:
@@ -213,6 +222,9 @@ class NationalSystem:
                 bells=(self.ledger.alert_bell, self.alerts.changed_bell),
             )
             self._exits.push_async_callback(self.alert_forwarder.close)
+
+    async def _apply_early(self, message: ChangesMessage) -> object:
+        return await self.synchronisation.apply("early", message)
 
     def alert_report(self, view: AlertView) -> AlertReport:
         """Return what the manufacturer is told of an alert."""

@@ -28,6 +28,7 @@ from emvs.retention import purge_after, released_at_latest
 from nmvs import retention_queries as queries
 from nmvs import trail_partitions
 from nmvs.catalogue import Catalogue
+from nmvs.early_changes import EarlyChanges
 from nmvs.ledger import Ledger
 from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex
 from nmvs.recovery import Recovery
@@ -60,7 +61,9 @@ class Retention:
         index: PackIndex,
         ledger: Ledger,
         deliveries: asyncio.Lock,
+        early: EarlyChanges,
     ) -> None:
+        self._early = early
         self._database = database
         self._clock = clock
         self._zone = zone
@@ -126,6 +129,7 @@ class Retention:
             await self._purge_indexed_packs()
             await self._purge_batches()
         await self._purge_trail(released_at_latest(now))
+        await self._early.forget(released_at_latest(now))
         await queries.delete_old_deliveries(
             self._database.pool, now - _DELIVERIES_KEPT, kept_count=_DELIVERIES_KEPT_COUNT
         )

@@ -4,12 +4,16 @@ data that stays. Real database and clock."""
 from __future__ import annotations
 
 import asyncio
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
 
 from emvs.errors import ConfigurationError
+from emvs.infra.database import Database
+from emvs.infra.migrations import migrate
 from nmvs import retention
 from nmvs.config import NmvsConfig
 from tests.integration.clients import RestTill
@@ -194,3 +198,30 @@ async def test_a_slip_that_was_decided_twice_counts_once(
 def test_settings_that_cannot_work_are_refused_at_the_start(rules: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match=next(iter(rules))):
         NmvsConfig("IE", "dsn", "t" * 16, rules=rules).market_rules()
+
+
+async def test_an_older_database_keeps_the_tokens_that_left_it_and_forgets_the_others(
+    dsn: str, schema_name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    for file in resources.files("nmvs").joinpath("sql/migrations").iterdir():
+        if file.name < "0008":
+            (folder / file.name).write_bytes(file.read_bytes())
+    database = Database(dsn, schema_name)
+    await database.open()
+    try:
+        with monkeypatch.context() as patched:
+            patched.setattr("emvs.infra.migrations.resources.files", lambda _: tmp_path)
+            await migrate(database.pool, "nmvs", "migrations")
+        await database.pool.execute(
+            "insert into system values ('location_token_secret', 'kept'),"
+            " ('audit_location_secret', 'gone');"
+            "insert into product values ('P', 'GTIN', 1, 'X', 'x')"
+        )
+        await migrate(database.pool, "nmvs")
+        settings = await database.pool.fetch("select name, value from system")
+        assert {row["name"]: row["value"] for row in settings} == {"location_token_secret": "kept"}
+        assert await database.pool.fetchval("select article_fields::text from product") == "{}"
+    finally:
+        await database.close()

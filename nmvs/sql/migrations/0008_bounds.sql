@@ -17,3 +17,13 @@ create index alert_not_forwarded on alert (raised_at, alert_id)
 -- The national organisation reads the trail of packs whose alerts are being investigated.
 create index alert_under_investigation on alert (pack_key)
     where state in ('Under investigation', 'Escalated');
+
+-- Changes that other markets made to packs that have not come here yet.
+create table early_change (
+    pack_key uuid not null,
+    transaction_id uuid not null,
+    -- JSON as it came.
+    change text not null,
+    received_at timestamptz not null,
+    primary key (pack_key, transaction_id)
+);
