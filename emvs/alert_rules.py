@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from emvs.outcomes import OUTCOMES, Outcome
+from emvs.outcomes import HUB_CODES_FORWARDED, OUTCOMES, Outcome
 from emvs.roles import Role
 from emvs.rules import AlertWhen, MarketRules, NotFoundCode
 from emvs.states import State
@@ -21,6 +21,8 @@ from emvs.states import State
 _UNDO_REFUSED: Final = {Outcome.UNDO_ELSEWHERE: "A24", Outcome.UNDO_TOO_LATE: "A4"}
 _UNDO_NEVER: Final = "A24"
 _STOLEN_VERIFIED: Final = "A7"
+ALERT_CODES: Final = HUB_CODES_FORWARDED | set(_UNDO_REFUSED.values())
+"""Codes that an alert may have in one market or another."""
 _NOT_FOUND: Final = (Outcome.BATCH_AND_SERIAL_UNKNOWN, Outcome.SERIAL_UNKNOWN)
 
 

@@ -25,6 +25,11 @@ class AlertState(StrEnum):
     CLOSED = "Closed"
 
 
+UNDER_INVESTIGATION: Final = frozenset({AlertState.UNDER_INVESTIGATION, AlertState.ESCALATED})
+"""States in which somebody looks into an alert. Only then may the operator of the system read the
+audit trail of its pack: Delegated Regulation (EU) 2016/161, Art. 37 and 38."""
+
+
 class AlertParty(StrEnum):
     """Who changes an alert."""
 

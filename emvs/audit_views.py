@@ -1,8 +1,9 @@
 """Which part of an audit trail each kind of participant may read: a table.
 
 Source: Delegated Regulation (EU) 2016/161, Art. 38: each party sees only the data it generated
-itself; who operates the system looks into the trail only to investigate flagged events; Art. 39:
-authorities may see everything for supervision.
+itself; who operates the system looks into the trail only to investigate flagged events (Art. 37),
+so an alert that nobody looks into yet, or any more, opens nothing; Art. 39: authorities may see
+everything for supervision.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ class AuditView(Enum):
 
     OWN_ENTRIES = "entries of one location, without what others did to the same packs"
     OWN_PRODUCTS = "entries about one product, without who made them"
-    ALERTED_PACKS = "entries about packs that an alert was raised about"
+    INVESTIGATED_PACKS = "entries about packs of which an alert is under investigation"
     EVERYTHING = "all entries"
 
 
@@ -28,7 +29,7 @@ AUDIT_VIEWS: Final = {
     Role.WHOLESALER: AuditView.OWN_ENTRIES,
     Role.OBP: AuditView.OWN_PRODUCTS,
     Role.PARALLEL_DISTRIBUTOR: AuditView.OWN_ENTRIES,
-    Role.NMVO: AuditView.ALERTED_PACKS,
+    Role.NMVO: AuditView.INVESTIGATED_PACKS,
     Role.NCA: AuditView.EVERYTHING,
 }
 assert AUDIT_VIEWS.keys() == set(Role), "every role has its view"

@@ -33,6 +33,8 @@ LEDGER_WAITING_COUNT_MAX: Final = 10_000
 LEDGER_WRITE_S_MAX: Final = 10.0
 """A commit that takes longer counts as failed (our choice)."""
 
+REPEATS_MAX: Final = 255
+"""Repeats of one decommissioning that are counted: a byte in the index (our choice)."""
 PACK_VERSION_LIMIT: Final = 1 << 16
 """Versions of a pack are kept modulo this, so that the index needs two bytes (our choice)."""
 CHANGES_PER_MESSAGE_MAX: Final = 500

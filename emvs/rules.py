@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from emvs.expiry import ExpiryMatching
+from emvs.limits import REPEATS_MAX
 
 
 class AlertWhen(StrEnum):
@@ -87,3 +88,12 @@ class MarketRules:
     """Whether the national organisation may lock packs (our choice); it has no undo."""
     nca_may_verify: bool = True
     """Whether authorities may read the state of a pack; that never raises an alert (our choice)."""
+
+    def __post_init__(self) -> None:
+        """Raise ValueError if a figure cannot work."""
+        for name in ("supply_repeat_tolerance", "other_repeat_tolerance"):
+            if not 0 <= getattr(self, name) <= REPEATS_MAX:
+                raise ValueError(f"{name} is from 0 to {REPEATS_MAX}")
+        for name in ("typing_tolerance", "undo_window_s", "sync_delay_s"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise ValueError(f"{name} is not negative, and finite")

@@ -13,11 +13,9 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from emvs.limits import PACK_VERSION_LIMIT
+from emvs.limits import PACK_VERSION_LIMIT, REPEATS_MAX
 
 _HALF: Final = PACK_VERSION_LIMIT // 2
-_REPEATS_MAX: Final = 255
-"""What a national system's index can hold."""
 
 
 class View(NamedTuple):
@@ -50,7 +48,7 @@ def numbers_after(version: int, repeat_count: int, merged_version: int) -> tuple
     `version_of_state` gives `merged_version` again.
     """
     ahead = (version + 1 - merged_version) % PACK_VERSION_LIMIT
-    if 0 < ahead <= _REPEATS_MAX:
+    if 0 < ahead <= REPEATS_MAX:
         return (version + 1) % PACK_VERSION_LIMIT, ahead
     return merged_version, 0
 

@@ -19,8 +19,9 @@ from emvs.infra.clock import Clock
 from emvs.infra.logs import get_logger
 from emvs.markets import MARKETS
 from emvs.outcomes import HUB_CODES_FORWARDED, OUTCOMES, Outcome
+from hub.alert_filters import NOBODY, AlertFilter, read_filter
 from hub.alert_notices import put_alert_notices
-from hub.answers import PAGE_COUNT_MAX, utc
+from hub.answers import utc
 from hub.hub_ids import hub_transaction_id
 from hub.national_client import NationalClient, NationalSystemError
 from hub.organisations import Client
@@ -32,7 +33,6 @@ _NOT_FOUND: Final = "there is no alert with this id"
 _DECISION_S_MAX: Final = 4.0
 _OPENED_S_MAX: Final = 2.0
 """A manufacturer that opens an alert is not kept waiting for a market that is away."""
-_POSITION_LENGTH_MAX: Final = 18
 
 _log = get_logger(__name__)
 
@@ -63,24 +63,48 @@ class Alerts:
 
     async def page(self, client: Client, query: Mapping[str, str]) -> dict[str, Any]:
         """Return alerts of the client's organisation after a position, in order of change."""
-        limit = _number(query, "limit", 100)
-        if not 1 <= limit <= PAGE_COUNT_MAX:
-            raise BadRequestError(f"limit is from 1 to {PAGE_COUNT_MAX}")
-        after = _number(query, "after", 0)
+        wanted = read_filter(query)
+        return await self._page(wanted, organisation_id=client.organisation_id)
+
+    async def page_of_all(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """Return alerts of all organisations, for the European one; each with its owner.
+
+        The parameter `owner` is an organisation's id, or `none` for product codes of nobody.
+        """
+        wanted = read_filter(query, more=frozenset({"owner"}))
+        owner = query.get("owner") or None
+        if owner and not (owner.isascii() and owner.isalnum()):
+            raise BadRequestError("owner is an organisation's id, or none")
+        ownerless = owner == NOBODY
+        return await self._page(
+            wanted,
+            organisation_id=None if ownerless else owner,
+            ownerless=ownerless,
+            with_owner=True,
+        )
+
+    async def _page(
+        self,
+        wanted: AlertFilter,
+        *,
+        organisation_id: str | None,
+        ownerless: bool = False,
+        with_owner: bool = False,
+    ) -> dict[str, Any]:
         found = await store.list_alerts(
             self._pool,
-            client.organisation_id,
-            after=after,
-            count_max=limit + 1,
-            code=_code(query.get("code")),
-            product_code=_plain(query.get("productCode")),
-            state=_state(query.get("state")),
+            wanted._replace(limit=wanted.limit + 1),
+            organisation_id=organisation_id,
+            ownerless=ownerless,
         )
-        shown = found[:limit]
+        shown = found[: wanted.limit]
         return {
-            "alerts": [_summary(alert) for alert in shown],
-            "next": str(shown[-1].position if shown else after),
-            "hasMore": len(found) > limit,
+            "alerts": [
+                ({"organisationId": alert.organisation_id} if with_owner else {}) | _summary(alert)
+                for alert in shown
+            ],
+            "next": str(shown[-1].position if shown else wanted.after),
+            "hasMore": len(found) > wanted.limit,
         }
 
     async def open(self, client: Client, alert_id: str) -> dict[str, Any]:
@@ -186,30 +210,3 @@ def _details(alert: StoredAlert) -> dict[str, Any]:
             for step in alert.report.steps
         ]
     }
-
-
-def _number(query: Mapping[str, str], name: str, default: int) -> int:
-    text = query.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) <= _POSITION_LENGTH_MAX):
-        raise BadRequestError(f"{name} is a number")
-    return int(text)
-
-
-def _code(text: str | None) -> str | None:
-    code = text and text.removeprefix("#")
-    if code and code not in HUB_CODES_FORWARDED:
-        raise BadRequestError(f"code is one of {', '.join(sorted(HUB_CODES_FORWARDED))}")
-    return code or None
-
-
-def _plain(text: str | None) -> str | None:
-    if text and not (text.isascii() and text.isalnum()):
-        raise BadRequestError("productCode holds letters and digits only")
-    return text or None
-
-
-def _state(text: str | None) -> AlertState | None:
-    try:
-        return AlertState(text) if text else None
-    except ValueError as error:
-        raise BadRequestError(f"state is one of {', '.join(AlertState)}") from error

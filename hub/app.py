@@ -20,7 +20,7 @@ from emvs.infra.logs import get_logger
 from emvs.infra.management import add_common_routes
 from emvs.infra.migrations import migrate
 from emvs.infra.web import Site, render_errors, serve_app
-from hub import callbacks, ownership, retention
+from hub import callbacks, ownership, retention, stranded
 from hub.alert_handlers import AlertHandlers
 from hub.alerts import Alerts
 from hub.audit import PackAudits
@@ -42,6 +42,7 @@ from hub.reception import Reception
 from hub.retention import Retention
 from hub.routes import add_callback_routes, add_management_routes, add_public_routes
 from hub.store.organisations import clock_offset_s, put_clock_offset_s
+from hub.stranded import Stranded
 from hub.subscriptions import Subscriptions
 from hub.synchronisation import Synchronisation
 from hub.workers import Worker
@@ -171,6 +172,7 @@ class Hub:
         self.retention = Retention(
             pool=pool, clock=clock, answers_kept_s=config.limits.answers_kept_s
         )
+        self.stranded = Stranded(pool=pool, clock=clock, outbox=self.outbox, retry=config.retry)
         self._workers = self._make_workers()
 
     def _make_workers(self) -> list[Worker]:
@@ -187,6 +189,12 @@ class Hub:
                 owner.guarded(self.callbacks.drain),
                 self.callbacks.bell,
                 period_s=callbacks.PERIOD_S,
+            ),
+            Worker(
+                "stranded",
+                owner.guarded(self.stranded.drain),
+                self.stranded.bell,
+                period_s=stranded.PERIOD_S,
             ),
             Worker("retention", owner.guarded(kept.drain), kept.bell, period_s=retention.PERIOD_S),
         ]
@@ -259,6 +267,7 @@ class Hub:
                 clients=self._clients["intermarket"],
                 budget_s=self.config.limits.intermarket_s_max,
             ),
+            alerts=self.alerts,
         )
         add_management_routes(app, handlers)
         return app
@@ -299,6 +308,7 @@ class Hub:
         self.clock.advance(seconds)
         self.retention.bell.set()
         self.callbacks.bell.set()
+        self.stranded.bell.set()
 
 
 def _seed(seed: int | None, system: str) -> str | None:

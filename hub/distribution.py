@@ -1,8 +1,10 @@
 """Telling the national systems: one courier each, in order, at least once, until it is heard.
 
 A delivery is repeated with growing waits while the system is away; a system that refuses it has
-had its word. When the last system of a request has, the request is Distributed (STDS) or its
-distribution failed (STDF), and its serial numbers are dropped (Art. 33).
+had its word (`hub.settling`). Order matters among deliveries of one batch, between a product and
+its batches, and between packs and the changes of their states. So a system that is there, but fails
+at one message, holds up that batch or product alone: a recall that finds no way must not keep other
+packs from patients.
 
 Two clocks: a wait between two attempts is real time, as the network and the other machine live in
 it; how long a delivery may fail before it is given up is told by the system's clock, which a tester
@@ -29,18 +31,23 @@ from hub.delivery_messages import with_serials
 from hub.hub_ids import delivery_id
 from hub.national_client import NationalClient, NationalSystemError
 from hub.outbox import Outbox
+from hub.settling import give_up, settle_request
 from hub.store import deliveries as store
 from hub.store import requests
-from hub.store.connections import Pool, transaction
+from hub.store.connections import Pool
 from hub.store.deliveries import DeliveryEnd, WaitingDelivery
 
 _READ_AHEAD_COUNT: Final = 64
 """Deliveries read at a time, without their bodies."""
 _REFUSED_LISTED_MAX: Final = 1_000
 """Refused packs an answer names; the rest are counted (our choice)."""
-_NEVER_GIVEN_UP: Final = frozenset({"recalls", "withdrawals", "changes"})
-"""Kinds of deliveries on which patients' safety depends: the market has to hear them. Without a
-change, two markets would never agree on a pack again, and nobody would be told."""
+_HELD_MAX: Final = 16
+"""Batches or products at which a system may fail while others are tried; beyond, it is the system
+that does not work (our choice)."""
+_Held = tuple[str, str | None]
+"""A product code, and the batch if it is about one."""
+_CHANGES: Final = ("", None)
+"""Stands for the changes where products are held."""
 
 _log = get_logger(__name__)
 
@@ -76,6 +83,13 @@ class Courier:
         self.bell = outbox.bells[system]
         self._next_attempt_s: float | None = None
         """By the event loop's clock."""
+        self._held: dict[_Held, float] = {}
+        """What is not tried before a time, by the event loop's clock."""
+        self._failure_counts: Counter[_Held] = Counter()
+        """Failures in a row, of each of these."""
+        self._failure_count = 0
+        """Failures in a row of the whole line, and since when it fails."""
+        self._failing_since_ms: int | None = None
         self._sent_bytes = 0
         """Length of the body sent last: changes may be added to one that waits."""
         self.ends: Counter[MarketStatus] = Counter()
@@ -84,47 +98,109 @@ class Courier:
     def next_attempt_ms(self) -> int | None:
         """When the first in line is tried again, by the system's clock; None if it does not wait
         for that."""
-        if self._next_attempt_s is None:
+        times = [*self._held.values()]
+        if self._next_attempt_s is not None:
+            times = [self._next_attempt_s]
+        if not times:
             return None
-        left_s = self._next_attempt_s - asyncio.get_running_loop().time()
+        left_s = min(times) - asyncio.get_running_loop().time()
         return self._clock.now_ms() + max(0, int(left_s * 1000))
 
     async def drain(self) -> None:
         """Deliver until nothing waits."""
         await self._outbox.recount(self._pool, self._system)
-        while waiting := await store.next_waiting(self._pool, self._system, _READ_AHEAD_COUNT):
-            for delivery in waiting:
-                await self._settle(delivery, await self._deliver(delivery))
-
-    async def _deliver(self, delivery: WaitingDelivery) -> DeliveryEnd:
-        """Try until there is an end."""
-        failure_count = 0
         while True:
-            try:
-                result = await self._attempt(delivery)
-                return end_of_packs(result) if isinstance(result, StatesResult) else end_of(result)
-            except NationalSystemError as error:
-                failure_count += 1
-                text = printable(str(error))
-            now_ms = self._clock.now_ms()
-            failing_since_ms = await store.note_failure(self._pool, delivery.number, text, now_ms)
-            _log.warning(
-                "delivery failed",
-                action="delivery_failed",
-                delivery_id=self._id_of(delivery),
-                failure_count=failure_count,
-                error=text,
+            now_s = asyncio.get_running_loop().time()
+            self._held = {name: at_s for name, at_s in self._held.items() if at_s > now_s}
+            waiting = await store.next_waiting(
+                self._pool,
+                self._system,
+                _READ_AHEAD_COUNT,
+                held=self._held.keys() - {_CHANGES},
+                changes_held=_CHANGES in self._held,
             )
-            if self._given_up(delivery, failing_for_ms=now_ms - failing_since_ms):
-                return DeliveryEnd(MarketStatus.FAILED, f"given up: {text}")
-            await self._wait(retry_wait_s(failure_count, self._retry, self._random))
+            if not waiting and not self._held:
+                return
+            if not waiting:
+                await self._wait_for_held()
+            for delivery in waiting:
+                if not await self._deliver(delivery):
+                    break  # What is to be tried now has to be read again.
 
-    def _given_up(self, delivery: WaitingDelivery, *, failing_for_ms: int) -> bool:
-        if delivery.kind in _NEVER_GIVEN_UP:
+    async def _deliver(self, delivery: WaitingDelivery) -> bool:
+        """Make one attempt; tell whether there was an answer. If there was none, wait a while."""
+        try:
+            result = await self._attempt(delivery)
+        except NationalSystemError as error:
+            await self._failed(delivery, error)
             return False
-        return failing_for_ms >= self._retry.give_up_after_s * 1000
+        self._failure_count, self._failing_since_ms = 0, None
+        self._failure_counts.pop(_part_of(delivery), None)
+        end = end_of_packs(result) if isinstance(result, StatesResult) else end_of(result)
+        await self._settle(delivery, end)
+        return True
 
-    async def _attempt(self, delivery: WaitingDelivery) -> DeliveryResult:
+    async def _failed(self, delivery: WaitingDelivery, error: NationalSystemError) -> None:
+        text, now_ms = printable(str(error)), self._clock.now_ms()
+        # What had to wait until the one before it was given up fails as long as that did.
+        began_ms = max(delivery.created_at_ms, self._failing_since_ms or now_ms)
+        since_ms = await store.note_failure(self._pool, delivery.number, text, began_ms)
+        name = _part_of(delivery)
+        alone = error.is_about_message and len(self._held) < _HELD_MAX
+        if alone:
+            self._failure_counts[name] += 1
+            failure_count = self._failure_counts[name]
+        else:
+            self._failing_since_ms = min(since_ms, self._failing_since_ms or since_ms)
+            self._failure_count += 1
+            failure_count = self._failure_count
+        _log.warning(
+            "delivery failed",
+            action="delivery_failed",
+            delivery_id=self._id_of(delivery),
+            failure_count=failure_count,
+            error=text,
+        )
+        await self._give_up_overdue(since_ms, text, name if alone else (None, None))
+        wait_s = retry_wait_s(failure_count, self._retry, self._random)
+        if alone:
+            self._held[name] = asyncio.get_running_loop().time() + wait_s
+        else:
+            await self._wait(wait_s)
+
+    async def _give_up_overdue(
+        self, since_ms: int, text: str, part: tuple[str | None, str | None]
+    ) -> None:
+        """Give up what has waited too long in a line, or in a part of it, that does not move since
+        `since_ms`."""
+        now_ms = self._clock.now_ms()
+        until_ms = now_ms - int(self._retry.give_up_after_s * 1000)
+        if since_ms > until_ms:
+            return
+        count = await give_up(
+            self._pool,
+            self._outbox,
+            self._system,
+            text,
+            created_until_ms=until_ms,
+            now_ms=now_ms,
+            product_code=part[0],
+            batch_id=part[1],
+        )
+        self.ends[MarketStatus.FAILED] += count
+        await self._outbox.recount(self._pool, self._system)
+
+    async def _wait_for_held(self) -> None:
+        """Wait until something held may be tried again, or something new has come."""
+        left_s = min(self._held.values()) - asyncio.get_running_loop().time()
+        try:
+            async with asyncio.timeout(max(left_s, 0)):
+                await self.bell.wait()
+        except TimeoutError:
+            return
+        self.bell.clear()
+
+    async def _attempt(self, delivery: WaitingDelivery) -> DeliveryResult | StatesResult:
         # Read anew for each attempt: a system that is away must not keep megabytes in memory.
         body = [await store.body_of(self._pool, delivery.number)]
         self._sent_bytes = len(body[0])
@@ -156,11 +232,12 @@ class Courier:
 
     async def _settle(self, delivery: WaitingDelivery, end: DeliveryEnd) -> None:
         now_ms = self._clock.now_ms()
-        number = delivery.request_number
-        if number is None:
+        if delivery.request_number is None:
             was_waiting = await store.drop_changes(self._pool, delivery.number, self._sent_bytes)
         else:
-            was_waiting = await self._settle_request(delivery, number, end, now_ms)
+            was_waiting = await settle_request(
+                self._pool, self._outbox, self._system, delivery, end, now_ms=now_ms
+            )
         if was_waiting:
             self._outbox.settled(self._system)
             self.ends[end.status] += 1
@@ -173,35 +250,6 @@ class Courier:
             refused_count=end.refused_count,
             error=end.error,
         )
-
-    async def _settle_request(
-        self, delivery: WaitingDelivery, number: int, end: DeliveryEnd, now_ms: int
-    ) -> bool:
-        next_asked = None
-        async with transaction(self._pool) as connection:
-            about_packs = delivery.kind == state_distribution.KIND
-            # Settling drops it.
-            body = await store.body_of(connection, delivery.number) if about_packs else b""
-            was_waiting = await store.settle(connection, delivery, end, now_ms)
-            if was_waiting and about_packs:
-                next_asked = await state_distribution.settle(
-                    connection,
-                    delivery,
-                    self._system,
-                    result=end.packs,
-                    body=body,
-                    connected=self._outbox.bells,
-                    now_ms=now_ms,
-                )
-            statuses = await store.statuses_of(connection, number)
-            if was_waiting and MarketStatus.WAITING not in statuses:
-                all_good = all(status is MarketStatus.DISTRIBUTED for status in statuses)
-                step = "STDS" if all_good else "STDF"
-                await requests.add_step(connection, number, step, now_ms)
-                await requests.drop_serials(connection, number)
-        if next_asked is not None:
-            self._outbox.added([next_asked])
-        return was_waiting
 
     async def _wait(self, wait_s: float) -> None:
         self._next_attempt_s = asyncio.get_running_loop().time() + wait_s
@@ -223,6 +271,13 @@ class Courier:
             delivery.request_number,
             self._system,
         )
+
+
+def _part_of(delivery: WaitingDelivery) -> _Held:
+    """Return what has to wait if a delivery fails while its system works."""
+    if delivery.product_code is None:
+        return _CHANGES
+    return delivery.product_code, delivery.batch_id
 
 
 def end_of(result: DeliveryResult) -> DeliveryEnd:

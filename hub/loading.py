@@ -25,6 +25,7 @@ from hub.recall_notices import notify_of_recall, notify_of_withdrawal
 from hub.recall_rules import judge_recall, judge_withdrawal
 from hub.state_rules import judge_packs_of_batch
 from hub.store import catalogue, requests
+from hub.store.alerts import adopt_alerts
 from hub.store.connections import Connection, Pool, transaction
 from hub.store.deliveries import NewDelivery, insert_deliveries
 from hub.store.requests import Remarks, RequestRow, UncheckedRequest
@@ -171,6 +172,8 @@ async def _store(
             organisation_id=row.organisation_id,
             request_number=number,
         )
+        if judgement.product_version == 1:
+            await adopt_alerts(connection, code, row.organisation_id)
     elif isinstance(message, PacksMessage):
         if batch is None:
             await catalogue.insert_batch(

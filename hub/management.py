@@ -8,6 +8,7 @@ from aiohttp import web
 
 from emvs.infra.management import read_message
 from emvs.infra.web import json_response
+from hub.alerts import Alerts
 from hub.answers import utc
 from hub.audit import PackAudits
 from hub.distribution import Courier
@@ -26,7 +27,9 @@ class ManagementHandlers:
         organisations: Organisations,
         couriers: Mapping[str, Courier],
         audits: PackAudits,
+        alerts: Alerts,
     ) -> None:
+        self._alerts = alerts
         self._audits = audits
         self._pool = pool
         self._organisations = organisations
@@ -64,6 +67,10 @@ class ManagementHandlers:
                 }
             )
         return json_response({"systems": lines})
+
+    async def alerts(self, request: web.Request) -> web.Response:
+        """`GET /alerts?…`: all alerts, whosever: the European organisation's view."""
+        return json_response(await self._alerts.page_of_all(request.query))
 
     async def pack_audit(self, request: web.Request) -> web.Response:
         """`GET /audit/pack?product_code=…&serial=…`: a pack's history across its markets."""

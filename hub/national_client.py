@@ -38,6 +38,7 @@ _ALERT_REFUSALS: Final = {
     error.http_status: error
     for error in (BadRequestError, ForbiddenError, NotFoundError, ConflictError)
 }
+_DEFECT: Final = 500
 _PROBLEM_LENGTH_MAX: Final = 300
 
 
@@ -46,6 +47,11 @@ class NationalSystemError(EmvsError):
 
     http_status = 503
     title = "National system not available"
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.is_about_message = status == _DEFECT
+        """Whether the system is there and fails at this message, so that others may go well."""
 
 
 class _Pieces:
@@ -186,7 +192,7 @@ async def _read(response: aiohttp.ClientResponse, bytes_max: int) -> bytes:
 
 def _decoded(status: int, answer: bytes, kind: type[_Message]) -> _Message:
     if status != 200:
-        raise NationalSystemError(f"HTTP {status}: {_problem(answer)}")
+        raise NationalSystemError(f"HTTP {status}: {_problem(answer)}", status=status)
     try:
         return msgspec.json.decode(answer, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:

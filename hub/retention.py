@@ -1,5 +1,6 @@
 """Forgetting what old requests need no longer: serial numbers in answers, their own content; and
-serial numbers of alerts long closed.
+serial numbers of alerts long closed; and alerts on which nothing has happened for as long as a
+market keeps those on packs that are not stored (`emvs.retention`).
 
 Delegated Regulation (EU) 2016/161, Art. 33(2): the hub holds everything except serial numbers. A
 manufacturer needs those in an answer for a while; how long is a setting. What a message said is in
@@ -13,7 +14,8 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from emvs.infra.clock import Clock
-from hub.store.alerts import forget_serials_of_closed
+from emvs.retention import released_at_latest
+from hub.store.alerts import delete_old_alerts, forget_serials_of_closed
 from hub.store.connections import Pool
 from hub.store.deliveries import forget_refused_serials
 from hub.store.notices import forget_notices
@@ -48,3 +50,6 @@ class Retention:
         for forget in _WORK:
             while await forget(self._pool, before_ms, _SLICE_COUNT) == _SLICE_COUNT:
                 pass
+        oldest_ms = int(released_at_latest(self._clock.now()).timestamp() * 1000)
+        while await delete_old_alerts(self._pool, oldest_ms, _SLICE_COUNT) == _SLICE_COUNT:
+            pass

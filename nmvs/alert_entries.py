@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import secrets
 from datetime import UTC, datetime
-from hashlib import blake2b
-from typing import Final
 from zoneinfo import ZoneInfo
 
 from emvs.alerts import Alert, alert_id
@@ -18,22 +16,17 @@ from emvs.roles import Role
 from emvs.states import Operation
 from nmvs.catalogue import Batch
 from nmvs.ledger import AlertEntry
+from nmvs.location_tokens import LocationTokens
 from nmvs.requests import PackRequest
-
-_TOKEN_BYTES: Final = 16
 
 
 class AlertMaker:
-    """Makes alerts in a market's name, and the tokens that stand for locations.
+    """Makes alerts in a market's name."""
 
-    `secret` keys the tokens: who does not have it cannot tell a location from its token by trying
-    all locations (Delegated Regulation (EU) 2016/161, Art. 38).
-    """
-
-    def __init__(self, market: Market, secret: bytes) -> None:
+    def __init__(self, market: Market, tokens: LocationTokens) -> None:
         self._market = market
         self._zone = ZoneInfo(market.time_zone)
-        self._secret = secret
+        self._tokens = tokens
 
     def make(
         self,
@@ -59,10 +52,6 @@ class AlertMaker:
             self._repeat_group(hub_code, request, event_at_ms),
         )
 
-    def location_token(self, market: str, location: str) -> str:
-        """Return what stands for a location outside this national system."""
-        return self._token("location", market, location)
-
     def _initiating_market(self, request: PackRequest) -> str:
         # A manufacturer asks each market itself.
         participant = request.participant
@@ -72,7 +61,7 @@ class AlertMaker:
         # Grouped are alerts on one identifier with one code from one location on one day; whose
         # day is our choice: the market's.
         day = datetime.fromtimestamp(event_at_ms / 1000, UTC).astimezone(self._zone).date()
-        return self._token(
+        return self._tokens.of(
             "group",
             hub_code,
             request.product_code,
@@ -82,13 +71,6 @@ class AlertMaker:
             str(request.participant.number),
             day.isoformat(),
         )
-
-    def _token(self, *parts: str) -> str:
-        digest = blake2b(key=self._secret, digest_size=_TOKEN_BYTES)
-        for part in parts:
-            encoded = part.encode("utf-8", "surrogatepass")
-            digest.update(len(encoded).to_bytes(4, "big") + encoded)
-        return digest.hexdigest()
 
 
 def source_process(request: PackRequest, market: str) -> str:

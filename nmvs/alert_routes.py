@@ -14,12 +14,12 @@ import msgspec
 from aiohttp import web
 
 from emvs.alert_messages import AlertDecision, AlertReport
+from emvs.alert_rules import ALERT_CODES
 from emvs.alert_states import AlertChange, AlertParty, AlertReason, AlertState
 from emvs.errors import BadRequestError
 from emvs.infra.management import read_message
 from emvs.infra.web import json_response
 from emvs.markets import MARKETS
-from emvs.outcomes import HUB_CODES_FORWARDED
 from nmvs.alert_log import IDS_PER_CHANGE_MAX, PAGE_COUNT, AlertLog, AlertView
 from nmvs.alert_store import AlertQuery
 from nmvs.alert_view import detail, list_entry
@@ -164,8 +164,8 @@ def add_hub_routes(
 def alert_query(message: QueryMessage) -> AlertQuery:
     """Return what is asked for. Raises BadRequestError."""
     code = message.error_code and message.error_code.removeprefix("#")
-    if code and code not in HUB_CODES_FORWARDED:
-        known = ", ".join(sorted(HUB_CODES_FORWARDED))
+    if code and code not in ALERT_CODES:
+        known = ", ".join(sorted(ALERT_CODES))
         raise BadRequestError(f"errorCode is one of {known}, with or without the number sign")
     if message.source_market and message.source_market not in MARKETS:
         raise BadRequestError("sourceMarket is no market of the system")

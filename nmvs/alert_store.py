@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import asyncpg
 
@@ -35,6 +35,13 @@ class StandingAlert(NamedTuple):
     revision: int
     last_change: AlertChange | None
 
+
+_FORWARDED: Final = ", ".join(f"'{code}'" for code in sorted(HUB_CODES_FORWARDED))
+_NOT_FORWARDED: Final = (
+    # The codes stand in the text so that the index on what waits fits.
+    f"select alert_id from alert where forwarded_at is null and hub_code in ({_FORWARDED})"  # noqa: S608
+    " order by raised_at, alert_id limit $1"
+)
 
 Decide = Callable[[StandingAlert], AlertChange | None]
 
@@ -139,12 +146,7 @@ class AlertStore:
 
     async def not_forwarded(self, limit: int) -> list[str]:
         """Return the ids of alerts that the hub does not know as they are, oldest first."""
-        rows = await self._pool.fetch(
-            "select alert_id from alert where forwarded_at is null and hub_code = any($1::text[])"
-            " order by raised_at, alert_id limit $2",
-            sorted(HUB_CODES_FORWARDED),
-            limit,
-        )
+        rows = await self._pool.fetch(_NOT_FORWARDED, limit)
         return [row[0] for row in rows]
 
     async def mark_forwarded(

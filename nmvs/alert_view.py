@@ -18,9 +18,9 @@ from emvs.alert_states import AlertParty, AlertState
 from emvs.markets import Dialect
 from emvs.outcomes import OUTCOMES, Outcome
 from emvs.states import Operation, State
-from nmvs.alert_entries import AlertMaker
 from nmvs.alert_log import AlertView
 from nmvs.alert_store import Row
+from nmvs.location_tokens import LocationTokens
 from nmvs.rest.codes import operation_code
 from nmvs.soap.catalogue import NEWEST
 from nmvs.soap.codes import RETURN_CODES
@@ -97,7 +97,7 @@ def detail(view: AlertView) -> dict[str, Any]:
     }
 
 
-def report(view: AlertView, maker: AlertMaker, dialect: Dialect) -> AlertReport:
+def report(view: AlertView, tokens: LocationTokens, dialect: Dialect) -> AlertReport:
     """Return an alert as the hub is told it. `dialect` names the code if the request had none."""
     row = view.row
     submitted, stored = orjson.loads(row["submitted"]), _stored(row)
@@ -122,7 +122,7 @@ def report(view: AlertView, maker: AlertMaker, dialect: Dialect) -> AlertReport:
         storedBatchId=stored.get("batchId"),
         storedExpiry=stored.get("expiry"),
         storedState=stored.get("state"),
-        locationToken=maker.location_token(row["location_market"] or "", row["location"] or ""),
+        locationToken=tokens.of_location(row["location_market"], row["location"]),
         repeatGroup=row["repeat_group"],
         state=AlertState(row["state"]),
         steps=_steps(view),

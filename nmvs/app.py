@@ -6,7 +6,6 @@ Everything that runs in the background has its owner here, and ends when the sys
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -19,17 +18,19 @@ from emvs.infra.database import Database
 from emvs.infra.logs import get_logger
 from emvs.infra.migrations import migrate
 from emvs.infra.web import Site
+from emvs.interconnect import ChangesMessage
 from nmvs.alert_entries import AlertMaker
 from nmvs.alert_forwarding import AlertForwarder
 from nmvs.alert_log import AlertLog, AlertView
 from nmvs.alert_store import AlertStore
 from nmvs.alert_view import report
-from nmvs.audit import SECRET_SETTING, Audit
+from nmvs.audit import Audit
 from nmvs.certificates.loading import load_certificates
 from nmvs.config import NmvsConfig
 from nmvs.deliveries import Deliveries
 from nmvs.delivery_store import DeliveryStore
 from nmvs.directory import Directory
+from nmvs.early_changes import EarlyChanges
 from nmvs.exemptions import Exemptions
 from nmvs.hub_gateway import HubGateway
 from nmvs.ledger import Ledger
@@ -45,7 +46,7 @@ from nmvs.start_up import (
     ensure_trail_partitions,
     load_catalogue,
     load_clock,
-    load_location_secret,
+    load_location_tokens,
     load_pack_keys,
     load_packs,
     load_signing_key,
@@ -100,6 +101,7 @@ class NationalSystem:
             self._background(self.alert_forwarder.run())
         if self.change_sender is not None:
             self._background(self.change_sender.run())
+        self._background(self.early_changes.run(self._apply_early))
         self._background(self.retention.run())
         self._background(self.certificates.run())
         for runner in self.documents.runners:
@@ -151,14 +153,9 @@ class NationalSystem:
         self.certificates = await load_certificates(
             self.database, self.store, self.clock, config.market, config.certificate_settings()
         )
-        self._alert_maker = AlertMaker(self.market, await load_location_secret(self.store))
+        self._tokens = await load_location_tokens(self.store)
         self.audit = Audit(
-            self.database.pool,
-            self.keys,
-            market=self.market.code,
-            location_secret=bytes.fromhex(
-                await self.store.setting(SECRET_SETTING, secrets.token_hex(32))
-            ),
+            self.database.pool, self.keys, market=self.market.code, tokens=self._tokens
         )
 
     def _build(self) -> None:
@@ -186,7 +183,10 @@ class NationalSystem:
             store=self.store,
             exemptions=self.exemptions,
             ask_hub=gateway.ask if gateway else None,
-            alerts=self._alert_maker,
+            alerts=AlertMaker(self.market, self._tokens),
+        )
+        self.early_changes = EarlyChanges(
+            self.database, self.clock, lambda key: self.index.find(key) >= 0
         )
         self.deliveries = Deliveries(
             store=self.store,
@@ -195,6 +195,7 @@ class NationalSystem:
             keys=self.keys,
             index=self.index,
             clock=self.clock,
+            packs_came=self.early_changes.packs_came,
         )
         self.synchronisation = Synchronisation(
             market=self.market.code,
@@ -205,6 +206,7 @@ class NationalSystem:
             ledger=self.ledger,
             recovery=self.recovery,
             store=self.store,
+            early=self.early_changes,
         )
         self.state_deliveries = StateDeliveries(
             operations=self.operations,
@@ -225,6 +227,7 @@ class NationalSystem:
             index=self.index,
             ledger=self.ledger,
             deliveries=self.deliveries.one_at_a_time,
+            early=self.early_changes,
         )
 
     def _build_alerts(self) -> None:
@@ -244,9 +247,12 @@ class NationalSystem:
             )
             self._exits.push_async_callback(self.alert_forwarder.close)
 
+    async def _apply_early(self, message: ChangesMessage) -> object:
+        return await self.synchronisation.apply("early", message)
+
     def alert_report(self, view: AlertView) -> AlertReport:
         """Return what the manufacturer is told of an alert."""
-        return report(view, self._alert_maker, self.dialects[0])
+        return report(view, self._tokens, self.dialects[0])
 
     async def move_clock(self, seconds: int) -> None:
         """Move the clock on, or back; the offset is stored."""

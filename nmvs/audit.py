@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
-from hashlib import blake2b
 from typing import Any, Final, NamedTuple
 
 import orjson
@@ -21,11 +20,11 @@ from emvs.outcomes import Outcome
 from emvs.roles import Role
 from emvs.states import Operation, State
 from nmvs.audit_queries import Place, Pool, Selection, place_of, slices, state_of_pack
+from nmvs.location_tokens import LocationTokens
 from nmvs.pack_keys import PackKeys
 
 SLICE_ROWS: Final = 500
 """Entries read and rendered between two turns of the event loop: some milliseconds."""
-SECRET_SETTING: Final = "audit_location_secret"  # noqa: S105 - the setting's name.
 
 _WHO: Final = ("location", "name", "role", "clientTransactionId")
 _STORED: Final = ("batchId", "expiry")
@@ -42,6 +41,8 @@ class AuditRequest(NamedTuple):
     end: datetime | None = None
     after: Place | None = None
     outcomes: Sequence[Outcome] | None = None
+    alerts_only: bool = False
+    """Entries that raised an alert, which the national organisation sees of any pack."""
     """Only entries with one of these."""
 
 
@@ -53,13 +54,13 @@ class AuditSlice(NamedTuple):
 
 
 class Audit:
-    """Reads the audit trail of one national system. `location_secret` makes locations anonymous."""
+    """Reads the audit trail of one national system. `tokens` makes locations anonymous."""
 
-    def __init__(self, pool: Pool, keys: PackKeys, *, market: str, location_secret: bytes) -> None:
+    def __init__(self, pool: Pool, keys: PackKeys, *, market: str, tokens: LocationTokens) -> None:
         self._pool = pool
         self._keys = keys
         self._market = market
-        self._location_secret = location_secret
+        self._tokens = tokens
 
     async def read(
         self, request: AuditRequest, *, rows_max: int = SLICE_ROWS
@@ -120,7 +121,11 @@ class Audit:
             pack_key=pack_key,
             location_number=location_number,
             product_code=product_code,
-            alerted_packs_only=view is AuditView.ALERTED_PACKS,
+            # What was flagged is the national organisation's to look at: Art. 37(d).
+            investigated_packs_only=(
+                view is AuditView.INVESTIGATED_PACKS and not request.alerts_only
+            ),
+            alerts_only=request.alerts_only,
             outcomes=request.outcomes,
         )
 
@@ -148,16 +153,12 @@ class Audit:
         if view is AuditView.OWN_PRODUCTS:
             for member in _WHO:
                 entry[member] = None
-            entry["locationToken"] = self._location_token(row["location_number"])
+            entry["locationToken"] = self._tokens.of_location(row["market"], row["location"])
         elif view is AuditView.OWN_ENTRIES and submitted and not entry["intermarket"]:
             # Whoever sent identifiers that are not a pack's must not learn the pack's here.
             for member in (*_STORED, "stateBefore", "stateAfter"):
                 entry[member] = None
         return entry
-
-    def _location_token(self, number: int) -> str:
-        """Return what stands for a location: always the same, and nobody can tell whose it is."""
-        return blake2b(str(number).encode(), digest_size=8, key=self._location_secret).hexdigest()
 
 
 def _entry(row: Any, submitted: dict[str, Any] | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import asyncpg
 
+from emvs.alert_states import UNDER_INVESTIGATION
 from nmvs.trail_partitions import partitions
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -20,8 +21,10 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 _START: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _END: Final = datetime(9999, 1, 1, tzinfo=UTC)
 
+_INVESTIGATED: Final = ", ".join(f"'{state}'" for state in sorted(UNDER_INVESTIGATION))
+
 # The slice is cut before anything is joined to it. Conditions whose parameter is null hold.
-_SLICE: Final = """
+_SLICE: Final = f"""
 with slice as (
     select t.* from trail t
     where t.recorded_at >= $1 and t.recorded_at < $2
@@ -32,10 +35,13 @@ with slice as (
         and ($8::text is null or t.submitted ->> 'productCode' = $8 or exists (
             select from pack p join batch b using (batch_number)
             where p.pack_key = t.pack_key and b.product_code = $8))
-        and (not $9 or exists (select from alert a where a.pack_key = t.pack_key))
+        and (not $9 or exists (
+            select from alert a
+            where a.pack_key = t.pack_key and a.state in ({_INVESTIGATED})))
         and ($10::smallint[] is null or t.outcome = any($10))
+        and (not $11 or t.alert_id is not null)
     order by t.recorded_at, t.pack_key, t.transaction_id
-    limit $11
+    limit $12
 )
 select s.*, p.serial_number, b.product_code, b.batch_id, b.expiry, r.scheme,
     l.location, l.name, l.role, l.market, a.hub_code
@@ -46,7 +52,7 @@ left join product r on r.product_code = b.product_code
 left join location l on l.location_number = s.location_number
 left join alert a on a.alert_id = s.alert_id
 order by s.recorded_at, s.pack_key, s.transaction_id
-"""
+"""  # noqa: S608 - constants.
 
 
 class Place(NamedTuple):
@@ -67,8 +73,9 @@ class Selection(NamedTuple):
     pack_key: bytes | None = None
     location_number: int | None = None
     product_code: str | None = None
-    alerted_packs_only: bool = False
+    investigated_packs_only: bool = False
     outcomes: Sequence[int] | None = None
+    alerts_only: bool = False
 
 
 async def slices(
@@ -86,8 +93,9 @@ async def slices(
                 selection.pack_key,
                 selection.location_number,
                 selection.product_code,
-                selection.alerted_packs_only,
+                selection.investigated_packs_only,
                 selection.outcomes,
+                selection.alerts_only,
                 rows_max,
             )
             if rows:

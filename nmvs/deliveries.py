@@ -58,7 +58,10 @@ class Deliveries:
         keys: PackKeys,
         index: PackIndex,
         clock: Clock,
+        packs_came: asyncio.Event | None = None,
     ) -> None:
+        """`packs_came` is set whenever packs have become known."""
+        self._packs_came = packs_came or asyncio.Event()
         self._store = store
         self._written = written
         self._catalogue = catalogue
@@ -103,9 +106,14 @@ class Deliveries:
                 message.name,
                 message.commonName,
                 message.nationalCode,
+                msgspec.json.encode(message.articleFields).decode(),
             )
             await self._written.put_product(
-                delivery_id, _json(result), self._clock.now(), row, message.markets
+                delivery_id,
+                _json(result),
+                self._clock.now(),
+                row,
+                message.markets,
             )
             self._catalogue.put_product(
                 Product(
@@ -229,6 +237,7 @@ class Deliveries:
         )
         batch.add_serial_shape(shape)
         await self._insert(keys, number)
+        self._packs_came.set()
         self.packs_loaded_count += len(fresh)
         _log.info("packs loaded", action="packs_loaded", delivery=delivery_id, packs=len(fresh))
         return result
@@ -277,6 +286,7 @@ class Deliveries:
         ]
         if not missing:
             return
+        self._packs_came.set()
         await fill_catalogue(self._catalogue, self._store)
         for start in range(0, len(missing), SLICE_COUNT_MAX):
             stored = await self._store.packs(missing[start : start + SLICE_COUNT_MAX])

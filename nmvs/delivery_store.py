@@ -57,13 +57,16 @@ class DeliveryStore:
         markets: list[str],
     ) -> None:
         """Store a product version and the answer to its delivery. `product` holds code, scheme,
-        version, name, common name and national code; `markets` are those of the version."""
+        version, name, common name, national code and the rest of the master data as JSON;
+        `markets` are those of the version."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(
                 "insert into product (product_code, scheme, version, name, common_name,"
-                " national_code) values ($1, $2, $3, $4, $5, $6) on conflict (product_code)"
+                " national_code, article_fields) values ($1, $2, $3, $4, $5, $6, $7::text::jsonb)"
+                " on conflict (product_code)"
                 " do update set version = excluded.version, name = excluded.name,"
-                " common_name = excluded.common_name, national_code = excluded.national_code"
+                " common_name = excluded.common_name, national_code = excluded.national_code,"
+                " article_fields = excluded.article_fields"
                 " where excluded.version >= product.version",
                 *product,
             )

@@ -149,7 +149,10 @@ class Operations:
                 )
             try:
                 await self._ledger.record(entry)
-            except PackConflictError:
+            except Exception as error:
+                self._refusals.not_recorded(request, answer)
+                if not isinstance(error, PackConflictError):
+                    raise
                 # Somebody wrote into the database: it is the arbiter, so decide again.
                 await self._recovery.wait_until_serving(_RECOVERY_S_MAX)
                 continue

@@ -85,7 +85,12 @@ class Refusals:
         answer, entry = self.refuse(
             outcome, request, key, product, silent=from_hub, sought_elsewhere=sought
         )
-        await self._record(entry)
+        try:
+            await self._record(entry)
+        except Exception:
+            if not from_hub:  # Else nothing was counted: the alert is the asking market's.
+                self.not_recorded(request, answer)
+            raise
         return answer
 
     async def _record(self, entry: Entry, *, reserved: bool = False) -> None:
@@ -178,6 +183,13 @@ class Refusals:
         """Take note that a location has found a pack of a product: its slips are forgotten."""
         if self._typing_errors:
             self._typing_errors.forget(location, product_code)
+
+    def not_recorded(self, request: PackRequest, answer: Answer) -> None:
+        """Take note that an answer is not given: a slip counts once, however often it was tried."""
+        participant = request.participant
+        would_alert = self._alert_rules.hub_code(answer.outcome, participant.role) is not None
+        if request.manual and would_alert and answer.alert is None:
+            self._typing_errors.take_back(participant.number, request.product_code)
 
     def _alert_code(
         self, outcome: Outcome, request: PackRequest, *, sought_elsewhere: bool

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -28,6 +28,7 @@ from emvs.retention import purge_after, released_at_latest
 from nmvs import retention_queries as queries
 from nmvs import trail_partitions
 from nmvs.catalogue import Catalogue
+from nmvs.early_changes import EarlyChanges
 from nmvs.ledger import Ledger
 from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex
 from nmvs.recovery import Recovery
@@ -38,6 +39,11 @@ _RETRY_S_MAX: Final = 60.0
 _PACKS_AT_ONCE: Final = 2_048
 """Taken from the index in one go, some 8 ms, and deleted in one transaction."""
 _BATCHES_AT_ONCE: Final = 2_000
+_DELIVERIES_KEPT: Final = timedelta(days=30)
+"""How long the answer to a delivery is kept (our choice)."""
+_DELIVERIES_KEPT_COUNT: Final = 1_000
+"""So many of the last ones are kept whatever their age. The hub delivers in order and goes on when
+it has stored an answer, so the only one it may send again is the last (our choice: some more)."""
 
 _log = get_logger(__name__)
 
@@ -55,7 +61,9 @@ class Retention:
         index: PackIndex,
         ledger: Ledger,
         deliveries: asyncio.Lock,
+        early: EarlyChanges,
     ) -> None:
+        self._early = early
         self._database = database
         self._clock = clock
         self._zone = zone
@@ -121,6 +129,10 @@ class Retention:
             await self._purge_indexed_packs()
             await self._purge_batches()
         await self._purge_trail(released_at_latest(now))
+        await self._early.forget(released_at_latest(now))
+        await queries.delete_old_deliveries(
+            self._database.pool, now - _DELIVERIES_KEPT, kept_count=_DELIVERIES_KEPT_COUNT
+        )
 
     async def _close_due_batches(self, now: datetime) -> None:
         latest, number = released_at_latest(now), 0

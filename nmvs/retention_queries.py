@@ -17,6 +17,7 @@ from emvs.states import State
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 _ALERTS_AT_ONCE: Final = 5_000
+_DELIVERIES_AT_ONCE: Final = 5_000
 
 
 class UploadedBatch(NamedTuple):
@@ -86,6 +87,22 @@ async def delete_alerts_without_pack(pool: Pool, before: datetime) -> None:
             " and not exists (select from pack p where p.pack_key = a.pack_key) limit $2))",
             before,
             _ALERTS_AT_ONCE,
+        )
+        if deleted == "DELETE 0":
+            return
+
+
+async def delete_old_deliveries(pool: Pool, before: datetime, *, kept_count: int) -> None:
+    """Delete answers to deliveries that came before `before`, but never the last `kept_count`."""
+    while True:
+        deleted = await pool.execute(
+            "delete from delivery where delivery_id = any(array(select delivery_id from delivery"
+            " where received_at < $1 and received_at < (select received_at from delivery"
+            " order by received_at desc offset $2 limit 1)"
+            " limit $3))",
+            before,
+            kept_count - 1,
+            _DELIVERIES_AT_ONCE,
         )
         if deleted == "DELETE 0":
             return

@@ -17,6 +17,7 @@ from emvs.infra.logs import get_logger
 from emvs.markets import Market
 from emvs.scheme import Scheme
 from nmvs.catalogue import Catalogue, Product, shared_versions
+from nmvs.location_tokens import SECRET_SETTING, LocationTokens
 from nmvs.pack_copy import PackReader
 from nmvs.pack_index import PackIndex
 from nmvs.pack_keys import PackKeys
@@ -38,10 +39,10 @@ async def load_pack_keys(store: Store) -> PackKeys:
     return PackKeys(base64.b64decode(await store.setting("pack_key_secret", fresh)))
 
 
-async def load_location_secret(store: Store) -> bytes:
-    """Return the key of the tokens that stand for locations in alerts; made once."""
+async def load_location_tokens(store: Store) -> LocationTokens:
+    """Return what makes the tokens that stand for locations; its secret is made once."""
     fresh = base64.b64encode(secrets.token_bytes(32)).decode()
-    return base64.b64decode(await store.setting("location_token_secret", fresh))
+    return LocationTokens(base64.b64decode(await store.setting(SECRET_SETTING, fresh)))
 
 
 async def load_signing_key(store: Store) -> str:
@@ -115,4 +116,6 @@ async def ensure_trail_partitions(store: Store, now: datetime) -> None:
         end = (start + timedelta(days=32)).replace(day=1)
         months.append((start, end))
         start = end
-    await store.ensure_trail_partitions(months)
+    if not await store.ensure_trail_partitions(months):
+        # The default partition takes entries meanwhile.
+        _log.warning("no partition", action="partition_waits")

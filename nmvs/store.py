@@ -138,9 +138,9 @@ class Store:
             limit,
         )
 
-    async def ensure_trail_partitions(self, months: Iterable[tuple[datetime, datetime]]) -> None:
-        """Make a partition of the audit trail for each month that has none yet."""
-        await ensure_partitions(self._pool, months)
+    async def ensure_trail_partitions(self, months: Iterable[tuple[datetime, datetime]]) -> bool:
+        """Make the trail partitions of months that have none; tell if all have one."""
+        return await ensure_partitions(self._pool, months)
 
     async def copy_packs_out(self, on_chunk: Callable[[bytes], Coroutine[Any, Any, None]]) -> None:
         """Copy all packs out in binary form, each chunk awaited by `on_chunk`."""

@@ -24,6 +24,7 @@ from emvs.roles import Role
 from emvs.states import PACK_STATES, Operation, State
 from emvs.synchronisation import View, merge, numbers_after, version_of_state
 from nmvs.directory import Directory
+from nmvs.early_changes import EarlyChanges
 from nmvs.ledger import Entry, Ledger, PackChange, PackConflictError
 from nmvs.pack_index import PackIndex
 from nmvs.pack_keys import PackKeys
@@ -66,7 +67,9 @@ class Synchronisation:
         ledger: Ledger,
         recovery: Recovery,
         store: Store,
+        early: EarlyChanges,
     ) -> None:
+        self._early = early
         self._market = market
         self._clock = clock
         self._keys = keys
@@ -112,12 +115,14 @@ class Synchronisation:
             if not self._recovery.is_serving:
                 raise UnavailableError("the national system is recovering")
             try:
-                known = await self._known(message.changes)
+                known, unknown = await self._known(message.changes)
+                if unknown:
+                    await self._early.keep(unknown)
                 fresh = await self._new_ones(known)
                 await self._merge_all(fresh)
             except Recovery.TROUBLE as error:
                 raise UnavailableError(f"the changes are not recorded: {error}") from error
-        unknown_count = len(message.changes) - len(known)
+        unknown_count = len(unknown)
         if unknown_count:
             self.unknown_count += unknown_count
             _log.warning(
@@ -129,17 +134,26 @@ class Synchronisation:
         text = f"{unknown_count} of the packs are unknown here" if unknown_count else None
         return DeliveryResult(delivery_id, accepted=True, text=text, loadedCount=len(fresh))
 
-    async def _known(self, changes: Sequence[StateChange]) -> list[_Arrival]:
-        """Return those changes whose pack and location exist here."""
+    async def _known(
+        self, changes: Sequence[StateChange]
+    ) -> tuple[list[_Arrival], list[tuple[bytes, StateChange]]]:
+        """Return the changes whose pack is here, and those whose pack is not, with its key."""
         known: list[_Arrival] = []
+        unknown: list[tuple[bytes, StateChange]] = []
         for change in changes:
             key = self._keys.key(change.productCode, change.serialNumber)
             if self._index.find(key) < 0:
+                unknown.append((key, change))
                 continue
             participant = await self._directory.located(
                 change.market, change.location, Role(change.role)
             )
             if participant is None:
+                _log.warning(
+                    "a change by nobody",
+                    action="sync_location_unknown",
+                    transaction_id=change.transactionId,
+                )
                 continue
             view = View(
                 change.version, change.setAt, change.market, change.location, State[change.state]
@@ -147,7 +161,7 @@ class Synchronisation:
             transaction_id = bytes.fromhex(change.transactionId)
             operation = Operation[change.operation]
             known.append(_Arrival(transaction_id, key, participant, operation, view))
-        return known
+        return known, unknown
 
     async def _new_ones(self, arrivals: Sequence[_Arrival]) -> list[_Arrival]:
         """Return those that are not in the audit trail yet."""
@@ -280,6 +294,10 @@ def _readable(view: View) -> dict[str, object]:
     return view._asdict() | {"state": State(view.state).name}
 
 
+def _state_after(operation: Operation) -> State | None:
+    return State.ACTIVE if operation.is_undo else operation.target_state
+
+
 def check_change(change: StateChange) -> None:
     """Raise BadRequestError if the change is none that a national system makes."""
     fits = (
@@ -296,7 +314,8 @@ def check_change(change: StateChange) -> None:
         and 0 <= change.setAt < _TIME_S_LIMIT
         and change.market in MARKETS
         and 0 < change.location < _NUMBER_LIMIT
-        and change.role in set(Role)
+        and change.role in set(Role) - {Role.OBP}
+        and State[change.state] is _state_after(Operation[change.operation])
     )
     if not fits:
         raise BadRequestError(f"change {change.transactionId[:40]!a} is not one of an end user")

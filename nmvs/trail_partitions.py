@@ -1,14 +1,16 @@
 """The monthly partitions of the audit trail: making them in time, dropping them when it is over.
 
 The default partition takes entries of months without a partition, so no entry is ever refused;
-but PostgreSQL makes no partition for a range of which the default holds entries. They are moved.
+but PostgreSQL makes no partition for a range of which the default holds entries. They are moved if
+they are few; a month of which the default holds many stays there.
 
-Making and dropping wait as little as possible where the ledger would wait behind them. What is to
-be kept and for how long is `emvs.retention`'s.
+Making and dropping wait as little as possible, as readers and the ledger would wait behind them.
+What is to be kept and for how long is `emvs.retention`'s.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -21,6 +23,15 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 _NAME: Final = re.compile(r"trail_(\d{4})_(\d{2})")
 _DROP_LOCK_MS_MAX: Final = 100
 """Every write of the ledger waits behind a drop that waits: rather try again in an hour."""
+_MAKE_LOCK_MS_MAX: Final = 100
+"""The same for making one: everybody who reads the trail waits behind the lock on the default."""
+_MAKE_ATTEMPTS_MAX: Final = 10
+_MAKE_MS_MAX: Final = 2_000
+"""A statement under that lock that takes longer, as the default is large, is given up."""
+_MAKE_PAUSE_S: Final = 0.1
+"""Those who waited behind one attempt get on before the next."""
+_MOVED_ROWS_MAX: Final = 20_000
+"""Entries moved out of the default, some tenths of a second in which nobody reads or adds there."""
 _SLICE_ROWS: Final = 5_000
 _FIRST_KEY: Final = bytes(16)
 
@@ -38,13 +49,33 @@ def next_month(start: datetime) -> datetime:
     return datetime(start.year + start.month // 12, start.month % 12 + 1, 1, tzinfo=UTC)
 
 
-async def ensure_partitions(pool: Pool, months: Iterable[tuple[datetime, datetime]]) -> None:
-    """Make a partition for each month that has none yet."""
+async def ensure_partitions(pool: Pool, months: Iterable[tuple[datetime, datetime]]) -> bool:
+    """Make a partition for each month that has none yet; tell whether all are there.
+
+    One that could not be made in short attempts is left for the next call.
+    """
+    complete = True
     for start, end in months:
         name = f"trail_{start:%Y_%m}"
         if not await _exists(pool, name):
+            complete &= await _make_if_free(pool, name, start, end)
+    return complete
+
+
+async def _make_if_free(pool: Pool, name: str, start: datetime, end: datetime) -> bool:
+    for attempt in range(_MAKE_ATTEMPTS_MAX):
+        if attempt:
+            await asyncio.sleep(_MAKE_PAUSE_S)
+        try:
             async with pool.acquire() as connection, connection.transaction():
-                await _make(connection, name, start, end)
+                await connection.execute(f"set local lock_timeout = {_MAKE_LOCK_MS_MAX}")
+                await connection.execute(f"set local statement_timeout = {_MAKE_MS_MAX}")
+                return await _make(connection, name, start, end)
+        except asyncpg.LockNotAvailableError:
+            continue
+        except asyncpg.QueryCanceledError:
+            break
+    return False
 
 
 async def _exists(connection: Pool | asyncpg.pool.PoolConnectionProxy, name: str) -> bool:
@@ -54,25 +85,36 @@ async def _exists(connection: Pool | asyncpg.pool.PoolConnectionProxy, name: str
 
 async def _make(
     connection: asyncpg.pool.PoolConnectionProxy, name: str, start: datetime, end: datetime
-) -> None:
+) -> bool:
+    """Make a partition; tell whether it is there.
+
+    Raises LockNotAvailableError if somebody is in the way.
+    """
     # Nobody may add an entry to the default between the move and the end. Attaching, unlike
     # `create table … partition of`, lets the ledger write to the other partitions meanwhile.
     await connection.execute("lock table trail_default in access exclusive mode")
     if await _exists(connection, name):
-        return
+        return True
     first, last = f"'{start:%Y-%m-%d}+00'", f"'{end:%Y-%m-%d}+00'"
+    here = f"recorded_at >= {first} and recorded_at < {last}"
+    many: bool = await connection.fetchval(
+        f"select count(*) > {_MOVED_ROWS_MAX} from"  # noqa: S608 - figures and dates, made here.
+        f" (select from trail_default where {here} limit {_MOVED_ROWS_MAX + 1}) as entries"
+    )
+    if many:
+        return False
     await connection.execute(
         f'create table "{name}" (like trail including defaults including constraints'
         " including indexes)"
     )
     await connection.execute(
-        f"with moved as (delete from trail_default"  # noqa: S608 - dates, made here.
-        f" where recorded_at >= {first} and recorded_at < {last} returning *)"
+        f"with moved as (delete from trail_default where {here} returning *)"  # noqa: S608
         f' insert into "{name}" select * from moved'
     )
     await connection.execute(
         f'alter table trail attach partition "{name}" for values from ({first}) to ({last})'
     )
+    return True
 
 
 async def partitions(pool: Pool) -> list[Partition]:

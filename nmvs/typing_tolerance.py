@@ -37,6 +37,15 @@ class TypingErrors:
             self._counters.popitem(last=False)
         return True
 
+    def take_back(self, location: int, product_code: str) -> None:
+        """Count one less: what was counted was not recorded."""
+        key = (location, product_code)
+        before = self._counters.get(key, 0)
+        if before > 1:
+            self._counters[key] = before - 1
+        else:
+            self._counters.pop(key, None)
+
     def forget(self, location: int, product_code: str) -> None:
         """Start anew: the location has found a pack of the product."""
         self._counters.pop((location, product_code), None)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import msgspec
 
 from emvs.alert_messages import AlertReport
-from emvs.alert_states import AlertState
+from hub.alert_filters import AlertFilter
 from hub.store.connections import Connection, Queryable, Row, changed_count
 
-_COLUMNS = "position, number, system, received_at_ms, report::text"
+_COLUMNS = "position, number, system, organisation_id, received_at_ms, report::text"
 _LOCK = 7_165_010
 
 
@@ -22,6 +22,8 @@ class StoredAlert:
     position: int
     number: int
     system: str
+    organisation_id: str | None
+    """The owner's; None if the product code belongs to nobody here."""
     received_at_ms: int
     report: AlertReport
 
@@ -87,28 +89,47 @@ async def owned_alerts(
 
 async def list_alerts(
     database: Queryable,
-    organisation_id: str,
+    wanted: AlertFilter,
     *,
-    after: int,
-    count_max: int,
-    code: str | None,
-    product_code: str | None,
-    state: AlertState | None,
+    organisation_id: str | None,
+    ownerless: bool = False,
 ) -> list[StoredAlert]:
-    """Return an organisation's alerts after a position; None filters nothing."""
+    """Return alerts after a position, of one organisation, of nobody or of all."""
     rows = await database.fetch(
-        f"select {_COLUMNS} from alert"  # noqa: S608 - a constant.
-        " where organisation_id = $1 and position > $2"
+        f"select {_COLUMNS} from alert where position > $1"  # noqa: S608 - a constant.
         " and ($3::text is null or code = $3) and ($4::text is null or product_code = $4)"
-        " and ($5::text is null or state = $5) order by position limit $6",
+        " and ($5::text is null or state = $5) and ($6::text is null or left(alert_id, 2) = $6)"
+        " and ($7::bigint is null or (report ->> 'raisedAt')::bigint >= $7)"
+        " and ($8::bigint is null or (report ->> 'raisedAt')::bigint < $8)"
+        " and ($9::text is null or organisation_id = $9)"
+        " and (not $10 or organisation_id is null) order by position limit $2",
+        *wanted,
         organisation_id,
-        after,
-        code,
-        product_code,
-        state,
-        count_max,
+        ownerless,
     )
     return [_stored(row) for row in rows]
+
+
+async def adopt_alerts(connection: Connection, product_code: str, organisation_id: str) -> None:
+    """Give alerts on a product code that was nobody's to its owner, at the end of its list."""
+    await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
+    await connection.execute(
+        "update alert set organisation_id = $2, position = nextval('alert_position')"
+        " where product_code = $1 and organisation_id is null",
+        product_code,
+        organisation_id,
+    )
+
+
+async def delete_old_alerts(database: Queryable, before_ms: int, count_max: int) -> int:
+    """Delete alerts that have not changed since a time; return how many."""
+    status = await database.execute(
+        "delete from alert where alert_id in (select alert_id from alert where changed_at_ms < $1"
+        " limit $2)",
+        before_ms,
+        count_max,
+    )
+    return changed_count(status)
 
 
 async def forget_serials_of_closed(database: Queryable, before_ms: int, count_max: int) -> int:
@@ -126,4 +147,11 @@ async def forget_serials_of_closed(database: Queryable, before_ms: int, count_ma
 
 def _stored(row: Row) -> StoredAlert:
     report = msgspec.json.decode(row["report"], type=AlertReport)
-    return StoredAlert(row["position"], row["number"], row["system"], row["received_at_ms"], report)
+    return StoredAlert(
+        row["position"],
+        row["number"],
+        row["system"],
+        row["organisation_id"],
+        row["received_at_ms"],
+        report,
+    )

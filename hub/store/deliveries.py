@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import msgspec
 
 from emvs.obp_messages import MarketStatus, UnloadedPack
 from emvs.state_deliveries import StatesResult
-from hub.store.connections import Connection, Queryable, changed_count
+from hub.store.connections import Connection, Queryable, Row, changed_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,10 @@ class WaitingDelivery:
     received_at_ms: int | None
     kind: str
     created_at_ms: int
+    product_code: str | None = None
+    """None of changes, which are of many products."""
+    batch_id: str | None = None
+    """None of what is about a whole product."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,19 +114,81 @@ async def waiting_count(database: Queryable, system: str) -> int:
     return count
 
 
-async def next_waiting(database: Queryable, system: str, count_max: int) -> list[WaitingDelivery]:
-    """Return the first in a national system's line."""
+_WAITING = (
+    "select d.number, request_number, message_type, received_at_ms, kind, created_at_ms,"
+    " product_code, batch_id from delivery d left join request on request.number = request_number"
+    " where system = $1 and status = 'Waiting'"
+)
+_BEFORE = (
+    " not exists (select from delivery b join request r on r.number = b.request_number"
+    " where b.system = $1 and b.status = 'Waiting' and b.number < d.number"
+    " and r.product_code = any($3::text[])"
+)
+# What is about a batch waits for what is held of this batch and for what is about the product
+# before it; what is about a product waits for everything that is held of it; a change waits for
+# products and packs before it, as it may be of these packs.
+_NOT_HELD = (
+    " and case when kind = 'changes' then not $5"
+    f" and {_BEFORE} and b.kind in ('products', 'packs'))"
+    " when batch_id is null then product_code <> all($3::text[])"
+    " else not exists (select from unnest($3::text[], $4::text[]) h (product_code, batch_id)"
+    " where h.product_code = request.product_code"
+    " and (h.batch_id is null or h.batch_id = request.batch_id))"
+    f" and {_BEFORE} and r.product_code = request.product_code and r.batch_id is null) end"
+)
+
+
+async def next_waiting(
+    database: Queryable,
+    system: str,
+    count_max: int,
+    *,
+    held: Collection[tuple[str, str | None]] = (),
+    changes_held: bool = False,
+) -> list[WaitingDelivery]:
+    """Return the first in a national system's line, without those that are held or wait for one.
+
+    `held` are products, or batches of products.
+    """
     rows = await database.fetch(
-        "select delivery.number, request_number, message_type, received_at_ms, kind,"
-        " created_at_ms from delivery"
-        " left join request on request.number = request_number"
-        " where system = $1 and status = 'Waiting' order by delivery.number limit $2",
+        f"{_WAITING}{_NOT_HELD} order by d.number limit $2",
         system,
         count_max,
+        [product_code for product_code, _ in held],
+        [batch_id for _, batch_id in held],
+        changes_held,
     )
-    return [
-        WaitingDelivery(**{name: row[name] for name in WaitingDelivery.__slots__}) for row in rows
-    ]
+    return [_waiting(row) for row in rows]
+
+
+async def waiting_since(
+    database: Queryable,
+    system: str,
+    *,
+    created_until_ms: int,
+    but_kinds: Sequence[str],
+    product_code: str | None,
+    batch_id: str | None,
+    count_max: int,
+) -> list[WaitingDelivery]:
+    """Return the first in a national system's line that were put there until a time, of one batch,
+    one product or all, and not of some kinds."""
+    rows = await database.fetch(
+        f"{_WAITING} and created_at_ms <= $2 and kind <> all($3::text[])"
+        " and ($4::text is null or product_code = $4)"
+        " and ($5::text is null or batch_id = $5) order by d.number limit $6",
+        system,
+        created_until_ms,
+        list(but_kinds),
+        product_code,
+        batch_id,
+        count_max,
+    )
+    return [_waiting(row) for row in rows]
+
+
+def _waiting(row: Row) -> WaitingDelivery:
+    return WaitingDelivery(**{name: row[name] for name in WaitingDelivery.__slots__})
 
 
 async def body_of(database: Queryable, number: int) -> bytes:
@@ -131,18 +197,21 @@ async def body_of(database: Queryable, number: int) -> bytes:
     return body
 
 
-async def note_failure(database: Queryable, number: int, error: str, at_ms: int) -> int:
-    """Note an attempt that did not succeed; return the time of the first that did not.
+async def note_failure(
+    database: Queryable, number: int, error: str, at_ms: int, *, is_attempt: bool = True
+) -> int:
+    """Note an attempt that did not succeed, or why none is made; return since when it is so.
 
-    The delivery stays where it is.
+    The delivery stays where it is. `at_ms` counts if nothing was noted before.
     """
     since_ms: int = await database.fetchval(
-        "update delivery set attempts = attempts + 1, last_error = $2,"
+        "update delivery set attempts = attempts + $4, last_error = $2,"
         " failing_since_ms = coalesce(failing_since_ms, $3) where number = $1"
         " returning failing_since_ms",
         number,
         error,
         at_ms,
+        int(is_attempt),
     )
     return since_ms
 

@@ -44,7 +44,7 @@ _CATEGORIES: Final = ("Done", "Technical", "Syntax", "Unknown product", "Not dis
 """By level of the outcome (our words; the real ones are not public)."""
 _SEVERITIES: Final = ("Information", "Error", "Error", "Warning", "Warning", "Critical")
 _BLANK_BEHIND_SEMICOLON: Final = re.compile(r";\s+")
-_SEES_OTHERS: Final = (AuditView.ALERTED_PACKS, AuditView.EVERYTHING)
+_SEES_OTHERS: Final = (AuditView.INVESTIGATED_PACKS, AuditView.EVERYTHING)
 
 
 async def rows(
@@ -59,6 +59,7 @@ async def rows(
         start=period.start,
         end=period.end,
         outcomes=EXCEPTIONS,
+        alerts_only=view is AuditView.INVESTIGATED_PACKS,
     )
     locations = await organisations_by_location(sources.pool)
     async for part in sources.audit.read(request):

@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -192,6 +193,11 @@ async def test_the_manufacturer_sees_code_and_identifiers_but_no_location(route:
     assert seen_at_home["sourceLocationID"] == "lion-square-PL"
     stored = json.dumps(await route.stored_report(raised)).lower()
     assert "lion" not in stored, "nor does the hub know"
+    trail = await route.systems["PL"].ask_management(
+        "/audit", role="obp", product_code=CODE, serial="NONE"
+    )
+    tokens = {line["locationToken"] for line in trail["entries"]}
+    assert tokens == {entry["locationToken"]}, "a place is one place in alerts and trail"
 
 
 async def test_an_intermarket_alert_names_both_markets(route: Route) -> None:
@@ -273,6 +279,61 @@ async def test_a_manufacturer_sees_its_own_products_alerts_only(route: Route) ->
         assert (await route.obp.get("alerts", **query))[0] == 400, query
 
 
+async def everybodys(route: Route, **query: str) -> tuple[int, dict[str, Any]]:
+    """Return what the European organisation sees."""
+    assert route.hub is not None
+    async with route.http.get(f"{route.hub.management}/alerts", params=query) as response:
+        return response.status, await response.json()
+
+
+async def test_alerts_are_found_by_market_and_time(route: Route) -> None:
+    raised = await route.alert("PL", "NONE")
+    (entry,) = await route.at_obp(raised)
+    at = entry["raisedAt"]
+    after = datetime.fromisoformat(at) + timedelta(milliseconds=1)
+    for query, found in (
+        ({"market": "PL", "from": at, "to": after.isoformat()}, True),
+        ({"market": "PL", "from": at}, True),
+        ({"market": "IE", "from": at}, False),
+        ({"from": after.isoformat()}, False),
+        ({"from": at, "to": at}, False),
+    ):
+        for status, page in (
+            await route.obp.get("alerts", limit="500", **query),
+            await everybodys(route, limit="500", **query),
+        ):
+            assert status == 200, page
+            assert (raised in [one["alertId"] for one in page["alerts"]]) is found, query
+    for wrong in ({"market": "XX"}, {"from": "x"}, {"to": "0001-01-01"}, {"colour": "red"}):
+        assert (await route.obp.get("alerts", **wrong))[0] == 400, wrong
+        assert (await everybodys(route, **wrong))[0] == 400, wrong
+    assert (await route.obp.get("alerts", owner="none"))[0] == 400
+
+
+async def test_an_alert_of_nobody_is_the_european_organisation_s_until_it_has_an_owner(
+    route: Route,
+) -> None:
+    template = await route.alert("PL", "NONE")
+    (entry,) = await route.at_obp(template)
+    status, page = await everybodys(route, owner="10001", limit="500", code="A3")
+    assert status == 200
+    (seen,) = (one for one in page["alerts"] if one["alertId"] == template)
+    assert seen == entry | {"organisationId": "10001"}
+
+    code, orphan = "09506000117843", alert_id("PL", 77)
+    report = await route.stored_report(template) | {"alertId": orphan, "productCode": code}
+    assert await route.report("PL", report) == (200, {"refused": []})
+    status, page = await everybodys(route, owner="none")
+    assert [one["alertId"] for one in page["alerts"]] == [orphan]
+    assert page["alerts"][0]["organisationId"] is None
+    before = (await route.obp.get("alerts", limit="500"))[1]["next"]
+    assert (await route.obp.product("PL", code=code))["status"] == "STDS"
+    _, news = await route.obp.get("alerts", after=before)
+    assert [one["alertId"] for one in news["alerts"]] == [orphan]
+    assert (await everybodys(route, owner="none"))[1]["alerts"] == []
+    assert (await everybodys(route, owner="\0"))[0] == 400
+
+
 async def test_a_manufacturer_s_decision_is_made_at_the_market(route: Route) -> None:
     raised = await route.alert("PL", "NONE")
     await route.at_obp(raised)
@@ -328,3 +389,12 @@ async def test_the_hub_forgets_the_serial_numbers_of_alerts_long_closed(route: R
                 break
             await asyncio.sleep(0.02)
     assert alerts[still_open] == "OTHER"
+    # Five years on, by its clock, the hub has no alert any more.
+    assert route.hub is not None
+    async with route.http.post(
+        f"{route.hub.management}/clock", json={"advance_s": 5 * 366 * 86_400}
+    ) as response:
+        assert response.status == 200
+    async with asyncio.timeout(ARRIVAL_S_MAX):
+        while (await everybodys(route))[1]["alerts"]:
+            await asyncio.sleep(0.02)

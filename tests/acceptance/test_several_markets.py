@@ -177,6 +177,31 @@ async def test_a_change_that_comes_twice_is_taken_once(two: Markets) -> None:
     assert (unknown["accepted"], unknown["text"]) == (True, "1 of the packs are unknown here")
 
 
+async def test_a_change_that_comes_before_its_pack_is_taken_over_when_the_pack_comes(
+    two: Markets,
+) -> None:
+    await two.upload("A1")
+    first = change("LATE", version=1, state="SUPPLIED", operation="SUPPLY")
+    undo = change("LATE", version=2, state="ACTIVE", operation="REACTIVATE")
+    again = change("LATE", version=3, state="SUPPLIED", operation="SUPPLY")
+    for number, one in enumerate((first, again, undo, again)):
+        assert (await deliver(two, "IE", number, one))["loadedCount"] == 0
+    assert (await two.ask("IE", "LATE")).code == "41020010"
+    await two.stop_market("IE")
+    await two.start_market("IE")
+    ended = await two.obp.packs(["LATE", "NEVER"], kind="PPDM")
+    assert ended["status"] == "STDS", ended
+    await two.until("IE", "LATE", SUPPLIED_ELSEWHERE)
+    async with asyncio.timeout(10):
+        while len(trail := await two.trail("IE", "LATE")) < 3:
+            await asyncio.sleep(0.02)
+    assert {entry["transactionId"] for entry in trail} == {
+        one["transactionId"] for one in (first, undo, again)
+    }
+    assert (await two.ask("IE", "NEVER")).code == ACTIVE
+    await two.assert_sound()
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -189,6 +214,10 @@ async def test_a_change_that_comes_twice_is_taken_once(two: Markets) -> None:
         ("role", "king"),
         ("serialNumber", ""),
         ("transactionId", "z" * 32),
+        ("role", "obp"),
+        ("state", "DESTROYED"),
+        ("operation", "VERIFY"),
+        ("operation", "REACTIVATE"),
     ],
 )
 def test_every_member_that_is_wrong_is_refused(name: str, value: Any) -> None:

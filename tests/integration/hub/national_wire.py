@@ -40,6 +40,8 @@ class NationalWire:
         self.faults: list[str] = []
         """Taken from the front, one for each delivery that comes: drop_before, drop_after, slow,
         or an HTTP status."""
+        self.failing_kind: str | None = None
+        """Deliveries of this kind are answered with 500."""
         self.open_gate = asyncio.Event()
         """Deliveries wait while it is not set."""
         self.open_gate.set()
@@ -90,6 +92,8 @@ class NationalWire:
             return _hang_up(request)
         if fault == "slow":
             await asyncio.sleep(5)
+        if request.match_info["kind"] == self.failing_kind:
+            fault = "500"
         if fault.isdigit():
             return web.Response(status=int(fault), text="told to")
         result = self._apply(request.match_info["kind"], delivery_id, body)

@@ -85,6 +85,15 @@ class Obp:
                     return answer
                 await asyncio.sleep(0.02)
 
+    async def attempted(self, transaction_id: str, count: int = 1) -> dict[str, Any]:
+        """Return the status of a request once its first market was tried so often."""
+        async with asyncio.timeout(30):
+            while True:
+                _, answer = await self.get(f"requests/{transaction_id}")
+                if answer["markets"] and answer["markets"][0]["attempts"] >= count:
+                    return answer
+                await asyncio.sleep(0.02)
+
     async def product(self, *markets: str, code: str = CODE) -> dict[str, Any]:
         """Send a product and return how it ended."""
         return await self.ended(await self.send("PMDR", **product(*markets, code=code)))

@@ -124,7 +124,7 @@ async def test_a_delivery_is_given_up_by_the_systems_clock(start_stand: StartSta
     await stand.obp.product("IE", "DE")
     await stand.wires["IE"].stop()
     sent = await stand.obp.send("PPDC", **packs(["A1"]))
-    await stand.obp.ended(sent, until={"STLD"})
+    await stand.obp.attempted(sent)
     await stand.manage("POST", "/clock", advance_s=6 * 86_400)
     await asyncio.sleep(0.3)
     assert (await stand.obp.get(f"requests/{sent}"))[1]["status"] == "STLD"

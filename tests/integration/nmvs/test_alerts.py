@@ -287,7 +287,11 @@ async def test_a_replayed_event_has_both_times_and_alerts_survive_a_restart(
         participant = await system.directory.foreign("AT", 7, Role.PHARMACY)
         happened_at_ms = system.clock.now_ms() - 5 * 3_600_000
         await DeliveryStore(system.database).put_product(
-            "P", "{}", system.clock.now(), ("09506000134376", "GTIN", 1, "X", "x", None), ["IE"]
+            "P",
+            "{}",
+            system.clock.now(),
+            ("09506000134376", "GTIN", 1, "X", "x", None, "{}"),
+            ["IE"],
         )
         system.catalogue.put_product(Product(Scheme.GTIN, "09506000134376", 1, "X", "x", None))
         answer = await system.operations.perform(

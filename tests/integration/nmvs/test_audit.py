@@ -84,8 +84,8 @@ SEEN: list[tuple[str, dict[str, str], list[tuple[str, str]]]] = [
     ("obp", {"product_code": "own"}, ALL[:4]),
     ("obp", {"product_code": "other"}, ALL[4:]),
     ("obp", {"serial": "second"}, [ALL[3]]),
-    ("nmvo", {}, ALL[:3]),
-    ("nmvo", {"serial": "second"}, []),
+    ("nmvo", {}, []),
+    ("nmvo", {"serial": "first"}, []),
     ("nca", {}, ALL),
     ("nca", {"serial": "first"}, ALL[:3]),
     ("nca", {"location": "pharmacy-1"}, [ALL[1], ALL[3], ALL[4]]),
@@ -107,6 +107,38 @@ async def test_who_sees_which_entries(story: tuple[RunningSystem, dict[str, str]
         assert found == seen, (role, query)
         lines = await audit_csv(running, role=role, **wanted)
         assert [line["Event Code"] for line in lines] == [outcome for _, outcome in seen]
+
+
+async def test_the_national_organisation_reads_what_it_investigates(
+    story: tuple[RunningSystem, dict[str, str]],
+) -> None:
+    """Art. 37 and 38: only to investigate flagged events."""
+    running, serials = story
+    (alert,) = (await running.ask_management("/alerts"))["alerts"]
+
+    async def change(state: str, **more: str) -> None:
+        message = {"party": "NMVO", "state": state, **more}
+        url = f"{running.management}/alerts/{alert['alertId']}/state"
+        async with running.http.post(url, json=message) as response:
+            assert response.status == 200, await response.text()
+
+    async def seen() -> list[str]:
+        every = await audit(running, role="nmvo")
+        second = {"product_code": running.product_code, "serial": serials["second"]}
+        assert await audit(running, role="nmvo", **second) == []
+        return [entry["outcome"] for entry in every]
+
+    await running.ask_management(f"/alerts/{alert['alertId']}")  # Opened: nobody looks into it yet.
+    assert await seen() == []
+    whole = [outcome for _, outcome in ALL[:3]]
+    for state, more, expected in (
+        ("Under investigation", {}, whole),
+        ("Escalated", {"reason": "FALSIFICATION_SUSPECTED"}, whole),
+        ("Closed", {"reason": "TECHNICAL_ERROR"}, []),
+        ("Under investigation", {}, whole),
+    ):
+        await change(state, **more)
+        assert await seen() == expected, state
 
 
 async def test_who_sees_which_members(story: tuple[RunningSystem, dict[str, str]]) -> None:

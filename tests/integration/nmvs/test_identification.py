@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from typing import Any, NamedTuple
 
@@ -264,3 +265,13 @@ async def test_a_market_may_alert_on_a_refused_undo(start_system: StartSystem) -
     assert await rest.ask(serial, state="Active") == (409, "51420200", True)
     codes = [alert["code"] for alert in (await running.ask_management("/alerts"))["alerts"]]
     assert codes == ["A24", "A4"]
+    now = datetime.now(UTC)
+    window = {
+        "startTimestamp": now.isoformat(),
+        "endTimestamp": (now + timedelta(days=20)).isoformat(),
+        "errorCode": "A4",
+    }
+    async with running.http.post(f"{running.management}/alerts", json=window) as response:
+        assert response.status == 202, await response.text()
+        found = await running.http.get(response.headers["Location"])
+    assert [alert["errorCode"] for alert in (await found.json())["data"]] == ["#A4"]

@@ -98,7 +98,7 @@ async def test_types_are_told_with_their_parameters_to_those_who_may_have_them(
     assert (missing.status, missing.members["operationCode"]) == (404, "45120001")
 
 
-async def test_the_national_organisation_reads_exceptions_about_alerted_packs_only(
+async def test_the_national_organisation_reads_exceptions_that_raised_an_alert(
     story: Story,
 ) -> None:
     nmvo = await story.client("nmvo", 9)
@@ -106,7 +106,7 @@ async def test_the_national_organisation_reads_exceptions_about_alerted_packs_on
     assert lines[0] == ["ExceptionsAuditTrailReport: N"]
     assert lines[1][0].endswith(" by B")
     entries = by_column(lines)
-    # Both packs have an alert: the second supply of the first, the wrong batch of the second.
+    # These raised one: the second supply of the first, the wrong batch of the second.
     assert [entry["Event Code"] for entry in entries] == ["51220200", "41020003"]
     second = entries[1]
     assert TIME.fullmatch(second["Date and Time (UTC)"])

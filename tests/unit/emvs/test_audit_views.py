@@ -21,7 +21,7 @@ def test_only_the_authority_reads_everything_and_only_the_manufacturer_by_produc
     for role, view in AUDIT_VIEWS.items():
         by_view.setdefault(view, set()).add(role)
     assert by_view[AuditView.EVERYTHING] == {Role.NCA}
-    assert by_view[AuditView.ALERTED_PACKS] == {Role.NMVO}
+    assert by_view[AuditView.INVESTIGATED_PACKS] == {Role.NMVO}
     assert by_view[AuditView.OWN_PRODUCTS] == {Role.OBP}
 
 
