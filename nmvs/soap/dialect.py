@@ -82,10 +82,13 @@ class SoapDialect:
             response.force_close()  # The rest of the body may still be under way.
             return response
         reader = self._reader
-        call = await reader.read_apart(message) if reader.reads_apart else reader.read(message)
+        call: PackCall | PingCall | Refusal | None = reader.read_known(message)
+        is_known = call is not None
+        if call is None:
+            call = await reader.read_apart(message) if reader.reads_apart else reader.read(message)
         if isinstance(call, PackCall):
             try:
-                answer = await self._perform(call, len(message))
+                answer = await self._perform(call, message, is_known=is_known)
                 body = render_answer(call, answer, self._settings.verify_codes)
             except Exception:  # noqa: BLE001 - a defect of ours: logged, answered without detail.
                 request_id = secrets.token_hex(8)
@@ -96,13 +99,15 @@ class SoapDialect:
             return web.Response(body=render_ping(call), headers=_SOAP)
         return self._refuse(call)
 
-    async def _perform(self, call: PackCall, byte_count: int) -> Answer:
+    async def _perform(self, call: PackCall, message: bytes, *, is_known: bool) -> Answer:
         operations = self._operations
         participant = await self._log_in(call)
         if isinstance(participant, Outcome):
-            if byte_count > LOGIN_BYTES_FREE:
-                self._reader.distrust(byte_count)
+            if len(message) > LOGIN_BYTES_FREE and not is_known:  # Those were not parsed.
+                self._reader.distrust(len(message))
             return operations.answer(participant)
+        if not is_known:
+            self._reader.learn(message, call)
         endpoint = call.endpoint
         operation = endpoint.operation
         assert operation is not None, "only pings have none"
