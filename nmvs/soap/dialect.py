@@ -16,6 +16,7 @@ from multidict import CIMultiDict
 from emvs.errors import BadRequestError, EmvsError, TooLargeError
 from emvs.identifiers import check_identifiers
 from emvs.infra.logs import get_logger
+from emvs.infra.plain_response import Head, PlainResponse
 from emvs.infra.web import SlowSenderError, read_body
 from emvs.outcomes import Outcome
 from emvs.scheme import Scheme
@@ -31,6 +32,7 @@ from nmvs.soap.settings import SoapSettings
 from nmvs.soap.wsdl import describe, list_addresses
 
 _SOAP: Final = CIMultiDict({"Content-Type": "application/soap+xml; charset=utf-8"})
+_SOAP_HEAD: Final = Head(200, _SOAP)
 _XML: Final = CIMultiDict({"Content-Type": "text/xml; charset=utf-8"})
 _TEXT: Final = CIMultiDict({"Content-Type": "text/plain; charset=utf-8"})
 
@@ -94,7 +96,7 @@ class SoapDialect:
                 request_id = secrets.token_hex(8)
                 _log.exception("request failed", action="request_failed", request_id=request_id)
                 return self._broken(call, request_id)
-            return web.Response(body=body, headers=_SOAP)
+            return PlainResponse(_SOAP_HEAD, body)
         if isinstance(call, PingCall):
             return web.Response(body=render_ping(call), headers=_SOAP)
         return self._refuse(call)
