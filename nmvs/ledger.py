@@ -184,15 +184,15 @@ class Ledger:
         """Return when everything submitted so far is written or has failed."""
         await self.groups.settle()
 
-    async def record(self, entry: Entry, *, reserved: bool = False) -> None:
-        """Make `entry` durable.
+    def record(self, entry: Entry, *, reserved: bool = False) -> Awaitable[None]:
+        """Make `entry` durable: it is when what is returned has been awaited.
 
         `reserved` entries are of something that cannot be taken back; they are queued even when
         the queue is full. Raises OverloadedError if too many wait, PackConflictError if somebody
         else has written a pack of the group, or what the write raised: only after a conflict is
         it certain that nothing was recorded.
         """
-        await self.groups.submit(entry, reserved=reserved)
+        return self.groups.submit(entry, reserved=reserved)
 
     async def _write(self, group: list[Entry]) -> Sequence[None]:
         changes = _net_changes(group)

@@ -20,6 +20,7 @@ from nmvs.audit_routes import add_audit_routes, add_pack_audit_route
 from nmvs.exemption_routes import add_routes as add_exemption_routes
 from nmvs.integrity import IntegrityReport, compare_index_with_database
 from nmvs.interconnect import create_interconnect_app
+from nmvs.ledger_metrics import LedgerCollector
 from nmvs.listener import Handler, choose_dialect
 from nmvs.metrics import NationalSystemCollector
 from nmvs.rest.dialect import RestDialect
@@ -97,7 +98,10 @@ def _management(system: NationalSystem) -> web.Application:
         clock=system.clock,
         health=health,
         move_clock=system.move_clock,
-        collectors=[NationalSystemCollector(system.operations.metrics, _gauges(system))],
+        collectors=[
+            NationalSystemCollector(system.operations.metrics, _gauges(system)),
+            LedgerCollector(system.ledger.groups),
+        ],
     )
     management.add_routes(
         app, directory=system.directory, store=system.store, keys=system.keys, check=check

@@ -11,6 +11,8 @@ import pytest
 from emvs.infra.database import Database
 from emvs.infra.migrations import migrate
 from nmvs.ledger import AlertEntry, Entry, Ledger, PackChange, PackConflictError
+from tests.integration.clients import RestTill
+from tests.integration.running import RunningSystem
 
 TEXTS = ["", "plain-1", 'a"b\\c', "{(1,2)}", " blank ", "null", "NULL", "ü€\U0001f48a\n\t", "'"]
 
@@ -116,3 +118,17 @@ async def test_a_pack_at_another_version_leaves_nothing_of_the_group(
     assert [tuple(row) for row in packs] == [(2, 7, 1), (1, 0, 0)]
     assert await database.pool.fetchval("select count(*) from trail") == 1
     assert await database.pool.fetchval("select count(*) from alert") == int(with_alert)
+
+
+async def test_sizes_and_waits_of_groups_are_metrics(national_system: RunningSystem) -> None:
+    running = national_system
+    (serial,) = await running.load_packs(1)
+    till = RestTill(running.http, running.service, await running.register("pharmacy", 1))
+    await till.log_in()
+    for _ in range(3):
+        await till.ask(running.product_code, serial, "LOT1", "301231")
+    async with running.http.get(f"{running.management}/metrics") as response:
+        lines = (await response.text()).splitlines()
+    assert 'nmvs_ledger_group_entries_bucket{le="1"} 3.0' in lines
+    assert "nmvs_ledger_group_entries_sum 3.0" in lines
+    assert "nmvs_ledger_group_wait_seconds_count 3.0" in lines
