@@ -10,26 +10,42 @@ import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from importlib import resources
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 import asyncpg
-import orjson
 
 from emvs.errors import ConfigurationError, UnavailableError
 from emvs.infra.database import take_schema_lock
 from emvs.infra.group_commit import GroupCommit
 from emvs.limits import LEDGER_GROUP_COUNT_MAX, LEDGER_WAITING_COUNT_MAX, LEDGER_WRITE_S_MAX
+from nmvs.ledger_rows import alert_rows, change_rows, outgoing_rows, trail_rows
+
+_Statement: TypeAlias = "asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record]"
 
 _END_SESSION_SQL: Final = (
     "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = $1"
 )
+# One plan for all groups: to plan a small group takes longer than to write it. And packs are found
+# by their key however few there were when the plan was made.
+_SESSION_SQL: Final = "set plan_cache_mode = force_generic_plan; set enable_seqscan = off"
 _LOCK_NUMBER: Final = 7165003
 OWNERSHIP_S_MAX: Final = 15.0
 """How long a start waits for the session of a killed predecessor to end (our choice)."""
 _END_ATTEMPTS_MAX: Final = 100
 _END_PAUSE_S: Final = 0.05
-_RECORD_SQL: Final = resources.files("nmvs").joinpath("sql/record.sql").read_text("utf-8")
-_ALERT_COLUMN_COUNT: Final = 18
+_PARTS: Final = ("changed", "recorded", "alerted", "outgoing")
+
+
+def _read_parts() -> dict[str, str]:
+    text = resources.files("nmvs").joinpath("sql/record.sql").read_text("utf-8")
+    starts = [text.index(f"-- {name}: ") for name in _PARTS]
+    return {
+        name: text[start:end]
+        for name, start, end in zip(_PARTS, starts, [*starts[1:], None], strict=True)
+    }
+
+
+_SQL_OF_PARTS: Final = _read_parts()
 
 
 class PackConflictError(Exception):
@@ -99,7 +115,8 @@ class Ledger:
         self._ownership_s_max = ownership_s_max
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
         self._session_name: str | None = None
-        self._statement: asyncpg.prepared_stmt.PreparedStatement[asyncpg.Record] | None = None
+        self._statements: dict[tuple[str, ...], _Statement] = {}
+        """By the parts that a group has; prepared when a session needs one first."""
         self.alert_bell = asyncio.Event()
         """Rung when alerts have become durable."""
         self.outgoing_written = asyncio.Event()
@@ -124,7 +141,11 @@ class Ledger:
             if self._session_name is not None:
                 await _end_session(connection, self._session_name)
             await self._own_schema(connection)
-            self._statement = await connection.prepare(_RECORD_SQL)
+            await connection.execute(_SESSION_SQL)
+            self._statements = {
+                parts: await connection.prepare(record_sql(parts))
+                for parts in (("recorded",), ("changed", "recorded"))
+            }
         except BaseException:
             connection.terminate()
             raise
@@ -149,7 +170,8 @@ class Ledger:
 
     async def close(self) -> None:
         """Drop the connection, without ceremony: it may be broken."""
-        connection, self._connection, self._statement = self._connection, None, None
+        connection, self._connection = self._connection, None
+        self._statements = {}
         if connection is not None:
             connection.remove_termination_listener(self._on_session_ended)
             connection.terminate()
@@ -162,32 +184,63 @@ class Ledger:
         """Return when everything submitted so far is written or has failed."""
         await self.groups.settle()
 
-    async def record(self, entry: Entry, *, reserved: bool = False) -> None:
-        """Make `entry` durable.
+    def record(self, entry: Entry, *, reserved: bool = False) -> Awaitable[None]:
+        """Make `entry` durable: it is when what is returned has been awaited.
 
         `reserved` entries are of something that cannot be taken back; they are queued even when
         the queue is full. Raises OverloadedError if too many wait, PackConflictError if somebody
         else has written a pack of the group, or what the write raised: only after a conflict is
         it certain that nothing was recorded.
         """
-        await self.groups.submit(entry, reserved=reserved)
+        return self.groups.submit(entry, reserved=reserved)
 
     async def _write(self, group: list[Entry]) -> Sequence[None]:
-        assert self._statement is not None, "the ledger is not open"
         changes = _net_changes(group)
-        alerts = _alert_columns(group)
-        outgoing = _outgoing_columns(group)
-        columns = [*_change_columns(changes), *_entry_columns(group), *alerts, *outgoing]
+        alerts = alert_rows(group)
+        outgoing = outgoing_rows(group)
+        rows = {
+            "changed": change_rows(changes) if changes else None,
+            "recorded": trail_rows(group),
+            "alerted": alerts,
+            "outgoing": outgoing,
+        }
+        parts = tuple([part for part in _PARTS if rows[part] is not None])
+        parameters: list[object] = [rows[part] for part in parts]
+        if changes:
+            parameters.append(len(changes))
         try:
-            await self._statement.fetchval(*columns, len(changes), timeout=LEDGER_WRITE_S_MAX)
+            statement = self._statements.get(parts) or await self._prepare(parts)
+            await statement.fetchval(*parameters, timeout=LEDGER_WRITE_S_MAX)
         except asyncpg.DivisionByZeroError as error:
             raise PackConflictError("a pack is not as it was when it was decided on") from error
         finally:  # A write that failed may have been durable.
-            if outgoing[0]:
+            if outgoing is not None:
                 self.outgoing_written.set()
-        if alerts[0]:
+        if alerts is not None:
             self.alert_bell.set()
         return [None] * len(group)
+
+    async def _prepare(self, parts: tuple[str, ...]) -> _Statement:
+        assert self._connection is not None, "the ledger is not open"
+        statement = await self._connection.prepare(record_sql(parts), timeout=LEDGER_WRITE_S_MAX)
+        self._statements[parts] = statement
+        return statement
+
+
+def record_sql(parts: Sequence[str]) -> str:
+    """Return the statement that writes a group with these parts, all or none of it.
+
+    Its parameters are the parts' rows and, if packs change, their number: if one is no longer at
+    the version that its change was decided from, the statement fails with a division by zero.
+    """
+    texts = ",".join(
+        f"{part} as (\n{_SQL_OF_PARTS[part].format(**{part: f'${number}'})})"
+        for number, part in enumerate(parts, 1)
+    )
+    if "changed" not in parts:
+        return f"with {texts} select 1"
+    all_changed = f"(count(*) = ${len(parts) + 1})::integer"
+    return f"with {texts} select 1 / {all_changed} from changed"  # noqa: S608 - texts of ours.
 
 
 async def _end_session(connection: asyncpg.Connection[asyncpg.Record], name: str) -> None:
@@ -213,81 +266,3 @@ def _net_changes(group: list[Entry]) -> dict[bytes, PackChange]:
             change = change._replace(version_from=earlier.version_from)
         changes[entry.pack_key] = change
     return changes
-
-
-def _change_columns(changes: dict[bytes, PackChange]) -> list[Sequence[object]]:
-    if not changes:
-        return [()] * 7
-    return [list(changes), *zip(*changes.values(), strict=True)]
-
-
-def _entry_columns(group: list[Entry]) -> list[Sequence[object]]:
-    (
-        keys,
-        at,
-        ids,
-        locations,
-        operations,
-        outcomes,
-        before,
-        after,
-        manual,
-        dialects,
-        client_ids,
-        (submitted),
-        _,
-        alerts,
-        _,
-    ) = zip(*group, strict=True)
-    return [
-        keys,
-        at,
-        [bytes.fromhex(transaction_id) for transaction_id in ids],
-        locations,
-        operations,
-        outcomes,
-        before,
-        after,
-        manual,
-        dialects,
-        client_ids,
-        [alert and alert.alert_id for alert in alerts],
-        [members and orjson.dumps(members).decode() for members in submitted],
-    ]
-
-
-def _alert_columns(group: list[Entry]) -> list[Sequence[object]]:
-    rows = [
-        (
-            entry.alert.alert_id,
-            entry.at_ms,
-            entry.pack_key,
-            bytes.fromhex(entry.transaction_id),
-            entry.alert.hub_code,
-            entry.outcome,
-            entry.operation,
-            entry.location_number,
-            entry.alert.product_code,
-            orjson.dumps(entry.alert.submitted).decode(),
-            entry.alert.stored and orjson.dumps(entry.alert.stored).decode(),
-            entry.at_ms if entry.alert.event_at_ms is None else entry.alert.event_at_ms,
-            entry.alert.initiating_market,
-            entry.alert.source_process,
-            entry.alert.repeat_group,
-            entry.manual,
-            entry.dialect,
-            entry.client_transaction_id,
-        )
-        for entry in group
-        if entry.alert is not None
-    ]
-    return list(zip(*rows, strict=True)) if rows else [()] * _ALERT_COLUMN_COUNT
-
-
-def _outgoing_columns(group: list[Entry]) -> list[Sequence[object]]:
-    rows = [
-        (entry.pack_key, bytes.fromhex(entry.transaction_id), entry.at_ms, entry.outgoing)
-        for entry in group
-        if entry.outgoing is not None
-    ]
-    return list(zip(*rows, strict=True)) if rows else [()] * 4

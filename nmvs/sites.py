@@ -26,6 +26,7 @@ from nmvs.config import TlsConfig
 from nmvs.exemption_routes import add_routes as add_exemption_routes
 from nmvs.integrity import IntegrityReport, compare_index_with_database
 from nmvs.interconnect import create_interconnect_app
+from nmvs.ledger_metrics import LedgerCollector
 from nmvs.listener import Handler, choose_dialect
 from nmvs.metrics import NationalSystemCollector
 from nmvs.reports.rights_routes import add_rights_routes
@@ -142,7 +143,10 @@ def _management(system: NationalSystem) -> web.Application:
         clock=system.clock,
         health=health,
         move_clock=system.move_clock,
-        collectors=[NationalSystemCollector(system.operations.metrics, _gauges(system))],
+        collectors=[
+            NationalSystemCollector(system.operations.metrics, _gauges(system)),
+            LedgerCollector(system.ledger.groups),
+        ],
     )
     management.add_routes(
         app, directory=system.directory, store=system.store, keys=system.keys, check=check

@@ -7,14 +7,37 @@ last write, so a lone entry costs one write and a crowd shares one.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from emvs.errors import OverloadedError
 
 Entry = TypeVar("Entry")
 Result = TypeVar("Result")
+
+_WAIT_DIGITS_MAX: Final = 24
+"""Waits of up to 16 seconds have buckets of their own."""
+
+
+class Histogram:
+    """Whole numbers counted by how many binary digits they have: bucket n ends at 2^n - 1."""
+
+    __slots__ = ("count", "counts", "total")
+
+    def __init__(self, digits_max: int) -> None:
+        self.counts = [0] * (digits_max + 1)
+        self.count = 0
+        self.total = 0
+
+    def add(self, number: int) -> None:
+        """Count a number; one with too many digits is counted, but in no bucket."""
+        self.count += 1
+        self.total += number
+        digits = number.bit_length()
+        if digits < len(self.counts):
+            self.counts[digits] += 1
 
 
 class GroupCommit(Generic[Entry, Result]):
@@ -45,6 +68,10 @@ class GroupCommit(Generic[Entry, Result]):
         self.entry_count = 0
         self.group_count_largest = 0
         self.failure_count = 0
+        self.sizes = Histogram(group_count_max.bit_length())
+        self.waits_us = Histogram(_WAIT_DIGITS_MAX)
+        """From the arrival of a group's first entry until it was written, in microseconds."""
+        self._first_at_ns = 0
 
     @property
     def waiting_count(self) -> int:
@@ -65,6 +92,8 @@ class GroupCommit(Generic[Entry, Result]):
         if self.is_full and not reserved:
             raise OverloadedError(f"{len(self._waiting)} entries wait to be written")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        if not self._waiting:
+            self._first_at_ns = time.monotonic_ns()
         self._waiting.append((entry, future))
         self._arrived.set()
         return future
@@ -107,6 +136,8 @@ class GroupCommit(Generic[Entry, Result]):
         return group
 
     async def _write_group(self, group: list[tuple[Entry, asyncio.Future[Result]]]) -> None:
+        # What a full group has left behind counts from then, too: never less than the truth.
+        first_at_ns = self._first_at_ns
         try:
             results = await self._write([entry for entry, _ in group])
         except asyncio.CancelledError as stopped:
@@ -118,6 +149,8 @@ class GroupCommit(Generic[Entry, Result]):
         self.group_count += 1
         self.entry_count += len(group)
         self.group_count_largest = max(self.group_count_largest, len(group))
+        self.sizes.add(len(group))
+        self.waits_us.add((time.monotonic_ns() - first_at_ns) // 1_000)
         for (_, future), result in zip(group, results, strict=True):
             if not future.done():  # The caller may have gone meanwhile.
                 future.set_result(result)

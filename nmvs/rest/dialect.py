@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 
 from emvs.errors import BadRequestError, TooLargeError
 from emvs.infra.logs import get_logger
+from emvs.infra.plain_response import Head, PlainResponse
 from emvs.infra.web import SlowSenderError, read_body
 from emvs.limits import SERVICE_BODY_BYTES_MAX, SERVICE_BODY_READ_S_MAX, URL_LENGTH_MAX
 from emvs.outcomes import Outcome
@@ -48,6 +49,12 @@ _RETRY: Final = CIMultiDict({"Content-Type": "application/json", "Retry-After": 
 # Without this header one vendor's library throws.
 _WHO: Final = CIMultiDict({"Content-Type": "application/json", "WWW-Authenticate": "Bearer"})
 _TOKEN: Final = CIMultiDict({"Content-Type": "application/json", "Cache-Control": "no-store"})
+
+
+_HEADS: Final = {
+    status: Head(status, _RETRY if status == 503 else _JSON)
+    for status in codes.HTTP_STATUS.values()
+}
 
 
 class RestDialect:
@@ -123,7 +130,7 @@ class RestDialect:
             return _refusal(wanted)
         answer = await self._operations.perform(wanted)
         status, content = render_answer(answer, wanted.operation, self._settings.ams_url)
-        return _response(status, content, _RETRY if status == 503 else _JSON)
+        return PlainResponse(_HEADS[status], content)
 
     async def _answer_route(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a call of the route table."""

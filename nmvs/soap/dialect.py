@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 from emvs.errors import BadRequestError, EmvsError, TooLargeError
 from emvs.identifiers import check_identifiers
 from emvs.infra.logs import get_logger
+from emvs.infra.plain_response import Head, PlainResponse
 from emvs.infra.web import SlowSenderError, read_body
 from emvs.outcomes import Outcome
 from emvs.scheme import Scheme
@@ -32,6 +33,7 @@ from nmvs.soap.settings import SoapSettings
 from nmvs.soap.wsdl import describe, list_addresses
 
 _SOAP: Final = CIMultiDict({"Content-Type": "application/soap+xml; charset=utf-8"})
+_SOAP_HEAD: Final = Head(200, _SOAP)
 _XML: Final = CIMultiDict({"Content-Type": "text/xml; charset=utf-8"})
 _TEXT: Final = CIMultiDict({"Content-Type": "text/plain; charset=utf-8"})
 
@@ -91,31 +93,36 @@ class SoapDialect:
             response.force_close()  # The rest of the body may still be under way.
             return response
         reader = self._reader
-        call = await reader.read_apart(message) if reader.reads_apart else reader.read(message)
+        call: PackCall | PingCall | Refusal | None = reader.read_known(message)
+        is_known = call is not None
+        if call is None:
+            call = await reader.read_apart(message) if reader.reads_apart else reader.read(message)
         if isinstance(call, PackCall):
             if self._certificate_client is not None:
                 shown = self._certificate_client(request)
                 if shown is not None and shown != call.frame.client_login_id:
                     return self._refuse(_of_another(call))
             try:
-                answer = await self._perform(call, len(message))
+                answer = await self._perform(call, message, is_known=is_known)
                 body = render_answer(call, answer, self._settings.verify_codes)
             except Exception:  # noqa: BLE001 - a defect of ours: logged, answered without detail.
                 request_id = secrets.token_hex(8)
                 _log.exception("request failed", action="request_failed", request_id=request_id)
                 return self._broken(call, request_id)
-            return web.Response(body=body, headers=_SOAP)
+            return PlainResponse(_SOAP_HEAD, body)
         if isinstance(call, PingCall):
             return web.Response(body=render_ping(call), headers=_SOAP)
         return self._refuse(call)
 
-    async def _perform(self, call: PackCall, byte_count: int) -> Answer:
+    async def _perform(self, call: PackCall, message: bytes, *, is_known: bool) -> Answer:
         operations = self._operations
         participant = await self._log_in(call)
         if isinstance(participant, Outcome):
-            if byte_count > LOGIN_BYTES_FREE:
-                self._reader.distrust(byte_count)
+            if len(message) > LOGIN_BYTES_FREE and not is_known:  # Those were not parsed.
+                self._reader.distrust(len(message))
             return operations.answer(participant)
+        if not is_known:
+            self._reader.learn(message, call)
         endpoint = call.endpoint
         operation = endpoint.operation
         assert operation is not None, "only pings have none"

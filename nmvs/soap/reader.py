@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from emvs.infra.logs import get_logger
 from nmvs.soap.envelope import create_parser, read_message
+from nmvs.soap.known_forms import KnownForms
 from nmvs.soap.messages import PackCall, PingCall, Refusal
 from nmvs.soap.schema import compile_schemas
 
@@ -44,6 +46,11 @@ class Reader:
         self._apart: ThreadPoolExecutor | None = None
         self._of_thread = threading.local()
         self._strange_at_s = 0.0
+        forms = KnownForms()
+        self.read_known: Callable[[bytes], PackCall | None] = forms.read
+        """What a message asks for, if it is of a known form; to be tried first."""
+        self.learn: Callable[[bytes, PackCall], None] = forms.learn
+        """To be told of messages that were read as usual, once their login is found good."""
 
     @property
     def reads_apart(self) -> bool:

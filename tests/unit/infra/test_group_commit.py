@@ -129,3 +129,19 @@ async def test_stopping_cancels_whatever_waits(disk: Disk) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert all(future.cancelled() for future in waiting)
+
+
+async def test_sizes_and_waits_of_groups_are_counted(disk: Disk) -> None:
+    async def write(group: list[int]) -> list[int]:
+        await asyncio.sleep(0.002)
+        return group
+
+    groups = GroupCommit[int, int](write, disk.on_failure, group_count_max=8, waiting_count_max=100)
+    futures = [groups.submit(number) for number in range(11)]
+    task = asyncio.create_task(groups.run())
+    await asyncio.gather(*futures)
+    task.cancel()
+    assert (groups.sizes.count, groups.sizes.total) == (2, 11)
+    assert groups.sizes.counts == [0, 0, 1, 0, 1]  # Three have two digits, eight have four.
+    assert groups.waits_us.count == 2
+    assert groups.waits_us.total >= 2_000 + 4_000

@@ -1,0 +1,66 @@
+"""Complete answers that leave in one piece, their head put together as text.
+
+For the answers of a hot path: aiohttp makes a dictionary of headers for each answer, fills it in
+and writes it out again, which takes longer than all else that happens to an answer. What is sent is
+the same. An answer to HTTP/1.0, to HEAD, or one that ends its connection goes aiohttp's way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Final
+
+from aiohttp import HttpVersion11, web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http import SERVER_SOFTWARE
+from multidict import CIMultiDict
+
+
+class Head:
+    """The part of an answer's head that does not change: status line and headers."""
+
+    __slots__ = ("headers", "status", "text")
+
+    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+        self.status = status
+        self.headers: Final = CIMultiDict(headers)
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+        lines += [f"{name}: {value}" for name, value in headers.items()]
+        self.text = "\r\n".join([*lines, f"Server: {SERVER_SOFTWARE}", "Content-Length: "])
+
+
+class PlainResponse(web.Response):
+    """An answer of which nothing is changed any more."""
+
+    def __init__(self, head: Head, body: bytes) -> None:
+        super().__init__(status=head.status)
+        self._head = head
+        self._content = body
+        self._is_sent = False
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Send everything."""
+        if (
+            request.version != HttpVersion11
+            or not request.keep_alive
+            or self.keep_alive is False
+            or request.method == "HEAD"
+        ):
+            self.headers.update(self._head.headers)
+            self.body = self._content
+            return await super().prepare(request)
+        content = self._content
+        head = f"{self._head.text}{len(content)}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
+        writer = request.writer
+        self._is_sent = True
+        self._keep_alive = True
+        await writer.write(head.encode("latin-1") + content)
+        await writer.drain()
+        return writer
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """End the answer; what was sent in one piece has ended."""
+        if not self._is_sent:
+            await super().write_eof(data)
