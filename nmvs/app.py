@@ -37,7 +37,9 @@ from nmvs.outgoing import ChangeSender
 from nmvs.pack_index import PackIndex
 from nmvs.participant_store import ParticipantStore
 from nmvs.recovery import Recovery
+from nmvs.rest.signing_keys import SigningKeys
 from nmvs.retention import Retention
+from nmvs.sightings import Sightings
 from nmvs.sites import open_sites
 from nmvs.start_up import (
     ensure_trail_partitions,
@@ -46,7 +48,6 @@ from nmvs.start_up import (
     load_location_secret,
     load_pack_keys,
     load_packs,
-    load_signing_key,
 )
 from nmvs.store import Store
 from nmvs.synchronisation import Synchronisation
@@ -94,6 +95,7 @@ class NationalSystem:
         if self.change_sender is not None:
             self._background(self.change_sender.run())
         self._background(self.retention.run())
+        self._background(self.sightings.run())
         self._sites = await open_sites(self, self._exits)
         _log.info("listening", action="listening", market=self.market.code, ports=self.ports)
 
@@ -132,12 +134,25 @@ class NationalSystem:
             self.market,
             self.rules,
             hash_cost_log2=config.password_hash_cost_log2,
+            rate_plans=self.rest_settings.rate_plans,
+            default_rate_plan=self.rest_settings.default_rate_plan,
         )
         await self.directory.load()
         self.exemptions = Exemptions(self.store, self.clock, config.non_fmd_product_codes)
         await self.exemptions.load()
         await ensure_trail_partitions(self.store, self.clock.now())
-        self.signing_key = await load_signing_key(self.store)
+        self.signing_keys = SigningKeys(
+            self.database,
+            self.clock,
+            life_s=self.rest_settings.signing_key_life_s,
+            overlap_s=max(
+                self.rest_settings.signing_key_overlap_s, self.rest_settings.token_life_s
+            ),
+        )
+        await self.signing_keys.load()
+        self.sightings = Sightings(self.database)
+        await self.sightings.load()
+        self._exits.push_async_callback(self.sightings.flush)
         self._alert_maker = AlertMaker(self.market, await load_location_secret(self.store))
         self.audit = Audit(
             self.database.pool,

@@ -18,6 +18,7 @@ from nmvs import management
 from nmvs.alert_routes import add_hub_routes, add_management_routes
 from nmvs.audit_routes import add_audit_routes, add_pack_audit_route
 from nmvs.exemption_routes import add_routes as add_exemption_routes
+from nmvs.identity_routes import add_routes as add_identity_routes
 from nmvs.integrity import IntegrityReport, compare_index_with_database
 from nmvs.interconnect import create_interconnect_app
 from nmvs.listener import Handler, choose_dialect
@@ -52,7 +53,11 @@ def _service(system: NationalSystem) -> Handler:
         soap = SoapDialect(system.operations, system.directory, system.soap_settings)
     if Dialect.REST in system.dialects:
         rest = RestDialect(
-            system.operations, system.directory, system.signing_key, system.rest_settings
+            system.operations,
+            system.directory,
+            system.signing_keys,
+            system.sightings,
+            system.rest_settings,
         )
     return choose_dialect(soap, rest)
 
@@ -102,6 +107,7 @@ def _management(system: NationalSystem) -> web.Application:
     management.add_routes(
         app, directory=system.directory, store=system.store, keys=system.keys, check=check
     )
+    add_identity_routes(app, system.directory.enrolment, system.sightings)
     add_exemption_routes(app, system.exemptions)
     add_management_routes(app, system.alerts)
     add_audit_routes(app, system.audit, system.retention.report)
@@ -121,6 +127,10 @@ def _gauges(system: NationalSystem) -> dict[str, tuple[str, Callable[[], float]]
         "packs_loaded": (
             "Packs loaded since the start.",
             lambda: system.deliveries.packs_loaded_count,
+        ),
+        "throttled": (
+            "Requests refused for a rate plan since the start.",
+            lambda: system.operations.metrics.throttled_count,
         ),
         "alerts_forwarded": (
             "Alert reports that the hub has taken since the start.",
