@@ -43,7 +43,7 @@ def list_entry(row: Row) -> dict[str, Any]:
         "eventMessage": OUTCOMES[outcome].text,
         "attemptedOperation": operation.name,
         "organisationID": row["organisation"],
-        "clientID": None,
+        "clientID": submitted.get("clientId"),
         "userAgent": None,
         "apiVersion": None,
         "manualEntry": row["manual"],

@@ -40,7 +40,9 @@ from nmvs.pack_index import PackIndex
 from nmvs.participant_store import ParticipantStore
 from nmvs.recovery import Recovery
 from nmvs.reports.opening import open_documents
+from nmvs.rest.signing_keys import SigningKeys
 from nmvs.retention import Retention
+from nmvs.sightings import Sightings
 from nmvs.sites import open_sites
 from nmvs.start_up import (
     ensure_trail_partitions,
@@ -49,7 +51,6 @@ from nmvs.start_up import (
     load_location_tokens,
     load_pack_keys,
     load_packs,
-    load_signing_key,
 )
 from nmvs.state_deliveries import StateDeliveries
 from nmvs.state_delivery_store import StateDeliveryStore
@@ -106,6 +107,7 @@ class NationalSystem:
         self._background(self.certificates.run())
         for runner in self.documents.runners:
             self._background(runner.run())
+        self._background(self.sightings.run())
         self._sites = await open_sites(self, self._exits)
         _log.info("listening", action="listening", market=self.market.code, ports=self.ports)
 
@@ -144,16 +146,29 @@ class NationalSystem:
             self.market,
             self.rules,
             hash_cost_log2=config.password_hash_cost_log2,
+            rate_plans=self.rest_settings.rate_plans,
+            default_rate_plan=self.rest_settings.default_rate_plan,
         )
         await self.directory.load()
         self.exemptions = Exemptions(self.store, self.clock, config.non_fmd_product_codes)
         await self.exemptions.load()
         await ensure_trail_partitions(self.store, self.clock.now())
-        self.signing_key = await load_signing_key(self.store)
         self.certificates = await load_certificates(
             self.database, self.store, self.clock, config.market, config.certificate_settings()
         )
         self._tokens = await load_location_tokens(self.store)
+        self.signing_keys = SigningKeys(
+            self.database,
+            self.clock,
+            life_s=self.rest_settings.signing_key_life_s,
+            overlap_s=max(
+                self.rest_settings.signing_key_overlap_s, self.rest_settings.token_life_s
+            ),
+        )
+        await self.signing_keys.load()
+        self.sightings = Sightings(self.database)
+        await self.sightings.load()
+        self._exits.push_async_callback(self.sightings.flush)
         self.audit = Audit(
             self.database.pool, self.keys, market=self.market.code, tokens=self._tokens
         )

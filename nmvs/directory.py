@@ -1,23 +1,28 @@
 """The participants' directory: who is behind a login. In memory; stored when it changes.
 
 A SOAP login and a REST client may belong to the same location, so that the rule "same location"
-holds across dialects.
+holds across dialects. What dialects ask is here; who is let in, and how that changes, stands in
+`nmvs.identity_index` and `nmvs.enrolment`.
 """
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable, Mapping
 
 import msgspec
 
-from emvs.errors import BadRequestError, OverloadedError
+from emvs.errors import OverloadedError
 from emvs.markets import Market
 from emvs.outcomes import Outcome
-from emvs.roles import Role, permitted_operations
+from emvs.roles import Role
 from emvs.rules import MarketRules
-from nmvs.credentials import COST_LOG2, NOBODYS_HASH, LoginCache, hash_secret
-from nmvs.participant_store import ParticipantStore, StoredLocation
+from nmvs.credentials import COST_LOG2, NOBODYS_HASH, LoginCache
+from nmvs.enrolment import Enrolment
+from nmvs.identities import ConnectorRefusal, RestClient
+from nmvs.identity_index import IdentityIndex
+from nmvs.participant_store import ParticipantStore
 from nmvs.participants import CENTRAL_MARKET, Participant
+from nmvs.rate_plans import RatePlan
 
 
 class SoapLogin(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,109 +61,98 @@ class Directory:
         rules: MarketRules,
         *,
         hash_cost_log2: int = COST_LOG2,
+        rate_plans: Mapping[str, RatePlan] | None = None,
+        default_rate_plan: str | None = None,
     ) -> None:
         self._store = store
         self._market = market
-        self._rules = rules
-        self._hash_cost_log2 = hash_cost_log2
-        self._generation = 0
-        self._by_location: dict[tuple[str, str], Participant] = {}
+        self._index = IdentityIndex(market.code, rules, rate_plans or {}, default_rate_plan)
+        self.enrolment = Enrolment(store, self._index, hash_cost_log2=hash_cost_log2)
+        self.client: Callable[[str], RestClient | None] = self._index.clients.get
+        """Returns the REST client with an id that may work at this moment, None if there is none.
+        Asked by every request, so it is the dictionary's own method."""
         self._soap: dict[tuple[str, str], tuple[str, int]] = {}
-        self._rest: dict[str, tuple[str, int]] = {}
-        self._by_number: dict[int, Participant] = {}
-        self._cache = LoginCache[Participant]()
-        self._changing = asyncio.Lock()
+        self._verified = LoginCache[str]()
+        """The stored hash that a login was found to fit; a changed secret has another one."""
 
     def __len__(self) -> int:
-        return len(self._by_number)
+        return len(self._index)
 
     async def load(self) -> None:
         """Read all participants from the store."""
-        for stored in await self._store.locations():
-            self._put(stored)
+        await self.enrolment.load()
         for client_login_id, user_id, password_hash, number in await self._store.soap_logins():
             self._soap[client_login_id, user_id] = (password_hash, number)
-        for client_id, secret_hash, number in await self._store.rest_clients():
-            self._rest[client_id] = (secret_hash, number)
-
-    def _put(self, stored: StoredLocation) -> Participant:
-        role = Role(stored.role)
-        participant = Participant(
-            number=stored.location_number,
-            role=role,
-            name=stored.name,
-            location=stored.location,
-            organisation=stored.organisation,
-            permitted=permitted_operations(role, self._rules),
-            market=stored.market,
-        )
-        self._by_number[participant.number] = participant
-        self._by_location[participant.market, participant.location] = participant
-        return participant
 
     def cached_soap_login(
         self, client_login_id: str, user_id: str, password: str
     ) -> Participant | None:
         """Return the participant of a login that was verified before, None if it was not."""
-        return self._cache.get(self._cache.digest("soap", client_login_id, user_id, password))
+        known = self._soap.get((client_login_id, user_id))
+        if known is None:
+            return None
+        digest = self._verified.digest("soap", client_login_id, user_id, password)
+        if self._verified.get(digest) != known[0]:
+            return None
+        return self._index.admitted.get(known[1])
 
     async def soap_login(
         self, client_login_id: str, user_id: str, password: str
     ) -> Participant | Outcome:
         """Verify a login; return its participant or why it is refused."""
-        digest = self._cache.digest("soap", client_login_id, user_id, password)
-        return await self._verified(digest, self._soap.get((client_login_id, user_id)), password)
+        digest = self._verified.digest("soap", client_login_id, user_id, password)
+        hashed, number = self._soap.get((client_login_id, user_id), (None, 0))
+        refusal = await self._refusal(digest, hashed, password)
+        return refusal or self._index.admitted.get(number) or Outcome.LOGIN_WRONG
 
-    async def rest_client(self, client_id: str, client_secret: str) -> Participant | Outcome:
-        """Verify a client's secret; return its participant or why it is refused."""
-        digest = self._cache.digest("rest", client_id, client_secret)
-        return await self._verified(digest, self._rest.get(client_id), client_secret)
+    async def rest_client(self, client_id: str, client_secret: str) -> RestClient | Outcome:
+        """Verify a client's secret; return the client or why it is refused."""
+        client = self.client(client_id)
+        digest = self._verified.digest("rest", client_id, client_secret)
+        hashed = None if client is None else client.secret_hash
+        refusal = await self._refusal(digest, hashed, client_secret)
+        return refusal or self.client(client_id) or Outcome.LOGIN_WRONG
 
-    def participant_of_rest_client(self, client_id: str) -> Participant | None:
-        """Return the participant of a REST client, None if there is no such client."""
-        known = self._rest.get(client_id)
-        return None if known is None else self._by_number[known[1]]
+    def participant_for_connector(
+        self, client: RestClient, location: str
+    ) -> Participant | ConnectorRefusal:
+        """Return the location that a connector's client acts for, or why it may not."""
+        number = self._index.number_of(self._market.code, location)
+        if number is None:
+            return ConnectorRefusal.LOCATION_UNKNOWN
+        participant = self._index.admitted.get(number)
+        if participant is None or not self._index.acts_for(client.organisation_id, number):
+            return ConnectorRefusal.NOT_ALLOWED
+        return participant._replace(equipment=client.client_id)
 
-    async def _verified(
-        self, digest: bytes, known: tuple[str, int] | None, secret: str
-    ) -> Participant | Outcome:
-        if known is None:
-            # As slow as a wrong password, so that nobody learns which logins exist.
-            known = (NOBODYS_HASH, 0)
-        cached = self._cache.get(digest)
-        if cached is not None:
-            return cached
-        generation = self._generation
+    async def _refusal(self, digest: bytes, hashed: str | None, secret: str) -> Outcome | None:
+        """Return why a secret is refused, None if it fits the stored hash."""
+        if hashed is not None and self._verified.get(digest) == hashed:
+            return None
         try:
-            if not await self._cache.verify(digest, secret, known[0]) or not known[1]:
+            # Without a hash as slow as with one, so that nobody learns which logins exist.
+            if not await self._verified.verify(digest, secret, hashed or NOBODYS_HASH):
                 return Outcome.LOGIN_WRONG
         except OverloadedError:
             return Outcome.OVERLOADED
-        participant = self._by_number[known[1]]
-        if generation == self._generation:  # Else the secret may have changed meanwhile.
-            self._cache.put(digest, participant)
-        return participant
+        if hashed is None:
+            return Outcome.LOGIN_WRONG
+        self._verified.put(digest, hashed)
+        return None
 
     async def register(self, registration: Registration) -> Participant:
         """Store a location with its logins; one that is known by its location id is changed."""
-        if registration.kind is Role.OBP:
-            raise BadRequestError("a manufacturer is registered at the hub, not at a market")
-        if not registration.location or len(registration.location) > 100:
-            raise BadRequestError("location has 1 to 100 characters")
-        async with self._changing:
-            participant = await self._put_location(
-                self._market.code,
-                registration.location,
-                registration.kind,
-                name=registration.name,
-                organisation=registration.organisation or registration.name,
-            )
-            if registration.soap is not None:
-                await self._put_soap(registration.soap, participant)
-            if registration.rest is not None:
-                await self._put_rest(registration.rest, participant)
-            self._generation += 1
-            self._cache.clear()
+        participant = await self.enrolment.put_location(
+            self._market.code,
+            registration.location,
+            registration.kind,
+            name=registration.name,
+            organisation=registration.organisation or registration.name or registration.location,
+        )
+        if registration.soap is not None:
+            await self._put_soap(registration.soap, participant)
+        if (rest := registration.rest) is not None:
+            await self.enrolment.put_equipment(rest.client_id, rest.client_secret, participant)
         return participant
 
     async def foreign(self, market: str, number: int, role: Role) -> Participant:
@@ -167,60 +161,52 @@ class Directory:
         Only its number is known here (Delegated Regulation (EU) 2016/161, Art. 38).
         """
         location = f"{market}-{number}"
-        known = self._by_location.get((market, location))
+        known = self._index.participants.get(self._index.number_of(market, location) or 0)
         if known is not None and known.role is role:
             return known
-        async with self._changing:
-            return await self._put_location(
-                market, location, role, name=f"location in {market}", organisation=market
-            )
+        return await self.enrolment.put_location(
+            market, location, role, name=f"location in {market}", organisation=market
+        )
 
     async def central(self, organisation_id: str, role: Role) -> Participant:
         """Return the participant that stands for an organisation of the EU Hub; `organisation_id`
         has letters and digits. It is its own location in every market (our choice)."""
         # A number, as locations of other markets have one (`number_at_home`).
         location = f"{CENTRAL_MARKET}-{int(organisation_id, 36)}"
-        known = self._by_location.get((CENTRAL_MARKET, location))
+        known = self._index.participants.get(self._index.number_of(CENTRAL_MARKET, location) or 0)
         if known is not None and known.role is role:
             return known
-        async with self._changing:
-            return await self._put_location(
-                CENTRAL_MARKET,
-                location,
-                role,
-                name=f"organisation {organisation_id} at the EU Hub",
-                organisation=organisation_id,
-            )
+        return await self.enrolment.put_location(
+            CENTRAL_MARKET,
+            location,
+            role,
+            name=f"organisation {organisation_id} at the EU Hub",
+            organisation=organisation_id,
+        )
+
+    def rate_plan_of(self, organisation_id: str) -> tuple[str, RatePlan | None]:
+        """Return name and content of an organisation's rate plan; None if nothing is limited."""
+        organisation = self._index.organisations.get(organisation_id)
+        if organisation is None:
+            return "", None
+        name = organisation.rate_plan or self._index.default_plan or ""
+        return name, self._index.plan_of(organisation)
 
     async def located(self, market: str, number: int, role: Role) -> Participant | None:
         """Return the participant that stands for a location of any market; None if it should be
         one of this market and is not."""
         if market != self._market.code:
             return await self.foreign(market, number, role)
-        known = self._by_number.get(number)
+        known = self._index.participants.get(number)
         return known if known is not None and known.market == market else None
 
     def by_number(self, number: int) -> Participant | None:
         """Return the participant with a number of this system."""
-        return self._by_number.get(number)
-
-    async def _put_location(
-        self, market: str, location: str, role: Role, *, name: str, organisation: str
-    ) -> Participant:
-        known = self._by_location.get((market, location))
-        number = known.number if known else max(self._by_number, default=0) + 1
-        stored = StoredLocation(number, market, location, role, name, organisation)
-        await self._store.put_location(stored)
-        return self._put(stored)
+        return self._index.participants.get(number)
 
     async def _put_soap(self, login: SoapLogin, participant: Participant) -> None:
-        hashed = await asyncio.to_thread(hash_secret, login.password, self._hash_cost_log2)
+        hashed = await self.enrolment.hash(login.password)
         await self._store.put_soap_login(
             login.client_login_id, login.user_id, hashed, participant.number
         )
         self._soap[login.client_login_id, login.user_id] = (hashed, participant.number)
-
-    async def _put_rest(self, login: RestLogin, participant: Participant) -> None:
-        hashed = await asyncio.to_thread(hash_secret, login.client_secret, self._hash_cost_log2)
-        await self._store.put_rest_client(login.client_id, hashed, participant.number)
-        self._rest[login.client_id] = (hashed, participant.number)

@@ -16,6 +16,8 @@ class OperationMetrics:
     def __init__(self) -> None:
         self.counts = [0] * (max(Outcome) + 1)
         """By number of the outcome."""
+        self.throttled_count = 0
+        """Requests refused for their organisation's rate plan."""
 
     def count(self, outcome: Outcome) -> None:
         """Count one answer."""

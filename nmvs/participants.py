@@ -30,6 +30,9 @@ class Participant(NamedTuple):
     """Operations its role may ask for in this market."""
     market: str
     """Market the participant belongs to; another one's in intermarket requests."""
+    equipment: str = ""
+    """Client id of the equipment that asks, where the login names one; a connector's, if one asks
+    on the location's behalf."""
 
     @property
     def is_central(self) -> bool:

@@ -215,10 +215,13 @@ class Refusals:
 
 
 def _submitted(request: PackRequest) -> dict[str, object]:
-    return {
+    sent: dict[str, object] = {
         "scheme": request.scheme.value,
         "productCode": request.product_code,
         "serialNumber": request.serial_number,
         "batchId": request.batch_id,
         "expiry": request.expiry,
     }
+    if request.participant.equipment:  # For the national organisation, whose login it is.
+        sent["clientId"] = request.participant.equipment
+    return sent

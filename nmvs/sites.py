@@ -24,6 +24,7 @@ from nmvs.certificates.gate import certificate_client, require_certificate
 from nmvs.certificates.routes import add_routes as add_certificate_routes
 from nmvs.config import TlsConfig
 from nmvs.exemption_routes import add_routes as add_exemption_routes
+from nmvs.identity_routes import add_routes as add_identity_routes
 from nmvs.integrity import IntegrityReport, compare_index_with_database
 from nmvs.interconnect import create_interconnect_app
 from nmvs.ledger_metrics import LedgerCollector
@@ -95,7 +96,8 @@ def _service(system: NationalSystem) -> Handler:
         rest = RestDialect(
             system.operations,
             system.directory,
-            system.signing_key,
+            system.signing_keys,
+            system.sightings,
             system.rest_settings,
             routes=all_routes(documents=system.documents),
         )
@@ -151,6 +153,7 @@ def _management(system: NationalSystem) -> web.Application:
     management.add_routes(
         app, directory=system.directory, store=system.store, keys=system.keys, check=check
     )
+    add_identity_routes(app, system.directory.enrolment, system.sightings)
     add_exemption_routes(app, system.exemptions)
     add_certificate_routes(app, system.certificates, system.clock)
     add_management_routes(app, system.alerts)
@@ -172,6 +175,10 @@ def _gauges(system: NationalSystem) -> dict[str, tuple[str, Callable[[], float]]
         "packs_loaded": (
             "Packs loaded since the start.",
             lambda: system.deliveries.packs_loaded_count,
+        ),
+        "throttled": (
+            "Requests refused for a rate plan since the start.",
+            lambda: system.operations.metrics.throttled_count,
         ),
         "alerts_forwarded": (
             "Alert reports that the hub has taken since the start.",

@@ -8,9 +8,6 @@ import time
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from emvs.errors import ConfigurationError
 from emvs.infra.clock import MovableClock
 from emvs.infra.logs import get_logger
@@ -43,16 +40,6 @@ async def load_location_tokens(store: Store) -> LocationTokens:
     """Return what makes the tokens that stand for locations; its secret is made once."""
     fresh = base64.b64encode(secrets.token_bytes(32)).decode()
     return LocationTokens(base64.b64decode(await store.setting(SECRET_SETTING, fresh)))
-
-
-async def load_signing_key(store: Store) -> str:
-    """Return the private key that signs access tokens, as PEM; made once."""
-    fresh = ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return await store.setting("token_signing_key", fresh.decode())
 
 
 async def load_catalogue(store: Store, market: Market) -> Catalogue:

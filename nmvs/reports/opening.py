@@ -26,6 +26,7 @@ async def open_documents(system: NationalSystem) -> Documents:
         audit=system.audit,
         alerts=AlertStore(system.database),
         rights=rights,
+        client_sightings=system.sightings.client_sightings,
     )
     return Documents(
         sources,

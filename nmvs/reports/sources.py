@@ -58,11 +58,6 @@ def no_sightings() -> Sequence[ClientSighting]:
     return ()
 
 
-def no_rate_plan(_: str) -> RatePlanNames:
-    """Return the plan of an organisation where nothing is limited."""
-    return RatePlanNames("Unlimited", "")
-
-
 @dataclass(frozen=True, slots=True)
 class Sources:
     """What the makers of documents read."""
@@ -75,8 +70,13 @@ class Sources:
     alerts: AlertStore
     rights: ProductRights
     client_sightings: Callable[[], Sequence[ClientSighting]] = no_sightings
-    rate_plan: Callable[[str], RatePlanNames] = no_rate_plan
-    """By the organisation's name."""
+
+    def rate_plan(self, organisation_id: str) -> RatePlanNames:
+        """Return an organisation's rate plan as reports call it."""
+        name, plan = self.directory.rate_plan_of(organisation_id)
+        if plan is None:
+            return RatePlanNames("Unlimited", "")
+        return RatePlanNames(name, f"{plan.requests_per_s:g}/s, burst {plan.burst}")
 
 
 def organisation_of(locations: Mapping[tuple[str, str], str], market: str, location: str) -> str:

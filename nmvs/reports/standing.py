@@ -91,7 +91,7 @@ left join product_version v
     on v.product_code = b.product_code and v.version = b.product_version
 where b.batch_number > $1 order by b.batch_number limit $2
 """
-_REST_LOGINS: Final = "rest_client"
+_REST_LOGINS: Final = "equipment"
 """Table of the logins to the REST dialect."""
 _LOGIN_COUNTS: Final = f"""
     (select count(*) from {_REST_LOGINS} c where c.location_number = l.location_number) as rest,

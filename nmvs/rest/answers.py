@@ -6,6 +6,7 @@ all versions goes to every client: the differences between them are additions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache, lru_cache
 from typing import Any, Final
@@ -36,8 +37,15 @@ STATE_NAMES: Final[dict[State, str]] = {
 assert STATE_NAMES.keys() == set(State), "every state has its literal"
 
 
-def render_answer(answer: Answer, operation: Operation, ams_url: str) -> tuple[int, bytes]:
-    """Return HTTP status and body. `ams_url` followed by the alert's id is its link."""
+def render_answer(
+    answer: Answer,
+    operation: Operation,
+    ams_url: str,
+    language: str = "en",
+    hidden: Sequence[str] = (),
+) -> tuple[int, bytes]:
+    """Return HTTP status and body. `ams_url` followed by the alert's id is its link; members in
+    `hidden` are left out."""
     (
         outcome,
         _,
@@ -52,7 +60,7 @@ def render_answer(answer: Answer, operation: Operation, ams_url: str) -> tuple[i
         foreign,
         hint,
     ) = answer
-    status, members = _head(outcome, operation, effective, here, hint)
+    status, members = _head(outcome, operation, effective, here, hint, language)
     body = members.copy()
     if alert is not None:
         body["alertId"] = alert.alert_id
@@ -73,25 +81,33 @@ def render_answer(answer: Answer, operation: Operation, ams_url: str) -> tuple[i
             body["batchRecallReason"] = batch.recall_reason
     if product is not None and product.withdrawal_reason is not None:
         body["productWithdrawalReason"] = product.withdrawal_reason
+    if hidden:
+        for name in hidden:
+            body.pop(name, None)
     return status, orjson.dumps(body)
 
 
-def render_code(code: str) -> bytes:
+def render_code(code: str, language: str = "en") -> bytes:
     """Return the body of a refusal that no outcome stands for."""
-    return orjson.dumps({"operationCode": code, text_member(code): display_text(code)})
+    return orjson.dumps({"operationCode": code, text_member(code): display_text(code, language)})
 
 
-# As many entries as there are outcomes, operations, states and places: a few thousand at most.
+# As many entries as there are outcomes, operations, states, places and languages: some thousand.
 @cache
-def _head(
-    outcome: Outcome, operation: Operation, effective: State | None, here: bool, hint: Hint | None
+def _head(  # noqa: PLR0917 - all that a code depends on; keywords would cost the hot path its time
+    outcome: Outcome,
+    operation: Operation,
+    effective: State | None,
+    here: bool,
+    hint: Hint | None,
+    language: str,
 ) -> tuple[int, dict[str, Any]]:
     """Return the status and the members that follow from the arguments. Copy before adding."""
     code = operation_code(outcome, operation, effective, here=here, hint=hint)
     members: dict[str, Any] = {"operationCode": code}
     if effective is not None:
         members["state"] = STATE_NAMES[effective]
-    members[text_member(code)] = display_text(code)
+    members[text_member(code)] = display_text(code, language)
     return http_status(code), members
 
 

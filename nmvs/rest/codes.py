@@ -14,8 +14,17 @@ from emvs.outcomes import NEVER_ANSWERED, Outcome
 from emvs.scanner_hints import Hint
 from emvs.states import Operation, State
 
-HTTP_STATUS: Final = {"1": 200, "2": 202, "3": 403, "4": 404, "5": 409, "6": 422, "B": 503}
-"""By the first character. B is inferred: the series counts on in HTTP's order."""
+HTTP_STATUS: Final = {
+    "1": 200,
+    "2": 202,
+    "3": 403,
+    "4": 404,
+    "5": 409,
+    "6": 422,
+    "7": 429,
+    "B": 503,
+}
+"""By the first character. 7 and B are inferred: the series counts on in HTTP's order."""
 
 # Codes that no outcome stands for, because no request came of what arrived.
 ENTRY_MODE_MISSING: Final = "61020012"
@@ -27,6 +36,11 @@ BODY_INVALID: Final = "61020015"
 """Our choice: known to be a pair of 61020014, meaning unknown."""
 NOT_LOGGED_IN: Final = "30020000"
 """Goes with status 401, for which the grammar has no letter (our choice)."""
+THROTTLED: Final = "70020000"
+CONNECTOR_LOCATION_MISSING: Final = "60020001"
+"""Made by the grammar for connectors, as are the next two (our choice: real ones are unknown)."""
+CONNECTOR_LOCATION_UNKNOWN: Final = "60020002"
+CONNECTOR_NOT_ALLOWED: Final = "30020001"
 PATH_UNKNOWN: Final = "40020000"
 """Made by the grammar, as is the next (our choice)."""
 REQUEST_INVALID: Final = "60020000"

@@ -13,46 +13,48 @@ from typing import Final
 
 import msgspec
 from aiohttp import web
-from multidict import CIMultiDict
+from multidict import CIMultiDict, istr
 
 from emvs.errors import BadRequestError, TooLargeError
 from emvs.infra.logs import get_logger
 from emvs.infra.plain_response import Head, PlainResponse
 from emvs.infra.web import SlowSenderError, read_body
 from emvs.limits import SERVICE_BODY_BYTES_MAX, SERVICE_BODY_READ_S_MAX, URL_LENGTH_MAX
-from emvs.outcomes import Outcome
 from nmvs.directory import Directory
 from nmvs.operations import Operations
 from nmvs.participants import Participant
 from nmvs.rest import codes
+from nmvs.rest.admission import Admission
 from nmvs.rest.answers import render_answer, render_code
 from nmvs.rest.describing_pages import DescribingPages
+from nmvs.rest.languages import choose_language, language_of
 from nmvs.rest.pack_requests import read_pack_request
+from nmvs.rest.responses import JSON_HEADERS, RETRY_HEADERS, refusal, response
 from nmvs.rest.routes import Call, Route, RouteTable, read_query
 from nmvs.rest.settings import RestSettings
+from nmvs.rest.signing_keys import SigningKeys
 from nmvs.rest.streaming import send_stream
-from nmvs.rest.targets import PackTarget, is_token_target, parse_pack_target, split_target
-from nmvs.rest.token_requests import (
-    INVALID_CLIENT,
-    INVALID_REQUEST,
-    TEMPORARILY_UNAVAILABLE,
-    read_credentials,
-    render_token,
-    render_token_error,
+from nmvs.rest.targets import (
+    PackTarget,
+    is_token_target,
+    parse_pack_target,
+    split_identity_target,
+    split_target,
 )
+from nmvs.rest.token_endpoint import TokenEndpoint
 from nmvs.rest.tokens import AccessTokens
+from nmvs.rest.versions import hidden_members, served_version
+from nmvs.sightings import Sightings
 
 _log = get_logger(__name__)
 
-_JSON: Final = CIMultiDict({"Content-Type": "application/json"})
-_RETRY: Final = CIMultiDict({"Content-Type": "application/json", "Retry-After": "1"})
-# Without this header one vendor's library throws.
-_WHO: Final = CIMultiDict({"Content-Type": "application/json", "WWW-Authenticate": "Bearer"})
-_TOKEN: Final = CIMultiDict({"Content-Type": "application/json", "Cache-Control": "no-store"})
+# As the library looks them up: text would be folded to small letters at each request.
+_ACCEPT_LANGUAGE: Final = istr("Accept-Language")
+_ENTRY_MODE: Final = istr("emvs-data-entry-mode")
 
 
 _HEADS: Final = {
-    status: Head(status, _RETRY if status == 503 else _JSON)
+    status: Head(status, RETRY_HEADERS if status == 503 else JSON_HEADERS)
     for status in codes.HTTP_STATUS.values()
 }
 
@@ -64,37 +66,51 @@ class RestDialect:
         self,
         operations: Operations,
         directory: Directory,
-        signing_key: str,
+        keys: SigningKeys,
+        sightings: Sightings,
         settings: RestSettings | None = None,
         *,
         routes: Sequence[Route] = (),
     ) -> None:
-        """`signing_key`: private key on curve P-256 as PEM. `routes`: what there is beside single
-        packs and tokens."""
+        """`routes`: what there is beside single packs and tokens."""
         self._routes = RouteTable(routes)
         self._pages = DescribingPages(routes)
         self._operations = operations
-        self._directory = directory
-        self._settings = settings or RestSettings()
-        self._tokens = AccessTokens(
-            signing_key,
-            operations.clock,
-            issuer=f"nmvs-{operations.market.code.lower()}",
-            life_s=self._settings.token_life_s,
+        self._settings = settings = settings or RestSettings()
+        market = operations.market
+        self._language = language_of(market.locale)
+        issuer = settings.token_issuer or f"nmvs-{market.code.lower()}"
+        tokens = AccessTokens(
+            keys.ring, operations.clock, issuer=issuer, life_s=settings.token_life_s
+        )
+        self._token_endpoint = TokenEndpoint(
+            directory=directory, tokens=tokens, keys=keys, settings=settings, issuer=issuer
+        )
+        self._admission = Admission(
+            tokens=tokens,
+            directory=directory,
+            clock=operations.clock,
+            settings=settings,
+            sightings=sightings,
+            metrics=operations.metrics,
         )
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request, whatever it is."""
         try:
             raw_target = request.raw_path
+            accepted = request.headers.get(_ACCEPT_LANGUAGE)
+            language = self._language
+            if accepted is not None:
+                language = choose_language(accepted, language)
             if len(raw_target) > URL_LENGTH_MAX:
-                return _refusal(codes.REQUEST_INVALID)
+                return refusal(codes.REQUEST_INVALID, language)
             target = parse_pack_target(raw_target)
             if target is not None:
-                return await self._answer_pack(request, target)
+                return await self._answer_pack(request, target, language)
             if is_token_target(raw_target):
-                return await self._answer_token(request)
-            return await self._answer_route(request)
+                return await self._token_endpoint.answer(request)
+            return await self._answer_route(request, language)
         except Exception:  # noqa: BLE001 - a defect of ours; its traceback is for the log alone
             _log.exception(
                 "REST request failed",
@@ -102,74 +118,86 @@ class RestDialect:
                 dialect="rest",
                 request_id=secrets.token_hex(8),
             )
-            return _response(503, render_code(codes.TECHNICAL), _RETRY)
+            return response(503, render_code(codes.TECHNICAL), RETRY_HEADERS)
 
     async def _answer_pack(
-        self, request: web.BaseRequest, target: PackTarget
+        self, request: web.BaseRequest, target: PackTarget, language: str
     ) -> web.StreamResponse:
-        headers = request.headers
-        participant = self._participant(headers.get("Authorization"))
-        if participant is None:
-            return _response(401, render_code(codes.NOT_LOGGED_IN), _WHO)
+        participant = self._admission.admit(request, language)
+        if not isinstance(participant, Participant):
+            return participant
         method = request.method
         body: bytes | None = None
         if method == "PATCH":
-            received = await _read_body(request)
-            if isinstance(received, web.Response):
+            received = await _read_body(request, language)
+            if not isinstance(received, bytes):
                 return received
             body = received
         elif method != "GET":
-            return _refusal(codes.REQUEST_INVALID)
+            return refusal(codes.REQUEST_INVALID, language)
         wanted = read_pack_request(
             target,
-            entry_mode=headers.get("emvs-data-entry-mode"),
+            entry_mode=request.headers.get(_ENTRY_MODE),
             body=body,
             participant=participant,
         )
         if isinstance(wanted, str):
-            return _refusal(wanted)
+            return refusal(wanted, language)
         answer = await self._operations.perform(wanted)
-        status, content = render_answer(answer, wanted.operation, self._settings.ams_url)
+        settings = self._settings
+        hidden = self._hidden_members(request) if settings.filter_by_version else ()
+        status, content = render_answer(
+            answer, wanted.operation, settings.ams_url, language, hidden
+        )
         return PlainResponse(_HEADS[status], content)
 
-    async def _answer_route(self, request: web.BaseRequest) -> web.StreamResponse:
-        """Answer a call of the route table."""
+    def _hidden_members(self, request: web.BaseRequest) -> Sequence[str]:
+        """Return what the client's version of the interface does not have."""
+        requested = request.headers.get("emvs-api-version")
+        return hidden_members(served_version(requested, self._settings.default_api_version))
+
+    async def _answer_route(self, request: web.BaseRequest, language: str) -> web.StreamResponse:
+        """Answer a call of the route table, or what describes the identity server."""
+        described = split_identity_target(request.raw_path)
+        if described is not None:
+            document = await self._token_endpoint.describe(request, *described)
+            if document is not None:
+                return document
         prefix, path, query = split_target(request.raw_path)
         page = self._pages.find(request.method, prefix, path)
         if page is not None:
-            return _response(200, page.body, CIMultiDict({"Content-Type": page.content_type}))
+            return response(200, page.body, CIMultiDict({"Content-Type": page.content_type}))
         found = self._routes.find(request.method, path)
         if found is None:
-            return _refusal(codes.PATH_UNKNOWN)
+            return refusal(codes.PATH_UNKNOWN, language)
         route, parameters = found
-        headers = request.headers
-        client_id = self._client_id(headers.get("Authorization"))
-        participant = None
-        if client_id is not None:
-            participant = self._directory.participant_of_rest_client(client_id)
-        if client_id is None or participant is None:
-            return _response(401, render_code(codes.NOT_LOGGED_IN), _WHO)
+        participant = self._admission.admit(request, language)
+        if not isinstance(participant, Participant):
+            return participant
         fields = read_query(query)
         if fields is None:
-            return _refusal(codes.REQUEST_INVALID)
+            return refusal(codes.REQUEST_INVALID, language)
         body = None
         if route.request is not None:
-            received = await _read_body(request, route.body_bytes_max, route.invalid_body_code)
-            if isinstance(received, web.Response):
+            received = await _read_body(
+                request, language, route.body_bytes_max, route.invalid_body_code
+            )
+            if not isinstance(received, bytes):
                 return received
             try:
                 body = msgspec.json.decode(received, type=route.request)
             except (msgspec.MsgspecError, UnicodeDecodeError):
-                return _refusal(route.invalid_body_code)
+                return refusal(route.invalid_body_code, language)
+        headers = request.headers
         reply = await route.handler(
             Call(
                 participant=participant,
-                client_id=client_id,
+                client_id=participant.equipment,
                 parameters=parameters,
                 query=fields,
                 body=body,
-                entry_mode=headers.get("emvs-data-entry-mode"),
-                language=headers.get("Accept-Language", ""),
+                entry_mode=headers.get(_ENTRY_MODE),
+                language=language,
                 api_version=headers.get("emvs-api-version", ""),
                 base_url=f"{request.scheme}://{request.host}{prefix}",
                 user_agent=headers.get("User-Agent", ""),
@@ -177,46 +205,14 @@ class RestDialect:
         )
         if reply.stream is not None:
             return await send_stream(request, reply, reply.stream)
-        response = _response(reply.status, reply.body, CIMultiDict(reply.headers))
-        response.headers["Content-Type"] = reply.content_type
-        return response
-
-    def _participant(self, authorization: str | None) -> Participant | None:
-        client_id = self._client_id(authorization)
-        if client_id is None:
-            return None
-        return self._directory.participant_of_rest_client(client_id)
-
-    def _client_id(self, authorization: str | None) -> str | None:
-        """Return whom an Authorization header speaks for. Its scheme matches in any case."""
-        if authorization is None or authorization[:7].lower() != "bearer ":
-            return None
-        return self._tokens.client_id_of(authorization[7:].strip())
-
-    async def _answer_token(self, request: web.BaseRequest) -> web.StreamResponse:
-        if request.method != "POST":
-            return _token_refusal(INVALID_REQUEST)
-        body = await _read_body(request)
-        if isinstance(body, web.Response):
-            return _token_refusal(INVALID_REQUEST, close=True)
-        credentials = read_credentials(request.headers.get("Authorization"), body)
-        if isinstance(credentials, str):
-            return _token_refusal(credentials)
-        client_id, client_secret = credentials
-        login = await self._directory.rest_client(client_id, client_secret)
-        if login is Outcome.OVERLOADED:
-            return _response(503, render_token_error(TEMPORARILY_UNAVAILABLE), _RETRY)
-        if isinstance(login, Outcome):
-            return _token_refusal(INVALID_CLIENT)
-        settings = self._settings
-        content = render_token(
-            self._tokens.issue(client_id), life_s=settings.token_life_s, scope=settings.token_scope
-        )
-        return _response(200, content, _TOKEN)
+        answer = response(reply.status, reply.body, CIMultiDict(reply.headers))
+        answer.headers["Content-Type"] = reply.content_type
+        return answer
 
 
 async def _read_body(
     request: web.BaseRequest,
+    language: str,
     bytes_max: int = SERVICE_BODY_BYTES_MAX,
     refusing_code: str = codes.BODY_INVALID,
 ) -> bytes | web.Response:
@@ -225,23 +221,8 @@ async def _read_body(
         return await read_body(request, bytes_max=bytes_max, timeout_s=SERVICE_BODY_READ_S_MAX)
     except SlowSenderError:
         # The clients repeat a call on 408; on 422 they would give it up.
-        refused = _response(408, render_code(refusing_code), _JSON)
+        refused = response(408, render_code(refusing_code, language), JSON_HEADERS)
     except (TooLargeError, BadRequestError, ConnectionResetError):
-        refused = _refusal(refusing_code)
+        refused = refusal(refusing_code, language)
     refused.force_close()
     return refused
-
-
-def _refusal(code: str) -> web.Response:
-    return _response(codes.http_status(code), render_code(code), _JSON)
-
-
-def _token_refusal(error: str, *, close: bool = False) -> web.Response:
-    response = _response(400, render_token_error(error), _TOKEN)
-    if close:
-        response.force_close()
-    return response
-
-
-def _response(status: int, content: bytes, headers: CIMultiDict[str]) -> web.Response:
-    return web.Response(body=content, status=status, headers=headers)

@@ -33,8 +33,10 @@ class Call(NamedTuple):
     entry_mode: str | None
     """What the header `emvs-data-entry-mode` says; a bulk call needs none."""
     language: str
-    """As the header Accept-Language says, for display texts."""
+    """Of display texts, a key of `nmvs.rest.texts.TEXTS`: what the header Accept-Language asks for,
+    else the market's, else English."""
     api_version: str
+    """As the header `emvs-api-version` says; empty without one."""
     base_url: str
     """Scheme, host and prefix the client used, without a slash at the end: for `Location`."""
     user_agent: str

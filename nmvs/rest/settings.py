@@ -5,16 +5,52 @@ The defaults are our choice where no source is named.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated
+
+import msgspec
+
+from nmvs.rate_plans import RatePlan
+
+
+class RetryAfter(StrEnum):
+    """Form of the header Retry-After on 429; clients have met both."""
+
+    SECONDS = "seconds"
+    DATE = "date"
+    ALTERNATING = "alternating"
 
 
 @dataclass(frozen=True, slots=True)
 class RestSettings:
     """Settings of the REST dialect."""
 
-    token_life_s: int = 32_767
+    token_life_s: Annotated[int, msgspec.Meta(ge=1, le=31_536_000)] = 32_767
     """A national organisation's mail to its suppliers gives this figure."""
     token_scope: str = "nmvs"  # noqa: S105 - a scope
     """Real value unknown: no client sends or reads one."""
     ams_url: str = "https://ams.example/"
     """Address of the alert management system; an alert's id is put behind it."""
+    token_issuer: str = ""
+    """What tokens and their published description name as issuer; empty for `nmvs-` and the
+    market's code."""
+    signing_key_life_s: Annotated[int, msgspec.Meta(ge=3_600)] = 90 * 86_400
+    """After so long another key signs the tokens (our choice)."""
+    signing_key_overlap_s: Annotated[int, msgspec.Meta(ge=0, le=2_592_000)] = 86_400
+    """So long a key that signs no more is published and proves tokens; never shorter than a token's
+    life (our choice)."""
+    connector_header: str = "connector-location-id"
+    """Where a connector names the location it acts for. That there is such a header is certain, its
+    spelling is not."""
+    rate_plans: dict[str, RatePlan] = field(default_factory=dict)
+    """Rate plans by name, beside those that the management port sets. Real figures are unknown."""
+    default_rate_plan: str | None = None
+    """Plan of organisations that have no other; None: no limit."""
+    retry_after: RetryAfter = RetryAfter.SECONDS
+    """How a refused client is told when to come back; both forms were seen."""
+    default_api_version: str = "3.1"
+    """What a client is served that sends no `emvs-api-version`, as most don't (our choice)."""
+    filter_by_version: bool = False
+    """Whether answers leave out what the client's version does not know; differences between
+    versions are additions, which clients ignore (our choice)."""

@@ -16,6 +16,7 @@ _PACK_HEADS: Final = ("/verification/product/", "/product/", "/api/product/")
 _HEAD_LENGTH_MAX: Final = max(map(len, _PACK_HEADS))
 _PREFIXES: Final = ("/verification", "/api")
 _TOKEN_TAIL: Final = "/connect/token"  # noqa: S105 - a path
+_WELL_KNOWN: Final = "/.well-known/"
 _PACK_WORD: Final = "pack"
 
 
@@ -37,7 +38,9 @@ def parse_pack_target(target: str) -> PackTarget | None:
     `/pack/` and the question mark is the serial number; there a plus is a plus, in the query it
     is a blank, as forms have it.
     """
-    path, _, query = _origin_form(target).partition("?")
+    if not target.startswith("/"):
+        target = _origin_form(target)
+    path, _, query = target.partition("?")
     head = path[:_HEAD_LENGTH_MAX].lower()
     for known in _PACK_HEADS:
         if head.startswith(known):
@@ -72,6 +75,14 @@ def is_token_target(target: str) -> bool:
     """Tell whether this is a token endpoint: `/connect/token`, under whatever prefix."""
     path = _origin_form(target).partition("?")[0]
     return path.rstrip("/").lower().endswith(_TOKEN_TAIL)
+
+
+def split_identity_target(target: str) -> tuple[str, str] | None:
+    """Return the raw path before `/.well-known/`, as the client wrote it, and what follows, in
+    small letters; None if the target is no description of the identity server."""
+    path = _origin_form(target).partition("?")[0].rstrip("/")
+    at = path.lower().find(_WELL_KNOWN)
+    return None if at < 0 else (path[:at], path[at + len(_WELL_KNOWN) :].lower())
 
 
 def split_target(target: str) -> tuple[str, str, str]:

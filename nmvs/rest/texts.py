@@ -9,12 +9,23 @@ from __future__ import annotations
 from typing import Final
 
 from nmvs.rest.document_codes import TEXTS as ENGLISH_ONLY
+from nmvs.rest.translations.finnish import FINNISH
+from nmvs.rest.translations.german import GERMAN
+from nmvs.rest.translations.greek import GREEK
+from nmvs.rest.translations.polish import POLISH
+from nmvs.rest.translations.swedish import SWEDISH
 
 ENGLISH: Final[dict[str, str]] = {
     # Whole codes.
     "11110100": "The pack is active.",
+    "12200000": "The results are ready.",
+    "13200000": "The results are ready.",
+    "15100000": "The reports are listed.",
+    "22100000": "The packs have been accepted for processing.",
+    "23100000": "The packs have been accepted for processing.",
     "11410100": "The pack has been reactivated.",
     "30020000": "Access is not permitted.",
+    "30020001": "The location has not allowed this connector to act for it.",
     "40020000": "There is nothing at this address.",
     "41020000": "Unknown product code.",
     "41020001": "Unknown serial number.",
@@ -29,6 +40,8 @@ ENGLISH: Final[dict[str, str]] = {
     "41020010": "Unknown serial number. It is longer or shorter than those of its batch.",
     "41020011": "Unknown serial number. It has characters that those of its batch have not.",
     "41020012": "Unknown serial number. In length and characters it differs from its batch.",
+    "42220000": "There are no results under this address.",
+    "43220000": "There are no results under this address.",
     "51420001": "Only the location that decommissioned the pack may reactivate it.",
     "51420002": "The time for reactivating the pack has passed.",
     "51420100": "The pack is active already.",
@@ -38,7 +51,12 @@ ENGLISH: Final[dict[str, str]] = {
     "51420501": "The pack was exported too long ago to be reactivated.",
     "51420601": "The pack was taken as a sample too long ago to be reactivated.",
     "51420801": "The pack was given as a free sample too long ago to be reactivated.",
+    "52120000": "The packs cannot be processed.",
+    "52210000": "The results are not ready yet.",
+    "53210000": "The results are not ready yet.",
     "60020000": "The request is invalid.",
+    "60020001": "A connector must name the location that it acts for.",
+    "60020002": "The location that the connector names is unknown.",
     "61020000": "A batch identifier is required.",
     "61020001": "A product code is required.",
     "61020002": "A product code scheme is required.",
@@ -54,6 +72,14 @@ ENGLISH: Final[dict[str, str]] = {
     "61020012": "The data entry mode header is required.",
     "61020013": "The data entry mode header is invalid.",
     "61020015": "The request body is invalid.",
+    "62120000": "A serial number is listed more than once. An alert has been raised.",
+    "62120001": "The number of packs differs from the one given.",
+    "62120002": "The list of packs is missing or invalid.",
+    "62120003": "There are too many packs in the request.",
+    "63120001": "The number of packs differs from the one given.",
+    "63120002": "The list of packs is missing or invalid.",
+    "63120003": "There are too many packs in the request.",
+    "70020000": "Too many requests. Try again later.",
     "B0020000": "The system is not available. Try again later.",
     "B1020000": "The system that holds the pack cannot answer now. Verify before trying again.",
     # Codes whose state doesn't matter, by their first four characters.
@@ -91,14 +117,22 @@ ENGLISH: Final[dict[str, str]] = {
     "pack 12": "The product has been withdrawn.",
 }
 
-TEXTS: Final[dict[str, dict[str, str]]] = {"en": ENGLISH}
+TEXTS: Final[dict[str, dict[str, str]]] = {
+    "en": ENGLISH,
+    "de": GERMAN,
+    "el": GREEK,
+    "fi": FINNISH,
+    "pl": POLISH,
+    "sv": SWEDISH,
+}
+"""By two letters of ISO 639-1."""
 _TELLS_STATE_ALONE: Final = ("1111", "1131")
 _TELLS_NO_STATE: Final = ("1121", "1122", "1132")
 
 
 def display_text(code: str, language: str = "en") -> str:
-    """Return the text for an operation code that `codes` makes."""
-    texts = TEXTS[language]
+    """Return the text for an operation code that `codes` makes, in a language or in English."""
+    texts = TEXTS.get(language, ENGLISH)
     if code in texts:
         return texts[code]
     if code in ENGLISH_ONLY:

@@ -1,8 +1,9 @@
 """Access tokens of the REST dialect: signed, and proof of nothing but a client id.
 
-JSON Web Tokens (RFC 7519) signed with ES256. A signature costs some tenth of a millisecond to
-make or to check, and some clients fetch a token before every call: a client gets the same token
-again within a second, and a token's signature is checked once. Secrets are not seen here.
+JSON Web Tokens (RFC 7519) signed with ES256, the key named in the header. A signature costs some
+tenth of a millisecond to make or to check, and some clients fetch a token before every call: a
+client gets the same token again within a second, and a token's signature is checked once. Secrets
+are not seen here.
 """
 
 from __future__ import annotations
@@ -11,17 +12,16 @@ import secrets
 from typing import Final, NamedTuple
 
 from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import ECKey
+from joserfc.errors import InvalidKeyIdError, JoseError
+from joserfc.jwk import ECKey, GuestProtocol
 
-from emvs.errors import ConfigurationError
 from emvs.infra.clock import Clock
+from nmvs.rest.key_ring import ALGORITHM, KeyRing
 
-_ALGORITHM: Final = "ES256"
 _REMEMBERED_COUNT_MAX: Final = 16_384
 """Tokens whose signature needs no check: some ten megabytes (our choice)."""
 _TOKEN_LENGTH_MAX: Final = 2_048
-"""Ours have about 320 characters; a longer one is not looked at (our choice)."""
+"""Ours have about 380 characters; a longer one is not looked at (our choice)."""
 
 
 class _Proven(NamedTuple):
@@ -32,14 +32,9 @@ class _Proven(NamedTuple):
 class AccessTokens:
     """Issues access tokens and tells whose they are."""
 
-    def __init__(self, signing_key: str, clock: Clock, *, issuer: str, life_s: int) -> None:
-        """`signing_key` is a private key on curve P-256 as PEM; tokens live `life_s` seconds."""
-        try:
-            self._key = ECKey.import_key(signing_key)
-        except ValueError as error:
-            raise ConfigurationError("the token signing key is no EC key in PEM form") from error
-        if self._key.curve_name != "P-256" or not self._key.is_private:
-            raise ConfigurationError("the token signing key must be a private key on P-256")
+    def __init__(self, ring: KeyRing, clock: Clock, *, issuer: str, life_s: int) -> None:
+        """Tokens live `life_s` seconds; the ring keeps its keys longer than that."""
+        self._ring = ring
         self._clock = clock
         self._issuer = issuer
         self._life_s = life_s
@@ -63,12 +58,14 @@ class AccessTokens:
                 "exp": now_s + self._life_s,
                 "jti": secrets.token_hex(16),
             }
-            token = jwt.encode({"alg": _ALGORITHM}, claims, self._key, algorithms=[_ALGORITHM])
+            key_id, key = self._ring.newest
+            header = {"alg": ALGORITHM, "kid": key_id}
+            token = jwt.encode(header, claims, key, algorithms=[ALGORITHM])
             self._newest[client_id] = token
             self._remember(token, _Proven(client_id, now_s + self._life_s))
         return token
 
-    def client_id_of(self, token: str) -> str | None:
+    def client_id_of(self, token: str, now_s: int) -> str | None:
         """Return the client that a token was issued to; None if it is not ours or has expired."""
         proven = self._proven.get(token)
         if proven is None:
@@ -76,13 +73,13 @@ class AccessTokens:
             if proven is None:
                 return None
             self._remember(token, proven)
-        return proven.client_id if self._clock.now_s() < proven.expires_at_s else None
+        return proven.client_id if now_s < proven.expires_at_s else None
 
     def _prove(self, token: str) -> _Proven | None:
         if len(token) > _TOKEN_LENGTH_MAX:
             return None
         try:
-            claims = jwt.decode(token, self._key, algorithms=[_ALGORITHM]).claims
+            claims = jwt.decode(token, self._key_of, algorithms=[ALGORITHM]).claims
         except (JoseError, ValueError):
             return None
         # Whoever holds the key signs other things, too, one day: the claims decide.
@@ -92,6 +89,12 @@ class AccessTokens:
         if not isinstance(client_id, str) or not isinstance(expires_at_s, int):
             return None
         return _Proven(client_id, expires_at_s)
+
+    def _key_of(self, token: GuestProtocol) -> ECKey:
+        key = self._ring.get(token.headers().get("kid"))
+        if key is None:
+            raise InvalidKeyIdError
+        return key
 
     def _remember(self, token: str, proven: _Proven) -> None:
         if len(self._proven) >= _REMEMBERED_COUNT_MAX:

@@ -129,9 +129,10 @@ class PackLives(RuleBasedStateMachine):
         for number, kind in enumerate(("pharmacy", "pharmacy", "hospital", "wholesaler", "nca")):
             registration = await self.running.register(kind, number)
             client_id = registration["rest"]["client_id"]
-            participant = self.system.directory.participant_of_rest_client(client_id)
-            assert participant is not None
-            self.people.append(participant)
+            client = self.system.directory.client(client_id)
+            assert client is not None
+            assert client.participant is not None
+            self.people.append(client.participant)
 
     async def _ask(self, operation: Operation, serial: str, who: Participant) -> Outcome:
         answer = await self.system.operations.perform(

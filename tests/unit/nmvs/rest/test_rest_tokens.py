@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey, OctKey
 
 from emvs.errors import ConfigurationError
 from emvs.infra.clock import MovableClock
+from nmvs.rest.key_ring import KeyRing, StoredKey
 from nmvs.rest.token_requests import ClientCredentials, read_credentials, render_token
 from nmvs.rest.tokens import AccessTokens
 
@@ -31,17 +32,25 @@ def pem(curve: ec.EllipticCurve | None = None) -> str:
 KEY = pem()
 
 
+KEY_ID = "key-1"
+NOW_S = MovableClock().now_s
+
+
+def ring(key: str = KEY) -> KeyRing:
+    return KeyRing([StoredKey(KEY_ID, key, 0)], life_s=10**10, overlap_s=40_000)
+
+
 def tokens(key: str = KEY, clock: MovableClock | None = None) -> AccessTokens:
-    return AccessTokens(key, clock or MovableClock(), issuer="nmvs-ie", life_s=32_767)
+    return AccessTokens(ring(key), clock or MovableClock(), issuer="nmvs-ie", life_s=32_767)
 
 
 def test_a_token_tells_its_client() -> None:
     issuer = tokens()
-    assert issuer.client_id_of(issuer.issue("c-1")) == "c-1"
+    assert issuer.client_id_of(issuer.issue("c-1"), NOW_S()) == "c-1"
 
 
 def test_a_token_survives_a_restart() -> None:
-    assert tokens().client_id_of(tokens().issue("c-1")) == "c-1"
+    assert tokens().client_id_of(tokens().issue("c-1"), NOW_S()) == "c-1"
 
 
 def test_claims() -> None:
@@ -60,11 +69,11 @@ def test_a_token_ends_when_the_systems_clock_says_so() -> None:
     issuer, other = tokens(clock=clock), tokens(clock=clock)
     token = issuer.issue("c-1")
     clock.advance(32_760)
-    assert issuer.client_id_of(token) == "c-1"
+    assert issuer.client_id_of(token, clock.now_s()) == "c-1"
     clock.advance(7)
-    assert issuer.client_id_of(token) is None
-    assert other.client_id_of(token) is None
-    assert issuer.client_id_of(issuer.issue("c-1")) == "c-1"
+    assert issuer.client_id_of(token, clock.now_s()) is None
+    assert other.client_id_of(token, clock.now_s()) is None
+    assert issuer.client_id_of(issuer.issue("c-1"), clock.now_s()) == "c-1"
 
 
 def test_clients_have_different_tokens_and_later_ones_are_new() -> None:
@@ -80,17 +89,24 @@ def test_tokens_of_others_are_refused() -> None:
     issuer = tokens()
     claims = {"iss": "nmvs-ie", "client_id": "c-1", "exp": 2**40}
     key = ECKey.import_key(KEY)
-    good = jwt.encode({"alg": "ES256"}, claims, key)
-    assert issuer.client_id_of(good) == "c-1"
+    head = {"alg": "ES256", "kid": KEY_ID}
+    good = jwt.encode(head, claims, key)
+    assert issuer.client_id_of(good, NOW_S()) == "c-1"
     header, payload, signature = good.split(".")
-    unsigned = base64.urlsafe_b64encode(json.dumps({"alg": "none"}).encode()).decode().strip("=")
+    unsigned = (
+        base64.urlsafe_b64encode(json.dumps({"alg": "none", "kid": KEY_ID}).encode())
+        .decode()
+        .strip("=")
+    )
     forged = [
         tokens(pem()).issue("c-1"),
-        jwt.encode({"alg": "ES256"}, claims | {"iss": "nmvs-fi"}, key),
-        jwt.encode({"alg": "ES256"}, {"iss": "nmvs-ie", "exp": 2**40}, key),
-        jwt.encode({"alg": "ES256"}, {"iss": "nmvs-ie", "client_id": "c-1"}, key),
-        jwt.encode({"alg": "ES256"}, claims | {"exp": 1}, key),
-        jwt.encode({"alg": "HS256"}, claims, OctKey.generate_key(256)),
+        jwt.encode(head, claims | {"iss": "nmvs-fi"}, key),
+        jwt.encode(head, {"iss": "nmvs-ie", "exp": 2**40}, key),
+        jwt.encode(head, {"iss": "nmvs-ie", "client_id": "c-1"}, key),
+        jwt.encode(head, claims | {"exp": 1}, key),
+        jwt.encode({"alg": "ES256"}, claims, key),
+        jwt.encode(head | {"kid": "key-2"}, claims, key),
+        jwt.encode({"alg": "HS256", "kid": KEY_ID}, claims, OctKey.generate_key(256)),
         f"{unsigned}.{payload}.",
         f"{unsigned}.{payload}.{signature}",
         f"{header}.{payload[:-2]}.{signature}",
@@ -106,12 +122,12 @@ def test_tokens_of_others_are_refused() -> None:
         "\udcff\udcfe",
     ]
     for token in forged:
-        assert issuer.client_id_of(token) is None, token
+        assert issuer.client_id_of(token, NOW_S()) is None, token
 
 
 @given(st.one_of(st.text(), st.from_regex(r"[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*\.[A-Za-z0-9_-]*")))
 def test_no_token_raises(token: str) -> None:
-    assert _ISSUER.client_id_of(token) is None
+    assert _ISSUER.client_id_of(token, NOW_S()) is None
 
 
 _ISSUER = tokens()
@@ -120,7 +136,7 @@ _ISSUER = tokens()
 @given(st.recursive(st.none() | st.integers() | st.text(), st.lists))
 def test_no_header_raises(header: object) -> None:
     encoded = base64.urlsafe_b64encode(json.dumps(header).encode()).decode().strip("=")
-    assert _ISSUER.client_id_of(f"{encoded}.e30.AAAA") is None
+    assert _ISSUER.client_id_of(f"{encoded}.e30.AAAA", NOW_S()) is None
 
 
 def test_memory_for_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +144,7 @@ def test_memory_for_tokens_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     issuer = tokens()
     issued = [issuer.issue(f"c-{number}") for number in range(10)]
     assert len(issuer._proven) == 3
-    assert issuer.client_id_of(issued[0]) == "c-0", "a forgotten token is proven again"
+    assert issuer.client_id_of(issued[0], NOW_S()) == "c-0", "a forgotten token is proven again"
     assert len(issuer._proven) == 3
 
 
