@@ -35,6 +35,9 @@ LEDGER_WRITE_S_MAX: Final = 10.0
 
 PACK_VERSION_LIMIT: Final = 1 << 16
 """Versions of a pack are kept modulo this, so that the index needs two bytes (our choice)."""
+STATE_VERSION_LIMIT: Final = 1 << 12
+"""Versions of a pack's state are kept modulo this: the rest of a version is for writes that leave
+the state as it is (our choice)."""
 CHANGES_PER_MESSAGE_MAX: Final = 500
 """Changes of multi-market packs that travel together (our choice: some 200 kB)."""
 

@@ -197,7 +197,7 @@ class Markets:
         schema = f"{self._schema_name}_{market.lower()}"
         query = f"""
             select p.state, p.set_at_s, l.market, case when l.market = $2 then l.location_number
-                else split_part(l.location, '-', 2)::int end, (p.version - p.repeat_count) % 65536
+                else split_part(l.location, '-', 2)::int end, p.version / 16
             from {schema}.pack p
             left join {schema}.location l on l.location_number = p.set_by
             where p.serial_number = $1
