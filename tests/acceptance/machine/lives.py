@@ -85,7 +85,9 @@ class Lives:
     async def ask(self, actor: Actor, operation: int, pack: int) -> None:
         """One request about a pack as it is printed."""
         serial = _pick(list(self.model.packs), pack)
-        await self._ask((actor, _operation(actor, operation), self.model.identity(serial)))
+        held = self.model.packs[serial][self.model.answering_market(actor, serial)]
+        chosen = _telling(held, actor, operation)
+        await self._ask((*chosen, self.model.identity(serial)))
 
     async def misread(self, actor: Actor, operation: int, pack: int, what: str) -> None:
         """One request in which something is not as it is printed."""
@@ -174,8 +176,9 @@ class Lives:
         copy = self.model.packs[serial][market]
         changes = 0
         for who, number in requests:
-            actor, before = _pick(people, who), copy.state
-            request = (actor, _operation(actor, number), self.model.identity(serial))
+            before = copy.state
+            chosen = _telling(copy, _pick(people, who), number)
+            request = (*chosen, self.model.identity(serial))
             expected = self.model.ask(*request, self.stand.now_s)
             answer = await self.stand.ask(*request)
             differences = differing(request, expected, answer)
@@ -306,6 +309,19 @@ def expired_from_s(expiry: str) -> dict[str, int]:
 
 def _operation(actor: Actor, number: int) -> Operation:
     return _pick(operations_of(actor.dialect), number)
+
+
+def _telling(pack: ModelPack, actor: Actor, number: int) -> tuple[Actor, Operation]:
+    """Return who asks what: half of the time what is likely to change something, by whoever set
+    the state of the pack if that is in the actor's market."""
+    if number % 2:
+        return actor, _operation(actor, number // 2)
+    if pack.set_by is not None and pack.set_by.market == actor.market:
+        actor = pack.set_by
+    undo = Operation(pack.state + 10) if actor.dialect == "soap" else Operation.REACTIVATE
+    wanted = [undo, Operation.LOCK, Operation.STOLEN, Operation.SUPPLY, undo, Operation.LOCK]
+    offered = operations_of(actor.dialect)
+    return actor, _pick([operation for operation in wanted if operation in offered], number // 2)
 
 
 def _pick(choices: Sequence[Any], number: int) -> Any:
