@@ -148,12 +148,22 @@ class Lives:
                 if (copy.state, copy.repeats) == stored[serial][:2]
             )
 
+    async def after_a_lock(
+        self, actor: Actor, pack: int, repeats: int, requests: dict[str, list[tuple[int, int]]]
+    ) -> None:
+        """A lock, perhaps repeated, that both markets know; then its undo and what comes of it."""
+        serial = _pick(self._shared(), pack)
+        for _ in range(1 + repeats):
+            await self._ask((actor, Operation.LOCK, self.model.identity(serial)))
+        undo = (0, 0)  # See `_telling`.
+        await self.at_once_in_both(pack, requests | {actor.market: [undo]})
+
+    def _shared(self) -> list[str]:
+        return [serial for serial in self.model.packs if self.model.is_shared(serial)]
+
     async def at_once_in_both(self, pack: int, requests: dict[str, list[tuple[int, int]]]) -> None:
         """Requests in both markets while neither can hear of the other, then they agree."""
-        shared = [serial for serial in self.model.packs if self.model.is_shared(serial)]
-        if not shared:
-            return
-        serial = _pick(shared, pack)
+        serial = _pick(self._shared(), pack)
         await self.settle()
         if self.model.is_nearly(serial, self.stand.now_s):
             return
