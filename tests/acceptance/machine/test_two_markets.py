@@ -147,12 +147,13 @@ def test_packs_of_two_markets_live_as_the_rules_say(
 @pytest.mark.bench
 @pytest.mark.timeout(6 * 3600)
 def test_packs_of_two_markets_live_as_the_rules_say_for_long(
-    postgres: EmbeddedPostgres, schema_name: str
+    postgres: EmbeddedPostgres, schema_name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """`make machine`: as many steps as MACHINE_STEPS says, 20,000 unless told otherwise."""
     wanted = int(os.environ.get("MACHINE_STEPS", "20000"))
     for number in itertools.count():
         count = run(postgres.dsn("emvs"), f"{schema_name}_{number}", examples=40, steps=60)
-        print(f"{count} steps, nothing found")  # noqa: T201 - what a long run tells.
+        with capsys.disabled():
+            print(f"{count} steps, nothing found")  # noqa: T201 - what a long run tells.
         if count >= wanted:
             return
