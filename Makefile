@@ -14,7 +14,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check
 LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --no-emit-package emvs pyproject.toml
 
-.PHONY: help install venv demo up down status test check lock clean
+.PHONY: help install venv demo up down status test machine check lock clean
 
 help:
 	@echo "make demo     start everything, play a story against it, stop; exit code 0 if all went well"
@@ -22,6 +22,7 @@ help:
 	@echo "make status   show what runs"
 	@echo "make down     stop what runs in the background"
 	@echo "make test     run all tests, on up to four cores (ARGS=\"-n 0 -x -k word\")"
+	@echo "make machine  20,000 random steps in two markets against a plain model (MACHINE_STEPS=N)"
 	@echo "make check    lint, format, types, direction of imports"
 	@echo "make install  only make $(VENV) with all that is needed to run"
 	@echo "make lock     work out the hashed locks again (needs uv)"
@@ -44,6 +45,9 @@ status: $(VENV)/.run-installed
 
 test: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+
+machine: $(VENV)/.dev-installed
+	$(BIN)/python -m pytest -m bench --show-capture=no tests/acceptance/machine $(ARGS)
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

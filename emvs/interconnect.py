@@ -95,7 +95,7 @@ class StateChange:
     productVersion: int
     serialNumber: str
     version: int
-    """Of the pack after the change, below `limits.PACK_VERSION_LIMIT`."""
+    """Of the pack's state after the change, below `limits.STATE_VERSION_LIMIT`."""
     operation: str
     """Name of an `emvs.states.Operation`."""
     state: str

@@ -37,6 +37,9 @@ REPEATS_MAX: Final = 255
 """Repeats of one decommissioning that are counted: a byte in the index (our choice)."""
 PACK_VERSION_LIMIT: Final = 1 << 16
 """Versions of a pack are kept modulo this, so that the index needs two bytes (our choice)."""
+STATE_VERSION_LIMIT: Final = 1 << 12
+"""Versions of a pack's state are kept modulo this: the rest of a version is for writes that leave
+the state as it is (our choice)."""
 CHANGES_PER_MESSAGE_MAX: Final = 500
 """Changes of multi-market packs that travel together (our choice: some 200 kB)."""
 

@@ -13,16 +13,18 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from emvs.limits import PACK_VERSION_LIMIT, REPEATS_MAX
+from emvs.limits import PACK_VERSION_LIMIT, STATE_VERSION_LIMIT
 
-_HALF: Final = PACK_VERSION_LIMIT // 2
+_HALF: Final = STATE_VERSION_LIMIT // 2
+_WRITES: Final = PACK_VERSION_LIMIT // STATE_VERSION_LIMIT
+"""Writes under one version of the state that can be told apart."""
 
 
 class View(NamedTuple):
     """What a market knows of a pack's state, in a form that means the same in every market."""
 
     version: int
-    """Of the pack when the state was set: see `version_of_state`."""
+    """Of the pack's state: see `version_of_state`."""
     set_at_s: int
     """Seconds since 1970 UTC; 0 if never."""
     market: str
@@ -32,34 +34,39 @@ class View(NamedTuple):
     state: int
 
 
-def version_of_state(version: int, repeat_count: int) -> int:
-    """Return the version that a pack had when its state was set.
+def version_of_state(version: int) -> int:
+    """Return the version of a pack's state, given that of the pack.
 
-    A tolerated repeat gives a pack a new version and stays in its market, so views must be
-    compared without repeats: else a till that scans twice would win over an earlier supply.
+    Each write gives a pack a new version, so that a write decided from the former one is noticed.
+    What counts between markets is how often the state has changed: a tolerated repeat stays in its
+    market, and a till that scans twice must win over nobody, neither now nor with what it does
+    next. So a pack's version has two parts: that of its state, and a count of writes under it.
     """
-    return (version - repeat_count) % PACK_VERSION_LIMIT
+    return version // _WRITES
 
 
-def numbers_after(version: int, repeat_count: int, merged_version: int) -> tuple[int, int]:
-    """Return version and repeat count of a pack that takes over a state set at `merged_version`.
+def version_after(version: int, *, state_changes: bool) -> int:
+    """Return the version of a pack after a write that changes its state, or leaves it."""
+    state_version, write = divmod(version, _WRITES)
+    if state_changes:
+        return (state_version + 1) % STATE_VERSION_LIMIT * _WRITES
+    return state_version * _WRITES + (write + 1) % _WRITES
 
-    The version grows, so that a write decided from the former one is noticed, and
-    `version_of_state` gives `merged_version` again.
-    """
-    ahead = (version + 1 - merged_version) % PACK_VERSION_LIMIT
-    if 0 < ahead <= REPEATS_MAX:
-        return (version + 1) % PACK_VERSION_LIMIT, ahead
-    return merged_version, 0
+
+def version_taking_over(version: int, state_version: int) -> int:
+    """Return the version of a pack that takes over another market's state of that version."""
+    if version_of_state(version) == state_version:  # Of two changes at once ours has lost.
+        return version_after(version, state_changes=False)
+    return state_version * _WRITES
 
 
 def merge(one: View, other: View) -> View:
     """Return the view that holds: of the higher version, or else of the earlier change.
 
     Versions wrap. They are compared as on a clock face, so that markets must not be more than
-    half a turn, 32,767 changes of one pack, apart.
+    half a turn, 2,047 changes of one pack, apart.
     """
-    distance = (one.version - other.version) % PACK_VERSION_LIMIT
+    distance = (one.version - other.version) % STATE_VERSION_LIMIT
     if distance == 0:
         # Market, location and state make the order total: no two different views are equal.
         return min(one, other)

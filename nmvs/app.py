@@ -179,7 +179,11 @@ class NationalSystem:
         self.change_sender: ChangeSender | None = None
         if config.hub_url:
             gateway = HubGateway(
-                config.hub_url, config.interconnect_token, self.market.code, self.clock
+                config.hub_url,
+                config.interconnect_token,
+                self.market.code,
+                self.clock,
+                answer_s_max=config.intermarket_s_max,
             )
             self._exits.push_async_callback(gateway.close)
             self.change_sender = ChangeSender(

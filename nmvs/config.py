@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from emvs.errors import ConfigurationError
+from emvs.limits import INTERMARKET_HUB_S_MAX
 from emvs.markets import MARKETS, Dialect, Market
 from emvs.rules import MarketRules
 from emvs.states import State
@@ -60,6 +61,9 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Overrides of single settings of `nmvs.certificates.registry.CertificateSettings`."""
     hub_url: str | None = None
     """None: no intermarket requests."""
+    intermarket_s_max: Annotated[float, msgspec.Meta(gt=0)] = INTERMARKET_HUB_S_MAX
+    """How long an intermarket request waits for the hub, which needs less for the other markets:
+    its own `limits.intermarket_s_max`."""
     dialects: tuple[Dialect, ...] = ()
     """Default: the market's own."""
     rules: dict[str, Any] = {}

@@ -18,7 +18,7 @@ from emvs.errors import HubTimeoutError, HubUnreachableError, OverloadedError
 from emvs.infra.clock import Clock
 from emvs.interconnect import IntermarketAnswer, IntermarketRequest
 from emvs.limits import INTERMARKET_CONCURRENT_MAX, INTERMARKET_HUB_S_MAX
-from emvs.outcomes import Outcome
+from emvs.outcomes import NEVER_ANSWERED, Outcome
 from emvs.pack import BatchFacts
 from emvs.states import State
 from nmvs.catalogue import Batch, Product
@@ -35,13 +35,21 @@ _NOBODY_KNOWS: Final = (
 class HubGateway:
     """Sends intermarket requests."""
 
-    def __init__(self, url: str, token: str, market: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        market: str,
+        clock: Clock,
+        *,
+        answer_s_max: float = INTERMARKET_HUB_S_MAX,
+    ) -> None:
         self._url = f"{url.rstrip('/')}/nmvs/v1/intermarket"
         self._changes_url = f"{url.rstrip('/')}/nmvs/v1/changes"
         self._market = market
         self._clock = clock
         self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=INTERMARKET_HUB_S_MAX),
+            timeout=aiohttp.ClientTimeout(total=answer_s_max),
             headers={"Authorization": f"Bearer {token}", "Content-Type": "application/json"},
             connector=aiohttp.TCPConnector(limit=INTERMARKET_CONCURRENT_MAX),
         )
@@ -85,17 +93,36 @@ class HubGateway:
     async def _post(self, message: IntermarketRequest) -> IntermarketAnswer:
         try:
             async with self._session.post(self._url, data=orjson.dumps(message)) as response:
-                if response.status != 200 or (response.content_length or 0) > _ANSWER_BYTES_MAX:
+                if response.status != 200:
                     raise HubUnreachableError(f"the hub answered with HTTP {response.status}")
-                body = await response.read()
-                answer = msgspec.json.decode(body, type=IntermarketAnswer)
-                if answer.outcome not in Outcome.__members__:
-                    raise HubUnreachableError(f"the hub answered {answer.outcome!r}")
-                return answer
+                return _read_answer(await _read_body(response), message)
         except TimeoutError as error:
             raise HubTimeoutError("the hub did not answer in time") from error
-        except (aiohttp.ClientError, OSError, msgspec.MsgspecError) as error:
+        except (aiohttp.ClientError, OSError, msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise HubUnreachableError(f"the hub cannot be asked: {error}") from error
+
+
+async def _read_body(response: aiohttp.ClientResponse) -> bytes:
+    """Return the body, however it comes; one that is too long is not read to its end."""
+    body = bytearray()
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > _ANSWER_BYTES_MAX:
+            raise HubUnreachableError(f"the hub's answer has more than {_ANSWER_BYTES_MAX} bytes")
+    return bytes(body)
+
+
+def _read_answer(body: bytes, asked: IntermarketRequest) -> IntermarketAnswer:
+    """Return the answer if it is one to what was asked, in words that are known here."""
+    answer = msgspec.json.decode(body, type=IntermarketAnswer)
+    if answer.requestId != asked.requestId:
+        raise HubUnreachableError("the hub answered another request")
+    if answer.outcome not in Outcome.__members__ or Outcome[answer.outcome] in NEVER_ANSWERED:
+        raise HubUnreachableError(f"the hub answered {answer.outcome[:40]!r}")
+    for state in (answer.state, answer.effective):
+        if state is not None and state not in State.__members__:
+            raise HubUnreachableError(f"the hub answered with the state {state[:40]!r}")
+    return answer
 
 
 def _to_message(request: PackRequest, transaction_id: str, market: str) -> IntermarketRequest:

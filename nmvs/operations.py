@@ -19,13 +19,14 @@ from emvs.outcomes import Outcome
 from emvs.pack import Decision, Pack, decide, match_identifiers, undo_until_s
 from emvs.rules import MarketRules
 from emvs.states import Operation, State
+from emvs.synchronisation import version_after
 from nmvs.alert_entries import AlertMaker
 from nmvs.catalogue import Batch, Catalogue, Product
 from nmvs.exemptions import Exemptions
 from nmvs.ledger import Entry, Ledger, PackChange, PackConflictError
 from nmvs.metrics import OperationMetrics
 from nmvs.outgoing import outgoing_change
-from nmvs.pack_index import VERSION_LIMIT, PackIndex
+from nmvs.pack_index import PackIndex
 from nmvs.pack_keys import PackKeys
 from nmvs.recovery import Recovery
 from nmvs.refusals import AskHub, Refusals
@@ -262,7 +263,7 @@ class Operations:
         change = decision.change
         if change is None:
             return None
-        version = (pack.version + 1) % VERSION_LIMIT
+        version = version_after(pack.version, state_changes=change.state is not pack.state)
         self._index.set(
             row, change.state, change.set_by, change.set_at_s, change.repeat_count, version
         )

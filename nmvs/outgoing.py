@@ -21,6 +21,7 @@ from emvs.interconnect import StateChange
 from emvs.limits import CHANGES_PER_MESSAGE_MAX
 from emvs.roles import Role
 from emvs.states import State
+from emvs.synchronisation import version_of_state
 from nmvs.catalogue import Batch
 from nmvs.hub_gateway import HubGateway
 from nmvs.ledger import Ledger, PackChange
@@ -47,7 +48,7 @@ def outgoing_change(
         productCode=request.product_code,
         productVersion=batch.product_version,
         serialNumber=request.serial_number,
-        version=change.version_to,
+        version=version_of_state(change.version_to),
         operation=request.operation.name,
         state=State(change.state).name,
         setAt=change.set_at_s,

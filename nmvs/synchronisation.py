@@ -16,13 +16,13 @@ from emvs.errors import BadRequestError, OverloadedError, UnavailableError
 from emvs.infra.clock import Clock
 from emvs.infra.logs import get_logger
 from emvs.interconnect import ChangesMessage, DeliveryResult, StateChange
-from emvs.limits import CHANGES_PER_MESSAGE_MAX, PACK_VERSION_LIMIT
+from emvs.limits import CHANGES_PER_MESSAGE_MAX, STATE_VERSION_LIMIT
 from emvs.markets import MARKETS
 from emvs.outcomes import Outcome
 from emvs.pack import Pack
 from emvs.roles import Role
 from emvs.states import PACK_STATES, Operation, State
-from emvs.synchronisation import View, merge, numbers_after, version_of_state
+from emvs.synchronisation import View, merge, version_of_state, version_taking_over
 from nmvs.directory import Directory
 from nmvs.early_changes import EarlyChanges
 from nmvs.ledger import Entry, Ledger, PackChange, PackConflictError
@@ -256,12 +256,12 @@ class Synchronisation:
 
     def _take_over(self, row: int, pack: Pack, arrival: _Arrival) -> PackChange:
         view, set_by = arrival.view, arrival.participant.number
-        version, repeats = numbers_after(pack.version, pack.repeat_count, view.version)
-        self._index.set(row, view.state, set_by, view.set_at_s, repeats, version)
-        return PackChange(pack.version, version, view.state, set_by, view.set_at_s, repeats)
+        version = version_taking_over(pack.version, view.version)
+        self._index.set(row, view.state, set_by, view.set_at_s, 0, version)
+        return PackChange(pack.version, version, view.state, set_by, view.set_at_s, 0)
 
     def _view(self, pack: Pack) -> View:
-        version = version_of_state(pack.version, pack.repeat_count)
+        version = version_of_state(pack.version)
         participant = self._directory.by_number(pack.set_by)
         if participant is None:
             return View(version, pack.set_at_s, "", pack.set_by, pack.state)
@@ -307,7 +307,7 @@ def check_change(change: StateChange) -> None:
         and 0 < len(change.serialNumber) <= _CODE_LENGTH_MAX
         and change.productCode.isascii()
         and change.serialNumber.isascii()
-        and 0 <= change.version < PACK_VERSION_LIMIT
+        and 0 <= change.version < STATE_VERSION_LIMIT
         and change.operation in Operation.__members__
         and change.state in State.__members__
         and State[change.state] in PACK_STATES

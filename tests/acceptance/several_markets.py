@@ -11,10 +11,10 @@ import aiohttp
 
 from emvs.infra.loopback_ports import free_port
 from hub.app import Hub
-from hub.config import HubConfig, MarketConfig
+from hub.config import HubConfig, LimitsConfig, MarketConfig
 from nmvs.app import NationalSystem
 from nmvs.config import NmvsConfig
-from tests.integration.clients import RestTill, WireAnswer
+from tests.integration.clients import RestTill, SoapTill, WireAnswer
 from tests.integration.hub.stand import CODE, FAST_RETRY, Obp, product, register
 from tests.integration.running import RunningSystem
 
@@ -33,9 +33,19 @@ def token(market: str) -> str:
 class Markets:
     """National systems of some markets around one hub; a pharmacy in each, speaking REST."""
 
-    def __init__(self, dsn: str, schema_name: str, *codes: str) -> None:
+    def __init__(
+        self,
+        dsn: str,
+        schema_name: str,
+        *codes: str,
+        hub_limits: dict[str, Any] | None = None,
+        **settings: Any,
+    ) -> None:
+        """`hub_limits` are settings of the hub, `settings` those of all national systems."""
         self._dsn = dsn
         self._schema_name = schema_name
+        self._hub_limits = LimitsConfig(**(hub_limits or {}))
+        self._settings = settings
         self.codes = codes
         self._exits = AsyncExitStack()
         # Outside the range of outgoing connections: they are taken again after a stop.
@@ -46,6 +56,8 @@ class Markets:
         self.http: aiohttp.ClientSession
         self.running: dict[str, RunningSystem] = {}
         self.tills: dict[str, RestTill] = {}
+        self.soap_tills: dict[str, SoapTill] = {}
+        """The same pharmacies, where the other dialect is spoken."""
         self.obp: Obp
 
     async def start(self) -> None:
@@ -79,6 +91,7 @@ class Markets:
             markets=markets,
             national_tokens={code: token(code) for code in markets},
             retry=FAST_RETRY,
+            limits=self._hub_limits,
             seed=1,
         )
         self._hub = await Hub(config).__aenter__()
@@ -105,6 +118,7 @@ class Markets:
             "port": ports.get("service") or free_port(),
             "management_port": ports.get("management") or free_port(),
             "interconnect_port": ports.get("interconnect") or free_port(),
+            **self._settings,
         }
 
     async def start_market(self, code: str) -> None:
@@ -118,8 +132,15 @@ class Markets:
         self._ports[code] = ports
         running = self.running[code] = RunningSystem(self.http, ports)
         registration = await running.register("pharmacy", 1)
+        self.soap_tills[code] = SoapTill(self.http, running.service, registration)
         self.tills[code] = RestTill(self.http, running.service, registration)
         await self.tills[code].log_in()
+
+    @property
+    def hub(self) -> Hub:
+        """The hub, which runs."""
+        assert self._hub is not None
+        return self._hub
 
     async def advance_hub_clock(self, seconds: int) -> None:
         """Move the clock of the hub alone."""
@@ -160,8 +181,10 @@ class Markets:
     async def settled(self) -> None:
         """Wait until nothing is on its way any more."""
         assert self._hub is not None
-        tables = [f"{self._schema_name}_hub.delivery where status = 'Waiting'"]
-        tables += [f"{self._schema_name}_{code.lower()}.outgoing_change" for code in self.codes]
+        # In the order of the way, so that nothing slips from where is still to be looked at to
+        # where has been looked.
+        tables = [f"{self._schema_name}_{code.lower()}.outgoing_change" for code in self.codes]
+        tables.append(f"{self._schema_name}_hub.delivery where status = 'Waiting'")
         queries = [f"select count(*) from {table}" for table in tables]  # noqa: S608 - our names.
         pool = self._hub.database.pool
         async with asyncio.timeout(AGREE_S_MAX):
@@ -174,7 +197,7 @@ class Markets:
         schema = f"{self._schema_name}_{market.lower()}"
         query = f"""
             select p.state, p.set_at_s, l.market, case when l.market = $2 then l.location_number
-                else split_part(l.location, '-', 2)::int end, (p.version - p.repeat_count) % 65536
+                else split_part(l.location, '-', 2)::int end, p.version / 16
             from {schema}.pack p
             left join {schema}.location l on l.location_number = p.set_by
             where p.serial_number = $1
@@ -204,9 +227,11 @@ class Markets:
 
 
 @asynccontextmanager
-async def started(dsn: str, schema_name: str, *codes: str) -> AsyncIterator[Markets]:
-    """Run markets for the length of a block."""
-    markets = Markets(dsn, schema_name, *codes)
+async def started(
+    dsn: str, schema_name: str, *codes: str, **settings: Any
+) -> AsyncIterator[Markets]:
+    """Run markets for the length of a block; `settings` as in `Markets`."""
+    markets = Markets(dsn, schema_name, *codes, **settings)
     try:
         await markets.start()
         yield markets

@@ -1,4 +1,7 @@
-"""Alerts on their way: from a pharmacy through its market and the hub to the manufacturer."""
+"""Alerts on their way: from a pharmacy through its market and the hub to the manufacturer.
+
+That the manufacturer sees no location: `fifteen_checks`, check 11.
+"""
 
 from __future__ import annotations
 
@@ -163,41 +166,6 @@ async def route(postgres: EmbeddedPostgres) -> AsyncIterator[Route]:
         assert (await obp.product("PL"))["status"] == "STDS"
         assert (await obp.packs(["P1", "P2"]))["status"] == "STDS"
         yield made
-
-
-async def test_the_manufacturer_sees_code_and_identifiers_but_no_location(route: Route) -> None:
-    raised = await route.alert("PL", "NONE")
-    (entry,) = await route.at_obp(raised)
-    expected = {
-        "code": "#A3",
-        "nationalReturnCode": "41020001",
-        "productCode": CODE,
-        "serialNumber": "NONE",
-        "batchId": "LOT1",
-        "expiry": "301231",
-        "raisingMarket": "PL",
-        "initiatingMarket": "PL",
-        "operation": "VERIFY",
-        "sourceProcess": "Verify",
-        "manualEntry": False,
-        "state": "New",
-    }
-    assert {name: entry[name] for name in expected} == expected
-    assert entry["transactionId"].startswith("ALRT")
-    status, opened = await route.obp.get(f"alerts/{raised}")
-    assert status == 200
-    told = json.dumps([entry, opened]).lower()
-    for secret in ("lion", "golden", "pharmacy1", "pharmacy-1"):
-        assert secret not in told
-    seen_at_home = await route.systems["PL"].ask_management(f"/alerts/{raised}")
-    assert seen_at_home["sourceLocationID"] == "lion-square-PL"
-    stored = json.dumps(await route.stored_report(raised)).lower()
-    assert "lion" not in stored, "nor does the hub know"
-    trail = await route.systems["PL"].ask_management(
-        "/audit", role="obp", product_code=CODE, serial="NONE"
-    )
-    tokens = {line["locationToken"] for line in trail["entries"]}
-    assert tokens == {entry["locationToken"]}, "a place is one place in alerts and trail"
 
 
 async def test_an_intermarket_alert_names_both_markets(route: Route) -> None:

@@ -161,6 +161,22 @@ async def test_of_two_changes_at_once_the_earlier_holds_and_the_other_stays_on_r
     await two.assert_agreed("A1")
 
 
+async def test_repeats_win_no_race(two: Markets) -> None:
+    """Both markets change what they have heard of once: the earlier change holds, however often
+    the other market's pharmacy had repeated its lock before."""
+    await two.upload("A1")
+    for code in ("11310400", "11320401", "11320401"):
+        assert (await two.ask("AT", "A1", "Locked")).code == code
+    await two.settled()
+    await two.stop_hub()
+    await two.running["AT"].advance_clock(10)
+    assert (await two.ask("IE", "A1", "Stolen")).code == "11310700"
+    assert (await two.ask("AT", "A1", "Active")).code == UNDONE
+    await two.start_hub()
+    await two.assert_agreed("A1")
+    assert (await two.ask("AT", "A1")).code == "11110700"
+
+
 async def test_a_change_that_comes_twice_is_taken_once(two: Markets) -> None:
     await two.upload("A1")
     first = change("A1", version=1, state="SUPPLIED", operation="SUPPLY")
@@ -247,7 +263,7 @@ async def test_what_the_manufacturer_made_of_a_pack_in_a_market_stays(
         await markets.upload("A1")
         await markets.stop_market("IE")
         database = await asyncpg.connect(dsn)
-        stolen = "set state = 7, set_at_s = 1, version = 1"
+        stolen = "set state = 7, set_at_s = 1, version = 16"
         await database.execute(f"update {schema_name}_ie.pack {stolen}")
         await database.close()
         await markets.start_market("IE")

@@ -140,25 +140,6 @@ async def test_a_pack_of_two_markets_is_known_in_both_dialects(europe: Europe) -
     assert (await europe.ask("IE", "A1")).code == "11110100"
 
 
-async def test_a_pack_of_another_market_is_verified_and_supplied_through_the_hub(
-    europe: Europe,
-) -> None:
-    await upload(europe, "PL", serials=["P1", "P2"])
-    assert (await europe.ask("IE", "P1")).code == "11110100"
-    assert (await europe.ask("AT", "P1")).code == "NMVS_SUCCESS"
-    assert (await europe.supply("IE", "P1")).code == "11210200"
-    there = await europe.ask("PL", "P1")
-    assert there.code == "NMVS_SUCCESS"
-    trail = await europe.systems["PL"].ask_management("/trail", product_code=CODE, serial="P1")
-    assert [entry["market"] for entry in trail["entries"]] == ["IE", "AT", "IE", "PL"]
-    refused = await europe.supply("AT", "P1")
-    assert refused.code == "NMVS_NC_PCK_19"
-    assert refused.alert_id is not None
-    assert refused.alert_id.startswith("PL-"), "the market that answers raises the alert"
-    undone = await europe.tills["IE"].ask(CODE, "P1", "LOT1", "301231", "Active")
-    assert undone.code == "11410100"
-
-
 async def test_what_nobody_knows_is_unknown_here(europe: Europe) -> None:
     nobody = await europe.ask("IE", "P1", code="09506000117843")
     assert (nobody.code, nobody.alert_id) == ("41020000", None)

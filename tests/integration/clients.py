@@ -26,11 +26,15 @@ _TYPES = "{urn:types.nmvs.eu:v5.0}"
 
 
 class WireAnswer(NamedTuple):
-    """Status and code of an answer, and its alert id."""
+    """Status and code of an answer, its alert id, and what it says of the pack."""
 
     status: int
     code: str
     alert_id: str | None
+    intermarket: bool = False
+    """Whether another market answered (`isIntermarket`, `IntermarketFlag`)."""
+    state: str = ""
+    """The effective state in the SOAP dialect's words, in both: the last of the reasons."""
 
 
 class RestTill:
@@ -74,7 +78,13 @@ class RestTill:
         method, body = ("GET", None) if state is None else ("PATCH", {"state": state})
         async with self._http.request(method, _raw(url), headers=headers, json=body) as response:
             members = await response.json()
-            return WireAnswer(response.status, members["operationCode"], members.get("alertId"))
+            return WireAnswer(
+                response.status,
+                members["operationCode"],
+                members.get("alertId"),
+                members.get("isIntermarket", False),
+                members.get("state", "").upper(),
+            )
 
     async def supply(self, code: str, serial: str, batch: str, expiry: str) -> WireAnswer:
         """Supply a pack."""
@@ -112,10 +122,16 @@ class SoapTill:
             tree = etree.fromstring(await response.read())
             returned = tree.find(f".//{_TYPES}ReturnCode")
             assert returned is not None
+            pack = tree.find(f".//{_TYPES}Pack")
+            states = [element.text or "" for element in tree.iterfind(f".//{_TYPES}Reason")]
+            if not states and pack is not None:
+                states = [pack.get(f"{_TYPES}state", "")]
             return WireAnswer(
                 response.status,
                 returned.get(f"{_TYPES}code", ""),
                 returned.get(f"{_TYPES}alertId"),
+                tree.findtext(f".//{_TYPES}IntermarketFlag") == "true",
+                states[-1].replace("_", "") if states else "",
             )
 
     async def supply(self, code: str, serial: str, batch: str, expiry: str) -> WireAnswer:

@@ -1,14 +1,14 @@
 """Random operations by several participants on a few packs, against a plain model.
 
-The model is written from the rules' text, not from the code: a dict for each pack and a chain of
-ifs. After each run the index equals the database and the audit trail holds every answer.
+The model is written from the rules' text, not from the code (`tests.integration.pack_model`). After
+each run the index equals the database and the audit trail holds every answer. Two markets and the
+hub between them: `tests/acceptance/machine`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
-from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -25,74 +25,27 @@ from nmvs.app import NationalSystem
 from nmvs.config import NmvsConfig
 from nmvs.participants import Participant
 from nmvs.requests import PackRequest
+from tests.integration.pack_model import ModelPack, may, what_comes
 from tests.integration.running import INTERCONNECT_TOKEN, RunningSystem
 
 _numbers = itertools.count(1)
-_UNDO_WINDOW_S = 240 * 3600
 _OPERATIONS = [operation for operation in Operation if operation is not Operation.CHECK_OUT]
-_NEVER_UNDONE = {State.DESTROYED, State.STOLEN}
-
-
-@dataclass
-class ModelPack:
-    """What the model remembers of a pack."""
-
-    batch: str
-    state: State = State.ACTIVE
-    set_by: int = 0
-    set_at_s: int = 0
-    repeats: int = 0
 
 
 class Model:
-    """The rules in plain words."""
+    """The rules in plain words: `pack_model`, and what batch and product add."""
 
     def __init__(self) -> None:
         self.recalled: set[str] = set()
-        self.withdrawn = False
 
     def expect(
         self, pack: ModelPack, operation: Operation, who: Participant, now_s: int
     ) -> Outcome:
         """Return what must come of it, and change the pack accordingly."""
-        if operation not in who.permitted:
+        if not may(who.role.value, operation):
             return Outcome.NOT_PERMITTED
-        if operation is Operation.VERIFY:
-            return Outcome.VERIFIED
-        if self.withdrawn:
-            return Outcome.PRODUCT_WITHDRAWN
-        if pack.batch in self.recalled:
-            return Outcome.BATCH_RECALLED
-        if operation >= Operation.REACTIVATE:
-            return self._undo(pack, operation, who.number, now_s)
-        wanted = State(operation)
-        free = pack.state is State.ACTIVE or (
-            pack.state is State.LOCKED and wanted in _NEVER_UNDONE
-        )
-        if free:
-            pack.state, pack.set_by, pack.set_at_s, pack.repeats = wanted, who.number, now_s, 0
-            return Outcome.DECOMMISSIONED
-        if pack.state is not wanted:
-            return Outcome.IN_OTHER_STATE
-        if pack.set_by == who.number and wanted is State.SUPPLIED and pack.repeats < 2:
-            pack.repeats += 1
-            return Outcome.REPEAT_TOLERATED
-        return Outcome.ALREADY_IN_STATE
-
-    @staticmethod
-    def _undo(pack: ModelPack, operation: Operation, who: int, now_s: int) -> Outcome:
-        if pack.state is State.ACTIVE:
-            return Outcome.ALREADY_ACTIVE
-        if pack.state in _NEVER_UNDONE:
-            return Outcome.UNDO_IMPOSSIBLE
-        if operation is not Operation.REACTIVATE and operation - 10 != pack.state:
-            return Outcome.UNDO_MISMATCH
-        if pack.set_by != who:
-            return Outcome.UNDO_ELSEWHERE
-        if pack.state is not State.LOCKED and now_s - pack.set_at_s > _UNDO_WINDOW_S:
-            return Outcome.UNDO_TOO_LATE
-        pack.state, pack.set_by, pack.set_at_s, pack.repeats = State.ACTIVE, who, now_s, 0
-        return Outcome.REACTIVATED
+        inactive = State.RECALLED if pack.batch in self.recalled else None
+        return what_comes(pack, operation, who.number, now_s=now_s, inactive=inactive)
 
 
 class PackLives(RuleBasedStateMachine):
@@ -170,7 +123,7 @@ class PackLives(RuleBasedStateMachine):
 
     @rule(batch=st.sampled_from(["LOT1", "LOT2"]), chance=st.integers(0, 5))
     def recall(self, batch: str, chance: int) -> None:
-        if chance or batch in self.model.recalled or self.model.withdrawn:
+        if chance or batch in self.model.recalled:
             return
         self.loop.run_until_complete(
             self.running.deliver(
