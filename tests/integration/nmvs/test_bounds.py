@@ -98,7 +98,7 @@ async def test_master_data_is_stored_with_the_newest_version(
 async def test_a_reader_of_the_trail_holds_up_neither_clock_nor_other_readers(
     start_system: StartSystem, dsn: str, schema_name: str
 ) -> None:
-    running: RunningSystem = await start_system("IE")
+    running: RunningSystem = await start_system("IE", rest={"token_life_s": 200 * DAY_S})
     (serial,) = await running.load_packs(1)
     till = RestTill(running.http, running.service, await running.register("pharmacy", 1))
     await till.log_in()
