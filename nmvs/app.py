@@ -25,6 +25,9 @@ from nmvs.alert_log import AlertLog, AlertView
 from nmvs.alert_store import AlertStore
 from nmvs.alert_view import report
 from nmvs.audit import SECRET_SETTING, Audit
+from nmvs.bulk.engine import Bulk
+from nmvs.bulk.store import BulkStore
+from nmvs.bulk.traces import Traces
 from nmvs.config import NmvsConfig
 from nmvs.deliveries import Deliveries
 from nmvs.delivery_store import DeliveryStore
@@ -65,6 +68,7 @@ class NationalSystem:
         self.rules = config.market_rules()
         self.soap_settings = config.soap_settings()
         self.rest_settings = config.rest_settings()
+        self.bulk_settings = config.bulk_settings()
         self.dialects = config.dialects or (self.market.dialect,)
         self.broken = asyncio.Event()
         self.failure: BaseException | None = None
@@ -87,7 +91,9 @@ class NationalSystem:
         await self._load()
         self._build()
         self.recovery.start(self.ledger)
+        await self.bulk.load()
         self._background(self.ledger.run())
+        self._background(self.bulk.run())
         self._background(self._keep_partitions())
         if self.alert_forwarder is not None:
             self._background(self.alert_forwarder.run())
@@ -175,6 +181,7 @@ class NationalSystem:
             ask_hub=gateway.ask if gateway else None,
             alerts=self._alert_maker,
         )
+        self._build_bulk()
         self.deliveries = Deliveries(
             store=self.store,
             written=DeliveryStore(self.database),
@@ -201,6 +208,25 @@ class NationalSystem:
             index=self.index,
             ledger=self.ledger,
             deliveries=self.deliveries.one_at_a_time,
+        )
+
+    def _build_bulk(self) -> None:
+        store = BulkStore(self.database)
+        self.bulk = Bulk(
+            operations=self.operations,
+            recovery=self.recovery,
+            directory=self.directory,
+            catalogue=self.catalogue,
+            store=store,
+            traces=Traces(
+                store=store,
+                keys=self.keys,
+                index=self.index,
+                catalogue=self.catalogue,
+                rules=self.rules,
+            ),
+            clock=self.clock,
+            settings=self.bulk_settings,
         )
 
     def _build_alerts(self) -> None:
@@ -231,6 +257,7 @@ class NationalSystem:
         await self.store.put_setting("clock_offset_s", str(self.clock.offset_s + seconds))
         self.clock.advance(seconds)
         self.retention.ring()
+        self.bulk.ring()
 
     async def _keep_partitions(self) -> None:
         while True:

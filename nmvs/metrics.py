@@ -16,10 +16,12 @@ class OperationMetrics:
     def __init__(self) -> None:
         self.counts = [0] * (max(Outcome) + 1)
         """By number of the outcome."""
+        self.total_count = 0
 
     def count(self, outcome: Outcome) -> None:
         """Count one answer."""
         self.counts[outcome] += 1
+        self.total_count += 1
 
 
 class NationalSystemCollector(Collector):

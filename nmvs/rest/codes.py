@@ -14,8 +14,17 @@ from emvs.outcomes import NEVER_ANSWERED, Outcome
 from emvs.scanner_hints import Hint
 from emvs.states import Operation, State
 
-HTTP_STATUS: Final = {"1": 200, "2": 202, "3": 403, "4": 404, "5": 409, "6": 422, "B": 503}
-"""By the first character. B is inferred: the series counts on in HTTP's order."""
+HTTP_STATUS: Final = {
+    "1": 200,
+    "2": 202,
+    "3": 403,
+    "4": 404,
+    "5": 409,
+    "6": 422,
+    "7": 429,
+    "B": 503,
+}
+"""By the first character. 7 and B are inferred: the series counts on in HTTP's order."""
 
 # Codes that no outcome stands for, because no request came of what arrived.
 ENTRY_MODE_MISSING: Final = "61020012"
@@ -31,6 +40,7 @@ PATH_UNKNOWN: Final = "40020000"
 """Made by the grammar, as is the next (our choice)."""
 REQUEST_INVALID: Final = "60020000"
 TECHNICAL: Final = "B0020000"
+THROTTLED: Final = "70020000"
 
 FIXED: Final[dict[Outcome, str]] = {
     Outcome.PRODUCT_UNKNOWN: "41020000",
@@ -51,6 +61,7 @@ FIXED: Final[dict[Outcome, str]] = {
     Outcome.PRODUCT_CODE_INVALID: "61020008",
     Outcome.SCHEME_INVALID: "61020009",
     Outcome.SERIAL_INVALID: "61020011",
+    Outcome.SERIAL_TWICE: "62120000",
     Outcome.NOT_PERMITTED: "30020000",
     Outcome.LOGIN_WRONG: NOT_LOGGED_IN,
     Outcome.LOGIN_LOCKED: NOT_LOGGED_IN,
