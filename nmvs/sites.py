@@ -22,6 +22,7 @@ from nmvs.integrity import IntegrityReport, compare_index_with_database
 from nmvs.interconnect import create_interconnect_app
 from nmvs.listener import Handler, choose_dialect
 from nmvs.metrics import NationalSystemCollector
+from nmvs.rest.bulk_routes import BulkRoutes
 from nmvs.rest.dialect import RestDialect
 from nmvs.soap.dialect import SoapDialect
 
@@ -52,7 +53,11 @@ def _service(system: NationalSystem) -> Handler:
         soap = SoapDialect(system.operations, system.directory, system.soap_settings)
     if Dialect.REST in system.dialects:
         rest = RestDialect(
-            system.operations, system.directory, system.signing_key, system.rest_settings
+            system.operations,
+            system.directory,
+            system.signing_key,
+            system.rest_settings,
+            routes=BulkRoutes(system.bulk, system.operations, system.rest_settings).routes(),
         )
     return choose_dialect(soap, rest)
 
@@ -127,4 +132,5 @@ def _gauges(system: NationalSystem) -> dict[str, tuple[str, Callable[[], float]]
             lambda: forwarder.forwarded_count if forwarder else 0,
         ),
         **system.synchronisation.gauges(),
+        **system.bulk.gauges(),
     }

@@ -38,6 +38,14 @@ assert STATE_NAMES.keys() == set(State), "every state has its literal"
 
 def render_answer(answer: Answer, operation: Operation, ams_url: str) -> tuple[int, bytes]:
     """Return HTTP status and body. `ams_url` followed by the alert's id is its link."""
+    status, body = answer_members(answer, operation, ams_url)
+    return status, orjson.dumps(body)
+
+
+def answer_members(
+    answer: Answer, operation: Operation, ams_url: str
+) -> tuple[int, dict[str, Any]]:
+    """Return HTTP status and the members of the body."""
     (
         outcome,
         _,
@@ -73,7 +81,7 @@ def render_answer(answer: Answer, operation: Operation, ams_url: str) -> tuple[i
             body["batchRecallReason"] = batch.recall_reason
     if product is not None and product.withdrawal_reason is not None:
         body["productWithdrawalReason"] = product.withdrawal_reason
-    return status, orjson.dumps(body)
+    return status, body
 
 
 def render_code(code: str) -> bytes:

@@ -8,7 +8,7 @@ library takes itself offline and stores the call twice, so whatever is wrong wit
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -17,7 +17,7 @@ from multidict import CIMultiDict
 
 from emvs.errors import BadRequestError, TooLargeError
 from emvs.infra.logs import get_logger
-from emvs.infra.web import SlowSenderError, read_body
+from emvs.infra.web import SlowSenderError, read_body, read_large_body
 from emvs.limits import SERVICE_BODY_BYTES_MAX, SERVICE_BODY_READ_S_MAX, URL_LENGTH_MAX
 from emvs.outcomes import Outcome
 from nmvs.directory import Directory
@@ -26,8 +26,9 @@ from nmvs.participants import Participant
 from nmvs.rest import codes
 from nmvs.rest.answers import render_answer, render_code
 from nmvs.rest.pack_requests import read_pack_request
-from nmvs.rest.routes import Call, Route, RouteTable, read_query
+from nmvs.rest.routes import BodyReader, BodyRefusedError, Call, Route, RouteTable, read_query
 from nmvs.rest.settings import RestSettings
+from nmvs.rest.streams import send_stream
 from nmvs.rest.targets import PackTarget, is_token_target, parse_pack_target, split_target
 from nmvs.rest.token_requests import (
     INVALID_CLIENT,
@@ -140,7 +141,7 @@ class RestDialect:
         if fields is None:
             return _refusal(codes.REQUEST_INVALID)
         body = None
-        if route.request is not None:
+        if route.request is not None and not route.reads_body:
             received = await _read_body(request, route.body_bytes_max, route.invalid_body_code)
             if isinstance(received, web.Response):
                 return received
@@ -148,20 +149,25 @@ class RestDialect:
                 body = msgspec.json.decode(received, type=route.request)
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 return _refusal(route.invalid_body_code)
-        reply = await route.handler(
-            Call(
-                participant=participant,
-                client_id=client_id,
-                parameters=parameters,
-                query=fields,
-                body=body,
-                entry_mode=headers.get("emvs-data-entry-mode"),
-                language=headers.get("Accept-Language", ""),
-                api_version=headers.get("emvs-api-version", ""),
-                base_url=f"{request.scheme}://{request.host}{prefix}",
-                user_agent=headers.get("User-Agent", ""),
-            )
+        call = Call(
+            participant=participant,
+            client_id=client_id,
+            parameters=parameters,
+            query=fields,
+            body=body,
+            entry_mode=headers.get("emvs-data-entry-mode"),
+            language=headers.get("Accept-Language", ""),
+            api_version=headers.get("emvs-api-version", ""),
+            base_url=f"{request.scheme}://{request.host}{prefix}",
+            user_agent=headers.get("User-Agent", ""),
+            read_body=_body_reader(request, route) if route.reads_body else None,
         )
+        try:
+            reply = await route.handler(call)
+        except BodyRefusedError as refused:
+            return refused.response
+        if not isinstance(reply.body, bytes):
+            return await send_stream(request, reply, reply.body)
         response = _response(reply.status, reply.body, CIMultiDict(reply.headers))
         response.headers["Content-Type"] = reply.content_type
         return response
@@ -200,6 +206,28 @@ class RestDialect:
         return _response(200, content, _TOKEN)
 
 
+def _body_reader(request: web.BaseRequest, route: Route) -> BodyReader:
+    """Return what reads the body for a handler."""
+
+    async def read(note_size: Callable[[int], None]) -> bytearray:
+        try:
+            return await read_large_body(
+                request,
+                bytes_max=route.body_bytes_max,
+                timeout_s=route.body_s_max,
+                note_size=note_size,
+            )
+        except _BODY_TROUBLE as error:
+            too_large = isinstance(error, TooLargeError)
+            code = route.too_large_code if too_large else route.invalid_body_code
+            raise BodyRefusedError(_body_refusal(error, code)) from error
+
+    return read
+
+
+_BODY_TROUBLE: Final = (SlowSenderError, TooLargeError, BadRequestError, ConnectionResetError)
+
+
 async def _read_body(
     request: web.BaseRequest,
     bytes_max: int = SERVICE_BODY_BYTES_MAX,
@@ -208,11 +236,16 @@ async def _read_body(
     """Return the body, or the answer if there is none to be had; that one ends the connection."""
     try:
         return await read_body(request, bytes_max=bytes_max, timeout_s=SERVICE_BODY_READ_S_MAX)
-    except SlowSenderError:
+    except _BODY_TROUBLE as error:
+        return _body_refusal(error, refusing_code)
+
+
+def _body_refusal(error: Exception, code: str) -> web.Response:
+    if isinstance(error, SlowSenderError):
         # The clients repeat a call on 408; on 422 they would give it up.
-        refused = _response(408, render_code(refusing_code), _JSON)
-    except (TooLargeError, BadRequestError, ConnectionResetError):
-        refused = _refusal(refusing_code)
+        refused = _response(408, render_code(code), _JSON)
+    else:
+        refused = _refusal(code)
     refused.force_close()
     return refused
 

@@ -8,15 +8,23 @@ alerts); no rule is known here.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, unquote
 
+from aiohttp import web
+
+from emvs.limits import SERVICE_BODY_READ_S_MAX
 from nmvs.participants import Participant
 
 _QUERY_FIELDS_MAX: Final = 64
 """More than any of the calls knows (our choice)."""
+
+
+BodyReader: TypeAlias = Callable[[Callable[[int], None]], Awaitable[bytes | bytearray]]
+"""Returns the body; calls the argument with the size so far, as it grows, and raises what that
+raises, or BodyRefusedError."""
 
 
 class Call(NamedTuple):
@@ -38,13 +46,24 @@ class Call(NamedTuple):
     base_url: str
     """Scheme, host and prefix the client used, without a slash at the end: for `Location`."""
     user_agent: str
+    read_body: BodyReader | None = None
+    """Reads the body, if the route leaves that to its handler."""
+
+
+class BodyRefusedError(Exception):
+    """The body could not be had. `response` is what the client is told."""
+
+    def __init__(self, response: web.Response) -> None:
+        super().__init__("the body could not be had")
+        self.response = response
 
 
 class Reply(NamedTuple):
     """What goes back."""
 
     status: int
-    body: bytes
+    body: bytes | AsyncGenerator[bytes, None]
+    """In pieces if it may be large. Trouble after the first piece breaks the connection."""
     headers: Mapping[str, str] = {}
     """Beside Content-Type."""
     content_type: str = "application/json"
@@ -81,6 +100,13 @@ class Route:
     ours: bool = False
     """Whether the call is our addition or a guess; the document says so."""
     body_bytes_max: int = 1 << 20
+    reads_body: bool = False
+    """Whether the handler reads the body itself and parses it: one too large to be parsed in one
+    go. `request` is for the document only then."""
+    body_s_max: float = SERVICE_BODY_READ_S_MAX
+    """How long the body may take to arrive."""
+    too_large_code: str = "60020000"
+    """Operation code of the 422 for a body that is too large, if the handler reads it."""
 
 
 class RouteTable:
