@@ -54,6 +54,8 @@ class Outcome(IntEnum):
     BATCH_INVALID = 67
     EXPIRY_MISSING = 68
     EXPIRY_INVALID = 69
+    # A request about many packs names one of them twice.
+    SERIAL_TWICE = 70
     # The caller may not.
     NOT_PERMITTED = 80
     LOGIN_WRONG = 81
@@ -119,6 +121,7 @@ OUTCOMES: Final[dict[Outcome, OutcomeFacts]] = {
     Outcome.BATCH_INVALID: _F(2, None, "The batch identifier is invalid"),
     Outcome.EXPIRY_MISSING: _F(2, None, "An expiry date is required"),
     Outcome.EXPIRY_INVALID: _F(2, None, "The expiry date is invalid"),
+    Outcome.SERIAL_TWICE: _F(2, None, "The same pack is in the request twice"),
     Outcome.NOT_PERMITTED: _F(1, None, "The participant may not do this"),
     Outcome.LOGIN_WRONG: _F(1, None, "Login refused: wrong user or password"),
     Outcome.LOGIN_LOCKED: _F(1, None, "Login refused: the user is locked"),

@@ -173,7 +173,8 @@ def _operation_code(row: Row, stored: dict[str, Any]) -> str:
 
 def _national_code(row: Row, stored: dict[str, Any], dialect: Dialect) -> str:
     """Return the code under which the terminal was told, in the dialect it speaks."""
-    spoken = row["dialect"] if row["dialect"] in set(Dialect) else dialect
+    interface, _, _ = row["dialect"].partition("-")  # A bulk's is named after its dialect.
+    spoken = interface if interface in set(Dialect) else dialect
     if spoken == Dialect.REST:
         return _operation_code(row, stored)
     is_undo = Operation(row["operation"]).is_undo

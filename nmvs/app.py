@@ -25,6 +25,9 @@ from nmvs.alert_log import AlertLog, AlertView
 from nmvs.alert_store import AlertStore
 from nmvs.alert_view import report
 from nmvs.audit import Audit
+from nmvs.bulk.engine import Bulk
+from nmvs.bulk.store import BulkStore
+from nmvs.bulk.traces import Traces
 from nmvs.certificates.loading import load_certificates
 from nmvs.config import NmvsConfig
 from nmvs.deliveries import Deliveries
@@ -71,6 +74,7 @@ class NationalSystem:
         self.rules = config.market_rules()
         self.soap_settings = config.soap_settings()
         self.rest_settings = config.rest_settings()
+        self.bulk_settings = config.bulk_settings()
         if config.tls is None and not config.plain:
             raise ConfigurationError("plain: without tls it is the only public port; leave it on")
         self.dialects = config.dialects or (self.market.dialect,)
@@ -96,7 +100,9 @@ class NationalSystem:
         self._build()
         self.documents = await open_documents(self)
         self.recovery.start(self.ledger)
+        await self.bulk.load()
         self._background(self.ledger.run())
+        self._background(self.bulk.run())
         self._background(self._keep_partitions())
         if self.alert_forwarder is not None:
             self._background(self.alert_forwarder.run())
@@ -207,6 +213,7 @@ class NationalSystem:
         self.early_changes = EarlyChanges(
             self.database, self.clock, lambda key: self.index.find(key) >= 0
         )
+        self._build_bulk()
         self.deliveries = Deliveries(
             store=self.store,
             written=DeliveryStore(self.database),
@@ -249,6 +256,25 @@ class NationalSystem:
             early=self.early_changes,
         )
 
+    def _build_bulk(self) -> None:
+        store = BulkStore(self.database)
+        self.bulk = Bulk(
+            operations=self.operations,
+            recovery=self.recovery,
+            directory=self.directory,
+            catalogue=self.catalogue,
+            store=store,
+            traces=Traces(
+                store=store,
+                keys=self.keys,
+                index=self.index,
+                catalogue=self.catalogue,
+                rules=self.rules,
+            ),
+            clock=self.clock,
+            settings=self.bulk_settings,
+        )
+
     def _build_alerts(self) -> None:
         config = self.config
         alert_store = AlertStore(self.database)
@@ -282,6 +308,7 @@ class NationalSystem:
         self.retention.ring()
         self.certificates.ring()
         self.documents.ring()
+        self.bulk.ring()
 
     async def _keep_partitions(self) -> None:
         while True:

@@ -13,6 +13,7 @@ from emvs.limits import INTERMARKET_HUB_S_MAX
 from emvs.markets import MARKETS, Dialect, Market
 from emvs.rules import MarketRules
 from emvs.states import State
+from nmvs.bulk.settings import BulkSettings
 from nmvs.certificates.registry import CertificateSettings
 from nmvs.credentials import COST_LOG2
 from nmvs.ledger import OWNERSHIP_S_MAX
@@ -23,7 +24,13 @@ from nmvs.soap.codes import known_codes
 from nmvs.soap.settings import SoapSettings
 
 _Settings = TypeVar(
-    "_Settings", MarketRules, ReportSettings, RestSettings, SoapSettings, CertificateSettings
+    "_Settings",
+    MarketRules,
+    BulkSettings,
+    CertificateSettings,
+    ReportSettings,
+    RestSettings,
+    SoapSettings,
 )
 
 
@@ -75,6 +82,8 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     soap: dict[str, Any] = {}
     """Overrides of single settings of `nmvs.soap.settings.SoapSettings`. `verify_codes` has names
     of states as keys, such as "RECALLED": "FE_LOT_01"."""
+    bulk: dict[str, Any] = {}
+    """Overrides of single settings of `nmvs.bulk.settings.BulkSettings`."""
     non_fmd_product_codes: tuple[str, ...] = ()
     """Products outside the scope of verification, beside those that the management port lists."""
     packs_max: int = PACKS_MAX
@@ -127,6 +136,10 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 raise ConfigurationError(f"soap: verify_codes: {wrong[0]!r} is no return code")
             overrides["verify_codes"] = {State[name]: code for name, code in named.items()}
         return _changed(SoapSettings(), overrides, "soap")
+
+    def bulk_settings(self) -> BulkSettings:
+        """Return the settings of bulk requests, or raise ConfigurationError."""
+        return _changed(BulkSettings(), self.bulk, "bulk")
 
     @property
     def ready_path(self) -> Path | None:

@@ -18,10 +18,12 @@ class OperationMetrics:
         """By number of the outcome."""
         self.throttled_count = 0
         """Requests refused for their organisation's rate plan."""
+        self.total_count = 0
 
     def count(self, outcome: Outcome) -> None:
         """Count one answer."""
         self.counts[outcome] += 1
+        self.total_count += 1
 
 
 class NationalSystemCollector(Collector):

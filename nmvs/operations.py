@@ -121,6 +121,17 @@ class Operations:
         self.metrics.count(answer.outcome)
         return answer
 
+    async def refuse_twice(self, request: PackRequest) -> Answer:
+        """Return the answer to a bulk that names a pack twice, its alert durable.
+
+        Raises what the ledger raises.
+        """
+        key = self._keys.key(request.product_code, request.serial_number)
+        product = self._catalogue.products.get(request.product_code)
+        answer = await self._refusals.refuse_twice(request, key, product)
+        self.metrics.count(answer.outcome)
+        return answer
+
     async def _perform(self, request: PackRequest, *, from_hub: bool) -> Answer:
         key = self._keys.key(request.product_code, request.serial_number)
         for _ in range(_ATTEMPTS_MAX):
@@ -200,7 +211,7 @@ class Operations:
                 Outcome.UNDO_REFERENCE_WRONG, pack.state, decision.effective, decision.here, None
             )
         change = self._apply(row, pack, decision)
-        transaction_id = self.new_transaction_id()
+        transaction_id = request.transaction_id or self.new_transaction_id()
         hub_code = self._alert_rules.hub_code(
             decision.outcome,
             request.participant.role,

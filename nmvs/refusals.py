@@ -27,6 +27,10 @@ from nmvs.typing_tolerance import TypingErrors
 _ATTEMPTS_MAX: Final = 4
 """How often an entry is written again after its group met a foreign write."""
 
+SERIAL_TWICE_CODE: Final = "A99"
+"""Hub code of the alert about a pack that a bulk names twice. That there is an alert is public, its
+code is not: this one was the hub's general code once, and goes to no manufacturer (our choice)."""
+
 AskHub = Callable[[PackRequest, str], Awaitable[Answer | Outcome]]
 """Asks other markets through the hub, under our transaction id; if none knows the pack, what
 they do not know of it."""
@@ -73,9 +77,10 @@ class Refusals:
         sought = False
         # A typed pack has no batch: it may be any market's.
         elsewhere = outcome is not Outcome.SERIAL_UNKNOWN or request.batch_id is None
+        asks = not (from_hub or request.local_only)
         if request.participant.is_central:  # The hub tells the other markets itself.
-            elsewhere = False
-        if elsewhere and not from_hub and self._ask_hub is not None:
+            asks = False
+        if elsewhere and asks and self._ask_hub is not None:
             sought = True
             found = await self._ask_others(request)
             if isinstance(found, Answer):
@@ -104,7 +109,7 @@ class Refusals:
     async def _ask_others(self, request: PackRequest) -> Answer | Outcome:
         """Ask the other markets; trouble on the way is an answer of its own."""
         assert self._ask_hub is not None
-        transaction_id = self._new_transaction_id()
+        transaction_id = request.transaction_id or self._new_transaction_id()
         try:
             return await self._ask_hub(request, transaction_id)
         except HubTimeoutError:
@@ -153,7 +158,7 @@ class Refusals:
         `stored` is what the serial number belongs to. `silent`: the alert is the asking market's.
         """
         now_ms = self._clock.now_ms()
-        transaction_id = self._new_transaction_id()
+        transaction_id = request.transaction_id or self._new_transaction_id()
         hub_code = None
         if not silent:
             hub_code = self._alert_code(outcome, request, sought_elsewhere=sought_elsewhere)
@@ -178,6 +183,15 @@ class Refusals:
         hint = hint_for(outcome, request, product, stored and stored[1])
         answer = Answer(outcome, transaction_id, now_ms, alert=alert, product=product, hint=hint)
         return answer, entry
+
+    async def refuse_twice(
+        self, request: PackRequest, key: bytes, product: Product | None
+    ) -> Answer:
+        """Record that a bulk names a pack twice, with an alert; return the answer."""
+        answer, entry = self.refuse(Outcome.SERIAL_TWICE, request, key, product)
+        alert, alert_entry = self.alert(SERIAL_TWICE_CODE, request, stored=None)
+        await self._record(entry._replace(alert=alert_entry))
+        return answer._replace(alert=alert)
 
     def pack_found(self, location: int, product_code: str) -> None:
         """Take note that a location has found a pack of a product: its slips are forgotten."""

@@ -39,6 +39,10 @@ class PackRequest(NamedTuple):
     """Name of the dialect, for the audit trail."""
     event_at_ms: int | None = None
     """When it happened, if the request is a replay; an alert about it carries both times."""
+    transaction_id: str | None = None
+    """The id that its answer has, where it must be known before; None: a new one is made."""
+    local_only: bool = False
+    """Whether other markets are not asked for a pack unknown here."""
 
 
 class Answer(NamedTuple):

@@ -31,6 +31,8 @@ from nmvs.ledger_metrics import LedgerCollector
 from nmvs.listener import Handler, choose_dialect
 from nmvs.metrics import NationalSystemCollector
 from nmvs.reports.rights_routes import add_rights_routes
+from nmvs.rest.body_memory import BodyMemory
+from nmvs.rest.bulk_routes import BulkRoutes
 from nmvs.rest.dialect import RestDialect
 from nmvs.rest.route_list import all_routes
 from nmvs.soap.dialect import SoapDialect
@@ -99,7 +101,15 @@ def _service(system: NationalSystem) -> Handler:
             system.signing_keys,
             system.sightings,
             system.rest_settings,
-            routes=all_routes(documents=system.documents),
+            routes=all_routes(
+                documents=system.documents,
+                bulk=BulkRoutes(
+                    system.bulk,
+                    system.operations,
+                    system.rest_settings,
+                    BodyMemory(system.bulk_settings.bodies_bytes_max),
+                ),
+            ),
         )
     return choose_dialect(soap, rest)
 
@@ -185,4 +195,5 @@ def _gauges(system: NationalSystem) -> dict[str, tuple[str, Callable[[], float]]
             lambda: forwarder.forwarded_count if forwarder else 0,
         ),
         **system.synchronisation.gauges(),
+        **system.bulk.gauges(),
     }

@@ -47,20 +47,54 @@ async def read_body(request: web.BaseRequest, *, bytes_max: int, timeout_s: floa
     `timeout_s`, BadRequestError if the transfer or its compression is broken, and
     ConnectionResetError if the sender has gone.
     """
-    length = request.content_length
-    if length is not None and length > bytes_max:
-        raise TooLargeError(f"the body has {length} bytes, at most {bytes_max} are taken")
     content = request.content
     if content.is_eof():  # The usual case: it came with the head.
         chunks = [content.read_nowait()] if content.total_bytes else []
         return _joined(chunks, bytes_max)
-    await _let_sender_continue(request)
     parts: list[bytes] = []
+    await _receive(request, parts.append, bytes_max=bytes_max, timeout_s=timeout_s)
+    return b"".join(parts)
+
+
+async def read_large_body(
+    request: web.BaseRequest,
+    *,
+    bytes_max: int,
+    timeout_s: float,
+    note_size: Callable[[int], None],
+) -> bytearray:
+    """Return a body that may have a hundred megabytes; else as `read_body`.
+
+    It grows as it arrives: to join its parts at the end would keep everybody waiting. `note_size`
+    is told the size so far; what it raises is raised.
+    """
+    body = bytearray()
+
+    def take(chunk: bytes) -> None:
+        note_size(len(body) + len(chunk))
+        body.extend(chunk)
+
+    await _receive(request, take, bytes_max=bytes_max, timeout_s=timeout_s)
+    return body
+
+
+async def _receive(
+    request: web.BaseRequest,
+    take: Callable[[bytes], None],
+    *,
+    bytes_max: int,
+    timeout_s: float,
+) -> None:
+    length = request.content_length
+    if length is not None and length > bytes_max:
+        raise TooLargeError(f"the body has {length} bytes, at most {bytes_max} are taken")
+    content = request.content
+    await _let_sender_continue(request)
     size = 0
     try:
         async with asyncio.timeout(timeout_s):
             while chunk := await content.readany():
-                parts.append(chunk)
+                take(chunk)
                 size += len(chunk)
                 if size > bytes_max:
                     raise TooLargeError(f"the body has more than {bytes_max} bytes")
@@ -68,7 +102,6 @@ async def read_body(request: web.BaseRequest, *, bytes_max: int, timeout_s: floa
         raise SlowSenderError(f"the body did not arrive within {timeout_s:g} s") from error
     except (web.RequestPayloadError, HttpProcessingError) as error:
         raise BadRequestError("the body ends early or its compression is broken") from error
-    return b"".join(parts)
 
 
 async def _let_sender_continue(request: web.BaseRequest) -> None:

@@ -5,7 +5,7 @@ Knows who may have which document; knows neither HTTP nor what is in a document.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
@@ -149,7 +149,7 @@ class Documents:
         waiting, _ = await self._store.waiting_counts(None)
         return self.clock.now() + timedelta(seconds=self.settings.eta_s * max(1, waiting))
 
-    async def content(self, job: Job) -> AsyncIterator[bytes]:
+    async def content(self, job: Job) -> AsyncGenerator[bytes, None]:
         """Yield a document that is ready, piece by piece. Raises NotFoundError if it goes
         meanwhile."""
         for number in range(job.facts["parts"]):

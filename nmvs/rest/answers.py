@@ -46,6 +46,17 @@ def render_answer(
 ) -> tuple[int, bytes]:
     """Return HTTP status and body. `ams_url` followed by the alert's id is its link; members in
     `hidden` are left out."""
+    status, body = answer_members(answer, operation, ams_url, language)
+    if hidden:
+        for name in hidden:
+            body.pop(name, None)
+    return status, orjson.dumps(body)
+
+
+def answer_members(
+    answer: Answer, operation: Operation, ams_url: str, language: str = "en"
+) -> tuple[int, dict[str, Any]]:
+    """Return HTTP status and the members of the body."""
     (
         outcome,
         _,
@@ -81,10 +92,7 @@ def render_answer(
             body["batchRecallReason"] = batch.recall_reason
     if product is not None and product.withdrawal_reason is not None:
         body["productWithdrawalReason"] = product.withdrawal_reason
-    if hidden:
-        for name in hidden:
-            body.pop(name, None)
-    return status, orjson.dumps(body)
+    return status, body
 
 
 def render_code(code: str, language: str = "en") -> bytes:

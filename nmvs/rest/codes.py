@@ -65,6 +65,7 @@ FIXED: Final[dict[Outcome, str]] = {
     Outcome.PRODUCT_CODE_INVALID: "61020008",
     Outcome.SCHEME_INVALID: "61020009",
     Outcome.SERIAL_INVALID: "61020011",
+    Outcome.SERIAL_TWICE: "62120000",
     Outcome.NOT_PERMITTED: "30020000",
     Outcome.LOGIN_WRONG: NOT_LOGGED_IN,
     Outcome.LOGIN_LOCKED: NOT_LOGGED_IN,

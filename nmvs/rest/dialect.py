@@ -8,7 +8,7 @@ library takes itself offline and stores the call twice, so whatever is wrong wit
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -18,7 +18,7 @@ from multidict import CIMultiDict, istr
 from emvs.errors import BadRequestError, TooLargeError
 from emvs.infra.logs import get_logger
 from emvs.infra.plain_response import Head, PlainResponse
-from emvs.infra.web import SlowSenderError, read_body
+from emvs.infra.web import SlowSenderError, read_body, read_large_body
 from emvs.limits import SERVICE_BODY_BYTES_MAX, SERVICE_BODY_READ_S_MAX, URL_LENGTH_MAX
 from nmvs.directory import Directory
 from nmvs.operations import Operations
@@ -30,7 +30,7 @@ from nmvs.rest.describing_pages import DescribingPages
 from nmvs.rest.languages import choose_language, language_of
 from nmvs.rest.pack_requests import read_pack_request
 from nmvs.rest.responses import JSON_HEADERS, RETRY_HEADERS, refusal, response
-from nmvs.rest.routes import Call, Route, RouteTable, read_query
+from nmvs.rest.routes import BodyReader, BodyRefusedError, Call, Route, RouteTable, read_query
 from nmvs.rest.settings import RestSettings
 from nmvs.rest.signing_keys import SigningKeys
 from nmvs.rest.streaming import send_stream
@@ -178,7 +178,7 @@ class RestDialect:
         if fields is None:
             return refusal(codes.REQUEST_INVALID, language)
         body = None
-        if route.request is not None:
+        if route.request is not None and not route.reads_body:
             received = await _read_body(
                 request, language, route.body_bytes_max, route.invalid_body_code
             )
@@ -189,25 +189,50 @@ class RestDialect:
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 return refusal(route.invalid_body_code, language)
         headers = request.headers
-        reply = await route.handler(
-            Call(
-                participant=participant,
-                client_id=participant.equipment,
-                parameters=parameters,
-                query=fields,
-                body=body,
-                entry_mode=headers.get(_ENTRY_MODE),
-                language=language,
-                api_version=headers.get("emvs-api-version", ""),
-                base_url=f"{request.scheme}://{request.host}{prefix}",
-                user_agent=headers.get("User-Agent", ""),
-            )
+        call = Call(
+            participant=participant,
+            client_id=participant.equipment,
+            parameters=parameters,
+            query=fields,
+            body=body,
+            entry_mode=headers.get(_ENTRY_MODE),
+            language=language,
+            api_version=headers.get("emvs-api-version", ""),
+            base_url=f"{request.scheme}://{request.host}{prefix}",
+            user_agent=headers.get("User-Agent", ""),
+            read_body=_body_reader(request, route, language) if route.reads_body else None,
         )
+        try:
+            reply = await route.handler(call)
+        except BodyRefusedError as refused:
+            return refused.response
         if reply.stream is not None:
             return await send_stream(request, reply, reply.stream)
         answer = response(reply.status, reply.body, CIMultiDict(reply.headers))
         answer.headers["Content-Type"] = reply.content_type
         return answer
+
+
+def _body_reader(request: web.BaseRequest, route: Route, language: str) -> BodyReader:
+    """Return what reads the body for a handler."""
+
+    async def read(note_size: Callable[[int], None]) -> bytearray:
+        try:
+            return await read_large_body(
+                request,
+                bytes_max=route.body_bytes_max,
+                timeout_s=route.body_s_max,
+                note_size=note_size,
+            )
+        except _BODY_TROUBLE as error:
+            too_large = isinstance(error, TooLargeError)
+            code = route.too_large_code if too_large else route.invalid_body_code
+            raise BodyRefusedError(_body_refusal(error, code, language)) from error
+
+    return read
+
+
+_BODY_TROUBLE: Final = (SlowSenderError, TooLargeError, BadRequestError, ConnectionResetError)
 
 
 async def _read_body(
@@ -219,10 +244,15 @@ async def _read_body(
     """Return the body, or the answer if there is none to be had; that one ends the connection."""
     try:
         return await read_body(request, bytes_max=bytes_max, timeout_s=SERVICE_BODY_READ_S_MAX)
-    except SlowSenderError:
+    except _BODY_TROUBLE as error:
+        return _body_refusal(error, refusing_code, language)
+
+
+def _body_refusal(error: Exception, code: str, language: str) -> web.Response:
+    if isinstance(error, SlowSenderError):
         # The clients repeat a call on 408; on 422 they would give it up.
-        refused = response(408, render_code(refusing_code, language), JSON_HEADERS)
-    except (TooLargeError, BadRequestError, ConnectionResetError):
-        refused = refusal(refusing_code, language)
+        refused = response(408, render_code(code, language), JSON_HEADERS)
+    else:
+        refused = refusal(code, language)
     refused.force_close()
     return refused

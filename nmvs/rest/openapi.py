@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 import orjson
 
+from nmvs.rest.bulk_routes import BulkRoutes
 from nmvs.rest.hot_calls import hot_routes
 from nmvs.rest.messages import Refusal
 from nmvs.rest.route_list import all_routes
@@ -169,5 +170,6 @@ def _responses(route: Route, schemas: dict[type[Any], Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     unused: Any = None  # No handler is called.
-    table = described_routes(all_routes(documents=unused))
+    bulk = BulkRoutes(unused, unused, unused, unused)
+    table = described_routes(all_routes(documents=unused, bulk=bulk))
     sys.stdout.write(document_bytes(table).decode() + "\n")

@@ -28,9 +28,9 @@ from nmvs.rest.targets import PackTarget
 
 _IS_MANUAL: Final = {"non-manual": False, "manual": True}
 # The clients know gs1 and ifa; ppn is our addition.
-_SCHEMES: Final = {"gs1": Scheme.GTIN, "ifa": Scheme.PPN, "ppn": Scheme.PPN}
+SCHEMES: Final = {"gs1": Scheme.GTIN, "ifa": Scheme.PPN, "ppn": Scheme.PPN}
 # In lower case and without blanks: one client sends "Free Sample", the other "FreeSample".
-_OPERATIONS: Final = {
+OPERATIONS: Final = {
     "supplied": Operation.SUPPLY,
     "active": Operation.REACTIVATE,
     "destroyed": Operation.DESTROY,
@@ -59,7 +59,7 @@ def read_pack_request(
     if manual is None:
         return ENTRY_MODE_INVALID
     scheme_name, product_code, serial_number, batch_id, expiry = target
-    scheme = _SCHEMES.get(scheme_name) or _SCHEMES.get(scheme_name.lower())
+    scheme = SCHEMES.get(scheme_name) or SCHEMES.get(scheme_name.lower())
     if scheme is None:
         return FIXED[Outcome.SCHEME_INVALID if scheme_name else Outcome.SCHEME_MISSING]
     defect = check_identifiers(scheme, product_code, serial_number, batch_id, expiry, manual=manual)
@@ -91,4 +91,4 @@ def read_requested_operation(body: bytes) -> Operation | str:
         return STATE_MISSING
     if not isinstance(state, str):
         return STATE_INVALID
-    return _OPERATIONS.get(state.replace(" ", "").lower(), STATE_INVALID)
+    return OPERATIONS.get(state.replace(" ", "").lower(), STATE_INVALID)

@@ -7,7 +7,7 @@ own proposal.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Annotated, Final
 
 import msgspec
@@ -113,7 +113,7 @@ class ProductDataCalls:
         head = f'{{"operationCode":"{codes.PRODUCT_DATA}","products":['.encode()
         return Reply(200, head, stream=self._elements(job))
 
-    async def _elements(self, job: Job) -> AsyncIterator[bytes]:
+    async def _elements(self, job: Job) -> AsyncGenerator[bytes, None]:
         async for part in self._documents.content(job):
             yield part
         yield b"]}"

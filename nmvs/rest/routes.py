@@ -8,15 +8,23 @@ alerts); no rule is known here.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 from urllib.parse import parse_qsl, unquote
 
+from aiohttp import web
+
+from emvs.limits import SERVICE_BODY_READ_S_MAX
 from nmvs.participants import Participant
 
 _QUERY_FIELDS_MAX: Final = 64
 """More than any of the calls knows (our choice)."""
+
+
+BodyReader: TypeAlias = Callable[[Callable[[int], None]], Awaitable[bytes | bytearray]]
+"""Returns the body; calls the argument with the size so far, as it grows, and raises what that
+raises, or BodyRefusedError."""
 
 
 class Call(NamedTuple):
@@ -40,6 +48,16 @@ class Call(NamedTuple):
     base_url: str
     """Scheme, host and prefix the client used, without a slash at the end: for `Location`."""
     user_agent: str
+    read_body: BodyReader | None = None
+    """Reads the body, if the route leaves that to its handler."""
+
+
+class BodyRefusedError(Exception):
+    """The body could not be had. `response` is what the client is told."""
+
+    def __init__(self, response: web.Response) -> None:
+        super().__init__("the body could not be had")
+        self.response = response
 
 
 class Reply(NamedTuple):
@@ -50,8 +68,9 @@ class Reply(NamedTuple):
     headers: Mapping[str, str] = {}
     """Beside Content-Type."""
     content_type: str = "application/json"
-    stream: AsyncIterator[bytes] | None = None
-    """What follows the body, for what is too large to be held as a whole."""
+    stream: AsyncGenerator[bytes, None] | None = None
+    """What follows the body, in pieces, for what is too large to be held as a whole. Trouble after
+    the first piece breaks the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +116,13 @@ class Route:
     """Statuses of answers with a header Location."""
     public: bool = False
     """Whether it needs no token; for documents only."""
+    reads_body: bool = False
+    """Whether the handler reads the body itself and parses it: one too large to be parsed in one
+    go. `request` is for the document only then."""
+    body_s_max: float = SERVICE_BODY_READ_S_MAX
+    """How long the body may take to arrive."""
+    too_large_code: str = "60020000"
+    """Operation code of the 422 for a body that is too large, if the handler reads it."""
 
 
 class RouteTable:

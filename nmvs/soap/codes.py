@@ -94,6 +94,7 @@ BATCH_MISSING            TE_XM_02  -          -         -          -         -  
 BATCH_INVALID            TE_XM_02  -          -         -          -         -          no
 EXPIRY_MISSING           TE_XM_02  -          -         -          -         -          no
 EXPIRY_INVALID           FE_LOT_07 -          -         -          -         -          yes
+SERIAL_TWICE             FE_SN_01  -          -         -          -         -          no
 NOT_PERMITTED            FE_AU_15  -          -         -          -         -          yes
 LOGIN_WRONG              FE_AU_01  -          -         -          -         -          no
 LOGIN_LOCKED             FE_AU_02  -          -         -          -         -          no
