@@ -51,8 +51,10 @@ def test_codes_of_both_forms() -> None:
         ),
         (
             "62120003",
-            '{"operationCode":"62120003",'
-            '"warning":"There are too many packs in the request.","eta":"@"}',
+            (
+                '{"operationCode":"62120003",'
+                '"warning":"There are too many packs in the request.","eta":"@"}'
+            ),
         ),
     ],
 )
