@@ -75,6 +75,13 @@ def up(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
             max=defaults.STOCK_COUNT_MAX,
         ),
     ] = defaults.STOCK_COUNT,
+    market_settings: Annotated[
+        Path | None,
+        typer.Option(
+            help='JSON file with settings of markets, such as {"FI": {"rules":'
+            ' {"typing_tolerance": 5}}}; without it those of the last start.',
+        ),
+    ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return when everything is ready.")
     ] = False,
@@ -82,6 +89,7 @@ def up(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
     """Start the hub and the national systems with demo data, and stay until Ctrl-C."""
 
     def run() -> ExitCode:
+        from emvs.infra.launch.market_settings import read_market_settings
         from emvs.infra.launch.markets_choice import parse_markets
         from emvs.infra.launch.settings import Wishes
         from emvs.infra.launch.up import UpOptions, run_up
@@ -90,6 +98,9 @@ def up(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
             markets=None if markets is None else parse_markets(markets),
             port_base=port_base,
             dsn=dsn,
+            market_settings=(
+                None if market_settings is None else read_market_settings(market_settings)
+            ),
         )
         options = UpOptions(
             data=str(data),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -40,6 +40,8 @@ class MarketSettings(msgspec.Struct, frozen=True):
     """What it and the hub show to each other."""
     secure_port: int = 0
     """With TLS; 0 in what earlier versions wrote."""
+    overrides: dict[str, Any] = {}
+    """What the user has set: see `emvs.infra.launch.market_settings`."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -81,6 +83,8 @@ class Wishes(msgspec.Struct, frozen=True):
     markets: tuple[MarketChoice, ...] | None = None
     port_base: int | None = None
     dsn: str | None = None
+    market_settings: dict[str, dict[str, Any]] | None = None
+    """Of all markets: those that are not named go back to their own."""
 
 
 def choose_settings(
@@ -90,6 +94,7 @@ def choose_settings(
     port_base = _port_base(stored, wishes)
     if stored is not None:
         settings = _with_markets(_with_dsn(stored, wishes), wishes, pick_port)
+        settings = _with_market_settings(settings, wishes)
         if any(market.secure_port == 0 for market in settings.markets.values()):
             return _laid_out(settings, port_base, pick_port)
         return (
@@ -108,7 +113,8 @@ def choose_settings(
     if wishes.dsn is not None:
         parse_dsn(wishes.dsn)
     default = Wishes(markets=wishes.markets or parse_markets(defaults.MARKETS))
-    return _laid_out(_with_markets(empty, default, pick_port), port_base, pick_port)
+    settings = _with_market_settings(_with_markets(empty, default, pick_port), wishes)
+    return _laid_out(settings, port_base, pick_port)
 
 
 def with_new_ports(settings: Settings, *, pick_port: Callable[[], int]) -> Settings:
@@ -164,6 +170,26 @@ def _with_markets(settings: Settings, wishes: Wishes, pick_port: Callable[[], in
         markets[choice.code] = _placed(market, settings.port_base, pick_port)
     running = tuple(choice.code for choice in wishes.markets)
     return msgspec.structs.replace(settings, markets=markets, running=running)
+
+
+def _with_market_settings(settings: Settings, wishes: Wishes) -> Settings:
+    """Return the settings with what the user sets now. Raises UsageError if it is set for nobody.
+
+    A market that is told of and never ran here would be a typing error without effect.
+    """
+    wanted = wishes.market_settings
+    if wanted is None:
+        return settings
+    if absent := sorted(wanted.keys() - settings.markets.keys()):
+        raise UsageError(
+            f"--market-settings names {absent[0]}, which does not run here; there are"
+            f" {', '.join(settings.markets)}."
+        )
+    markets = {
+        code: msgspec.structs.replace(market, overrides=wanted.get(code, {}))
+        for code, market in settings.markets.items()
+    }
+    return msgspec.structs.replace(settings, markets=markets)
 
 
 def _laid_out(settings: Settings, port_base: int, pick_port: Callable[[], int]) -> Settings:

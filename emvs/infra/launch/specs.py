@@ -41,7 +41,8 @@ def national_specs(settings: Settings, dsn: str) -> list[SystemSpec]:
             module="nmvs",
             address=f"http://{HOST}:{market.service_port}",
             management=management_url(market),
-            config={
+            config=market.overrides
+            | {
                 "market": market.code,
                 "dsn": dsn,
                 "host": HOST,
