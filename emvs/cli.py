@@ -75,10 +75,10 @@ def up(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
             max=defaults.STOCK_COUNT_MAX,
         ),
     ] = defaults.STOCK_COUNT,
-    market_settings: Annotated[
+    settings: Annotated[
         Path | None,
         typer.Option(
-            help='JSON file with settings of markets, such as {"FI": {"rules":'
+            help='JSON file with settings of systems, such as {"FI": {"rules":'
             ' {"typing_tolerance": 5}}}; without it those of the last start.',
         ),
     ] = None,
@@ -89,8 +89,8 @@ def up(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
     """Start the hub and the national systems with demo data, and stay until Ctrl-C."""
 
     def run() -> ExitCode:
-        from emvs.infra.launch.market_settings import read_market_settings
         from emvs.infra.launch.markets_choice import parse_markets
+        from emvs.infra.launch.overrides import read_overrides
         from emvs.infra.launch.settings import Wishes
         from emvs.infra.launch.up import UpOptions, run_up
 
@@ -98,9 +98,7 @@ def up(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
             markets=None if markets is None else parse_markets(markets),
             port_base=port_base,
             dsn=dsn,
-            market_settings=(
-                None if market_settings is None else read_market_settings(market_settings)
-            ),
+            overrides=None if settings is None else read_overrides(settings),
         )
         options = UpOptions(
             data=str(data),

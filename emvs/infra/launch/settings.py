@@ -18,6 +18,7 @@ import msgspec
 from emvs.errors import UsageError
 from emvs.infra.launch import defaults
 from emvs.infra.launch.markets_choice import MarketChoice, parse_markets
+from emvs.infra.launch.overrides import HUB, Overrides
 from emvs.infra.postgres_dsn import parse_dsn
 from emvs.markets import Dialect
 
@@ -41,7 +42,7 @@ class MarketSettings(msgspec.Struct, frozen=True):
     secure_port: int = 0
     """With TLS; 0 in what earlier versions wrote."""
     overrides: dict[str, Any] = {}
-    """What the user has set: see `emvs.infra.launch.market_settings`."""
+    """What the user has set: see `emvs.infra.launch.overrides`."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -58,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True):
     """Markets of the last start, in order."""
     manufacturer_token: str
     dsn: str | None = None
+    hub_overrides: dict[str, Any] = {}
 
     @property
     def running_markets(self) -> tuple[MarketSettings, ...]:
@@ -83,8 +85,8 @@ class Wishes(msgspec.Struct, frozen=True):
     markets: tuple[MarketChoice, ...] | None = None
     port_base: int | None = None
     dsn: str | None = None
-    market_settings: dict[str, dict[str, Any]] | None = None
-    """Of all markets: those that are not named go back to their own."""
+    overrides: Overrides | None = None
+    """Of all systems: those that are not named go back to their defaults."""
 
 
 def choose_settings(
@@ -94,7 +96,7 @@ def choose_settings(
     port_base = _port_base(stored, wishes)
     if stored is not None:
         settings = _with_markets(_with_dsn(stored, wishes), wishes, pick_port)
-        settings = _with_market_settings(settings, wishes)
+        settings = _with_overrides(settings, wishes)
         if any(market.secure_port == 0 for market in settings.markets.values()):
             return _laid_out(settings, port_base, pick_port)
         return (
@@ -113,7 +115,7 @@ def choose_settings(
     if wishes.dsn is not None:
         parse_dsn(wishes.dsn)
     default = Wishes(markets=wishes.markets or parse_markets(defaults.MARKETS))
-    settings = _with_market_settings(_with_markets(empty, default, pick_port), wishes)
+    settings = _with_overrides(_with_markets(empty, default, pick_port), wishes)
     return _laid_out(settings, port_base, pick_port)
 
 
@@ -172,24 +174,24 @@ def _with_markets(settings: Settings, wishes: Wishes, pick_port: Callable[[], in
     return msgspec.structs.replace(settings, markets=markets, running=running)
 
 
-def _with_market_settings(settings: Settings, wishes: Wishes) -> Settings:
+def _with_overrides(settings: Settings, wishes: Wishes) -> Settings:
     """Return the settings with what the user sets now. Raises UsageError if it is set for nobody.
 
-    A market that is told of and never ran here would be a typing error without effect.
+    What names a market that never ran here would be a typing error without effect.
     """
-    wanted = wishes.market_settings
+    wanted = wishes.overrides
     if wanted is None:
         return settings
-    if absent := sorted(wanted.keys() - settings.markets.keys()):
+    if absent := sorted(wanted.keys() - settings.markets.keys() - {HUB}):
         raise UsageError(
-            f"--market-settings names {absent[0]}, which does not run here; there are"
+            f"--settings names {absent[0]}, which does not run here; there are"
             f" {', '.join(settings.markets)}."
         )
     markets = {
         code: msgspec.structs.replace(market, overrides=wanted.get(code, {}))
         for code, market in settings.markets.items()
     }
-    return msgspec.structs.replace(settings, markets=markets)
+    return msgspec.structs.replace(settings, markets=markets, hub_overrides=wanted.get(HUB, {}))
 
 
 def _laid_out(settings: Settings, port_base: int, pick_port: Callable[[], int]) -> Settings:

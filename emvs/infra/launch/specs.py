@@ -15,7 +15,8 @@ def hub_spec(settings: Settings, dsn: str) -> SystemSpec:
         module="hub",
         address=hub_url(settings),
         management=hub_management_url(settings),
-        config={
+        config=settings.hub_overrides
+        | {
             "dsn": dsn,
             "host": HOST,
             "port": settings.hub_port,

@@ -1,4 +1,4 @@
-"""What a user sets for single markets reaches their systems, and is kept from start to start."""
+"""What a user sets for single systems reaches them, and is kept from start to start."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ import msgspec
 import pytest
 
 from emvs.errors import ConfigurationError, UsageError
-from emvs.infra.launch.market_settings import (
-    BYTES_MAX,
-    parse_market_settings,
-    read_market_settings,
-)
 from emvs.infra.launch.markets_choice import parse_markets
+from emvs.infra.launch.overrides import BYTES_MAX, parse_overrides, read_overrides
 from emvs.infra.launch.settings import Settings, Wishes, choose_settings
-from emvs.infra.launch.specs import national_specs
+from emvs.infra.launch.specs import hub_spec, national_specs
+from hub.config import HubConfig
 from nmvs.config import NmvsConfig
 
 FINLAND = b"""{"FI": {"rules": {"supply_repeat_tolerance": 0, "pharmacy_may_export": true},
@@ -25,9 +22,9 @@ FINLAND = b"""{"FI": {"rules": {"supply_repeat_tolerance": 0, "pharmacy_may_expo
 
 def choose(stored: Settings | None, content: bytes | None) -> Settings:
     numbers = itertools.count(20_000)
-    wanted = None if content is None else parse_market_settings(content)
+    wanted = None if content is None else parse_overrides(content)
     markets = None if stored is not None else parse_markets("AT,FI")
-    wishes = Wishes(markets=markets, market_settings=wanted)
+    wishes = Wishes(markets=markets, overrides=wanted)
     return choose_settings(stored, wishes, pick_port=lambda: next(numbers))
 
 
@@ -46,6 +43,14 @@ def test_the_file_reaches_the_market_it_names_and_no_other() -> None:
     assert (finland.supply_repeat_tolerance, finland.pharmacy_may_export) == (0, True)
     assert (austria.supply_repeat_tolerance, austria.pharmacy_may_export) == (2, False)
     assert systems["FI"].non_fmd_product_codes == ("09520000777777",)
+
+
+def test_the_hub_has_settings_too() -> None:
+    settings = choose(None, b'{"hub": {"callbacks": {"hosts_allowed": ["*"]}}}')
+    kept = msgspec.convert(msgspec.to_builtins(settings), Settings)
+    hub = msgspec.convert(hub_spec(kept, "postgresql://db.example/emvs").config, HubConfig)
+    assert hub.callbacks.hosts_allowed == ("*",)
+    assert choose(settings, b"{}").hub_overrides == {}
 
 
 def test_it_holds_for_later_starts_until_another_file_replaces_it() -> None:
@@ -71,19 +76,20 @@ def test_a_setting_that_does_not_exist_is_named_by_the_system() -> None:
         (b"[]", "not of the form"),
         (b'{"FI": 1}', "not of the form"),
         (b'{"\xff": {}}', "not of the form"),
-        (b'{"ZZ": {}}', "'ZZ' is no market"),
-        (b'{"LU": {}}', "'LU' is no market with a national system of its own"),
+        (b'{"ZZ": {}}', "'ZZ' is neither the hub nor a market"),
+        (b'{"LU": {}}', "'LU' is neither the hub nor a market with a national system of its own"),
+        (b'{"hub": {"rules": {}}}', "hub: 'rules' is none of callbacks, limits, retry"),
         (b'{"FI": {"port": 80}}', "FI: 'port' is none of rules, rest"),
         (b" " * (BYTES_MAX + 1), "more than"),
     ],
 )
 def test_what_is_wrong_with_the_file_is_said(content: bytes, sentence: str) -> None:
     with pytest.raises(UsageError, match=sentence):
-        parse_market_settings(content)
+        parse_overrides(content)
 
 
 def test_a_market_that_does_not_run_and_a_file_that_is_not_there_are_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="names PL, which does not run here; there are AT, FI"):
         choose(None, b'{"PL": {"rules": {}}}')
     with pytest.raises(UsageError, match="No such file"):
-        read_market_settings(tmp_path / "absent.json")
+        read_overrides(tmp_path / "absent.json")
