@@ -75,6 +75,13 @@ def up(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
             max=defaults.STOCK_COUNT_MAX,
         ),
     ] = defaults.STOCK_COUNT,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            help='JSON file with settings of systems, such as {"FI": {"rules":'
+            ' {"typing_tolerance": 5}}}; without it those of the last start.',
+        ),
+    ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return when everything is ready.")
     ] = False,
@@ -83,6 +90,7 @@ def up(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
 
     def run() -> ExitCode:
         from emvs.infra.launch.markets_choice import parse_markets
+        from emvs.infra.launch.overrides import read_overrides
         from emvs.infra.launch.settings import Wishes
         from emvs.infra.launch.up import UpOptions, run_up
 
@@ -90,6 +98,7 @@ def up(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
             markets=None if markets is None else parse_markets(markets),
             port_base=port_base,
             dsn=dsn,
+            overrides=None if settings is None else read_overrides(settings),
         )
         options = UpOptions(
             data=str(data),

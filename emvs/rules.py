@@ -54,7 +54,8 @@ class MarketRules:
     wants it, the hub operator forbids updates after a recall: refused by default (our choice)."""
     typing_tolerance: int = 2
     """Attempts with wrong identifiers, typed in by one location for one product, that raise no
-    alert; the next one does. Published default; the United Kingdom has 5."""
+    alert; the next one does, and all after it until the location finds a pack of that product. No
+    time limit; a restart counts anew. Published default; the United Kingdom has 5."""
     undo_elsewhere_alerts: AlertWhen = AlertWhen.NEVER
     """Whether an undo by another location or too late is an alert. The British list says always,
     Finland through intermarket only, the REST-built systems never: never by default (our

@@ -133,7 +133,11 @@ def settings_list() -> str:
     settings = table(
         ("setting", "default", "meaning"),
         (
-            (f"`{field.name}`", _value(getattr(defaults, field.name)), meanings[field.name])
+            (
+                f"`{field.name}`",
+                _value(getattr(defaults, field.name)),
+                meanings[field.name] + _choice(getattr(defaults, field.name)),
+            )
             for field in fields(MarketRules)
         ),
     )
@@ -147,6 +151,13 @@ def settings_list() -> str:
         ),
     )
     return f"{settings}\n{differing}"
+
+
+def _choice(default: object) -> str:
+    """Return a sentence with the values that a setting can have, empty if they are no list."""
+    if not isinstance(default, Enum):
+        return ""
+    return f" One of {', '.join(f'`{value.value}`' for value in type(default))}."
 
 
 def _docstrings(kind: type[MarketRules]) -> dict[str, str]:

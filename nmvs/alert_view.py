@@ -17,6 +17,7 @@ from emvs.alert_messages import AlertReport, AlertStep
 from emvs.alert_states import AlertParty, AlertState
 from emvs.markets import Dialect
 from emvs.outcomes import OUTCOMES, Outcome
+from emvs.scanner_hints import Hint
 from emvs.states import Operation, State
 from nmvs.alert_log import AlertView
 from nmvs.alert_store import Row
@@ -47,7 +48,7 @@ def list_entry(row: Row) -> dict[str, Any]:
         "userAgent": None,
         "apiVersion": None,
         "manualEntry": row["manual"],
-        "operationCode": _operation_code(row, stored),
+        "operationCode": alert_operation_code(row),
         "isIntermarket": _is_intermarket(row),
         "numberOfDispenseAttempts": row["supplies"],
         "numberOfDecommissionAttempts": row["others"],
@@ -106,7 +107,7 @@ def report(view: AlertView, tokens: LocationTokens, dialect: Dialect) -> AlertRe
         revision=row["revision"],
         code=row["hub_code"],
         outcome=Outcome(row["outcome"]).name,
-        nationalReturnCode=_national_code(row, stored, dialect),
+        nationalReturnCode=_national_code(row, dialect),
         operation=Operation(row["operation"]).name,
         sourceProcess=row["source_process"],
         raisingMarket=_raising_market(row),
@@ -161,22 +162,26 @@ def _is_intermarket(row: Row) -> bool:
     return different
 
 
-def _operation_code(row: Row, stored: dict[str, Any]) -> str:
+def alert_operation_code(row: Row) -> str:
+    """Return the code of the REST dialect under which the terminal was told."""
+    stored = _stored(row)
     state = stored.get("state")
+    hint = orjson.loads(row["submitted"]).get("hint")
     return operation_code(
         Outcome(row["outcome"]),
         Operation(row["operation"]),
         State[state] if state else None,
         here=stored.get("setBy") == row["location_number"],
+        hint=None if hint is None else Hint(hint),
     )
 
 
-def _national_code(row: Row, stored: dict[str, Any], dialect: Dialect) -> str:
+def _national_code(row: Row, dialect: Dialect) -> str:
     """Return the code under which the terminal was told, in the dialect it speaks."""
     interface, _, _ = row["dialect"].partition("-")  # A bulk's is named after its dialect.
     spoken = interface if interface in set(Dialect) else dialect
     if spoken == Dialect.REST:
-        return _operation_code(row, stored)
+        return alert_operation_code(row)
     is_undo = Operation(row["operation"]).is_undo
     silent = False
     case = Outcome(row["outcome"]), is_undo, _is_intermarket(row), silent

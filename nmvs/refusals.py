@@ -17,6 +17,7 @@ from emvs.infra.clock import Clock
 from emvs.outcomes import Outcome
 from emvs.pack import Pack, match_identifiers
 from emvs.rules import MarketRules
+from emvs.scanner_hints import Hint
 from nmvs.alert_entries import AlertMaker
 from nmvs.catalogue import Batch, Product
 from nmvs.ledger import AlertEntry, Entry, Ledger, PackConflictError
@@ -162,7 +163,8 @@ class Refusals:
         hub_code = None
         if not silent:
             hub_code = self._alert_code(outcome, request, sought_elsewhere=sought_elsewhere)
-        alert, alert_entry = self.alert(hub_code, request, stored=stored)
+        hint = hint_for(outcome, request, product, stored and stored[1])
+        alert, alert_entry = self.alert(hub_code, request, stored=stored, hint=hint)
         state = 0 if stored is None else stored[0].state
         entry = Entry(
             key,
@@ -180,7 +182,6 @@ class Refusals:
             None,
             alert_entry,
         )
-        hint = hint_for(outcome, request, product, stored and stored[1])
         answer = Answer(outcome, transaction_id, now_ms, alert=alert, product=product, hint=hint)
         return answer, entry
 
@@ -219,12 +220,19 @@ class Refusals:
         return code
 
     def alert(
-        self, hub_code: str | None, request: PackRequest, *, stored: tuple[Pack, Batch] | None
+        self,
+        hub_code: str | None,
+        request: PackRequest,
+        *,
+        stored: tuple[Pack, Batch] | None,
+        hint: Hint | None = None,
     ) -> tuple[Alert, AlertEntry] | tuple[None, None]:
         """Return the alert with this code, for the terminal and for the ledger."""
         if hub_code is None:
             return None, None
         submitted, now_ms = _submitted(request), self._clock.now_ms()
+        if hint is not None:
+            submitted["hint"] = hint.value
         return self._alerts.make(hub_code, request, submitted, stored=stored, now_ms=now_ms)
 
 

@@ -60,7 +60,8 @@ is which is inferred):
 {hints}
 ## What a market may set
 
-Members of `rules` in a national system's configuration.
+Members of `rules` in a national system's configuration. `emvs up --settings` takes them, see
+[running.md](running.md).
 
 {settings}"""
 

@@ -161,7 +161,11 @@ def make_result(call: PackCall, reply: PackReply, transaction_id: str) -> Result
         state_text=reply.state_text,
         reasons=reply.reasons,
         alert_id=reply.alert_id,
-        alert_code=soap_codes.alert_code_of(code) if reply.alert_id is not None else None,
+        alert_code=(
+            None
+            if reply.alert_id is None
+            else soap_codes.alert_code_of(code, call.operation, state)
+        ),
         intermarket=reply.intermarket,
         transaction_id=reply.transaction_id,
         client_transaction_id=transaction_id,

@@ -43,6 +43,7 @@ _LOGIN_REFUSED: Final = frozenset(_LOGIN_CODES.split())
 _UNDO_MISFITS: Final = frozenset({"NC_PCK_06", "NC_PCK_29"})
 """The undo does not fit the pack's state; harmless if the pack is active."""
 
+_INACTIVE_ALREADY: Final = "NC_PCK_22"
 _ALERT_CODES: Final = {
     "FE_LOT_03": "A2",
     "FE_LOT_12": "A52",
@@ -51,7 +52,6 @@ _ALERT_CODES: Final = {
     "NC_PCK_06": "A24",
     "NC_PCK_19": "A7",
     "NC_PCK_20": "A4",
-    "NC_PCK_22": "A24",
     "NC_PCK_27": "A24",
 }
 
@@ -94,6 +94,13 @@ def judge(return_code: str, operation: Operation, state: State | None) -> Catego
     return Category.DONE
 
 
-def alert_code_of(return_code: str) -> str | None:
-    """Return the EU Hub's code for the alert that comes with this return code."""
-    return _ALERT_CODES.get(bare_code(return_code))
+def alert_code_of(return_code: str, operation: Operation, state: State | None) -> str | None:
+    """Return the EU Hub's code for the alert that comes with this return code.
+
+    One return code stands for two of the hub's: A7 if the pack has the requested state already,
+    A24 if it has another one (inferred; Estonia says A24 for both).
+    """
+    code = bare_code(return_code)
+    if code == _INACTIVE_ALREADY:
+        return "A7" if state is operation.target_state else "A24"
+    return _ALERT_CODES.get(code)

@@ -19,6 +19,7 @@ from emvs.outcomes import OUTCOMES, Outcome
 from emvs.roles import Role
 from emvs.states import Operation, State
 from nmvs.alert_store import Row
+from nmvs.alert_view import alert_operation_code
 from nmvs.audit import AuditRequest
 from nmvs.participants import Participant
 from nmvs.reports.csv_tables import Cell, utc_text
@@ -169,14 +170,14 @@ def _event_code(
     outcome: Outcome, operation: Operation, entry: dict[str, Any], alert: Row | None
 ) -> str:
     """Return the operation code, or the outcome's name where no request is answered so."""
+    if alert is not None:
+        return alert_operation_code(alert)
     if outcome in FIXED:
         return FIXED[outcome]
     if code_pattern(outcome) is None:
         return outcome.name
     state = entry["stateBefore"]
-    stored = orjson.loads(alert["stored"]) if alert and alert["stored"] else {}
-    here = alert is not None and stored.get("setBy") == alert["location_number"]
-    return operation_code(outcome, operation, State[state] if state else None, here=here)
+    return operation_code(outcome, operation, State[state] if state else None, here=False)
 
 
 def _state(name: str | None) -> str | None:

@@ -332,9 +332,9 @@ def test_help_tells_the_exit_codes() -> None:
     assert "Exit codes" in done.stdout
 
 
-def pasted_from_the_hubs_page(running: Environment, folder: Path, count: int) -> dict[str, Any]:
-    """Run the first blocks of the page; return the last answer."""
-    page = (Path(__file__).parents[2] / "docs" / "hub.md").read_text()
+def pasted(running: Environment, folder: Path, name: str, count: int = 1) -> list[str]:
+    """Run the first blocks of a page of the docs; return the lines that they print."""
+    page = (Path(__file__).parents[2] / "docs" / name).read_text()
     blocks = [part.split("```", 1)[0] for part in page.split("```bash\n")[1 : count + 1]]
     (folder / ".venv").symlink_to(EMVS.parents[1])
     (folder / ".emvs").symlink_to(running.data)
@@ -347,34 +347,32 @@ def pasted_from_the_hubs_page(running: Environment, folder: Path, count: int) ->
         check=False,
     )
     assert not done.stderr, done.stdout + done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+    return done.stdout.splitlines()
 
 
 def test_the_first_upload_of_the_hubs_page_works_when_pasted(
     running: Environment, tmp_path: Path
 ) -> None:
-    last = pasted_from_the_hubs_page(running, tmp_path, 1)
+    last = json.loads(pasted(running, tmp_path, "hub.md")[-1])
     assert last["status"] == "STDS", last
     assert last["markets"][0]["loadedCount"] == 3
 
 
+def test_the_wire_examples_of_the_pharmacys_page_work_when_pasted(
+    running: Environment, tmp_path: Path
+) -> None:
+    *by_rest, by_soap = pasted(running, tmp_path, "pharmacy.md")
+    told = [json.loads(line)["operationCode"] for line in by_rest]
+    assert told == ["11110100", "11210200", "11410100"]
+    assert "NMVS_SUCCESS" in by_soap
+    assert ':state="ACTIVE"' in by_soap
+
+
 def test_the_callbacks_page_works_when_pasted(running: Environment, tmp_path: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs" / "callbacks.md").read_text()
-    block = page.split("```bash\n", 1)[1].split("```", 1)[0]
-    (tmp_path / ".venv").symlink_to(EMVS.parents[1])
-    (tmp_path / ".emvs").symlink_to(running.data)
-    done = subprocess.run(  # noqa: S603 - our own page
-        ["bash", "-c", block],  # noqa: S607 - whichever bash the user has
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    lines = [line for line in done.stdout.splitlines() if "RSHEUHUB" in line]
+    printed = pasted(running, tmp_path, "callbacks.md")
+    lines = [line for line in printed if "RSHEUHUB" in line]
     told = sorted(line.split()[1] for line in lines)
-    assert told == ["RCBR", *sorted(["STVA", "STLD", "STDS"] * 3)], done.stdout + done.stderr
+    assert told == ["RCBR", *sorted(["STVA", "STLD", "STDS"] * 3)], printed
     (recall,) = (line for line in lines if " RCBR " in line)
     assert "your batches: 09520000777753 NEW" in recall
 
@@ -382,7 +380,7 @@ def test_the_callbacks_page_works_when_pasted(running: Environment, tmp_path: Pa
 def test_packs_are_changed_and_verified_as_the_hubs_page_tells(
     running: Environment, tmp_path: Path
 ) -> None:
-    last = pasted_from_the_hubs_page(running, tmp_path, 2)
+    last = json.loads(pasted(running, tmp_path, "hub.md", 2)[-1])
     told = [(one["outcome"], one["state"]) for pack in last["packs"] for one in pack["markets"]]
     assert told == [
         ("VERIFIED", "Locked"),

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from emvs.errors import UsageError
 from emvs.infra.launch import defaults
 from emvs.infra.launch.markets_choice import MarketChoice, parse_markets
+from emvs.infra.launch.overrides import HUB, Overrides
 from emvs.infra.postgres_dsn import parse_dsn
 from emvs.markets import Dialect
 
@@ -40,6 +41,8 @@ class MarketSettings(msgspec.Struct, frozen=True):
     """What it and the hub show to each other."""
     secure_port: int = 0
     """With TLS; 0 in what earlier versions wrote."""
+    overrides: dict[str, Any] = {}
+    """What the user has set: see `emvs.infra.launch.overrides`."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -56,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True):
     """Markets of the last start, in order."""
     manufacturer_token: str
     dsn: str | None = None
+    hub_overrides: dict[str, Any] = {}
 
     @property
     def running_markets(self) -> tuple[MarketSettings, ...]:
@@ -81,6 +85,8 @@ class Wishes(msgspec.Struct, frozen=True):
     markets: tuple[MarketChoice, ...] | None = None
     port_base: int | None = None
     dsn: str | None = None
+    overrides: Overrides | None = None
+    """Of all systems: those that are not named go back to their defaults."""
 
 
 def choose_settings(
@@ -90,6 +96,7 @@ def choose_settings(
     port_base = _port_base(stored, wishes)
     if stored is not None:
         settings = _with_markets(_with_dsn(stored, wishes), wishes, pick_port)
+        settings = _with_overrides(settings, wishes)
         if any(market.secure_port == 0 for market in settings.markets.values()):
             return _laid_out(settings, port_base, pick_port)
         return (
@@ -108,7 +115,8 @@ def choose_settings(
     if wishes.dsn is not None:
         parse_dsn(wishes.dsn)
     default = Wishes(markets=wishes.markets or parse_markets(defaults.MARKETS))
-    return _laid_out(_with_markets(empty, default, pick_port), port_base, pick_port)
+    settings = _with_overrides(_with_markets(empty, default, pick_port), wishes)
+    return _laid_out(settings, port_base, pick_port)
 
 
 def with_new_ports(settings: Settings, *, pick_port: Callable[[], int]) -> Settings:
@@ -164,6 +172,26 @@ def _with_markets(settings: Settings, wishes: Wishes, pick_port: Callable[[], in
         markets[choice.code] = _placed(market, settings.port_base, pick_port)
     running = tuple(choice.code for choice in wishes.markets)
     return msgspec.structs.replace(settings, markets=markets, running=running)
+
+
+def _with_overrides(settings: Settings, wishes: Wishes) -> Settings:
+    """Return the settings with what the user sets now. Raises UsageError if it is set for nobody.
+
+    What names a market that never ran here would be a typing error without effect.
+    """
+    wanted = wishes.overrides
+    if wanted is None:
+        return settings
+    if absent := sorted(wanted.keys() - settings.markets.keys() - {HUB}):
+        raise UsageError(
+            f"--settings names {absent[0]}, which does not run here; there are"
+            f" {', '.join(settings.markets)}."
+        )
+    markets = {
+        code: msgspec.structs.replace(market, overrides=wanted.get(code, {}))
+        for code, market in settings.markets.items()
+    }
+    return msgspec.structs.replace(settings, markets=markets, hub_overrides=wanted.get(HUB, {}))
 
 
 def _laid_out(settings: Settings, port_base: int, pick_port: Callable[[], int]) -> Settings:

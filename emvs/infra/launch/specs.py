@@ -15,7 +15,8 @@ def hub_spec(settings: Settings, dsn: str) -> SystemSpec:
         module="hub",
         address=hub_url(settings),
         management=hub_management_url(settings),
-        config={
+        config=settings.hub_overrides
+        | {
             "dsn": dsn,
             "host": HOST,
             "port": settings.hub_port,
@@ -41,7 +42,8 @@ def national_specs(settings: Settings, dsn: str) -> list[SystemSpec]:
             module="nmvs",
             address=f"http://{HOST}:{market.service_port}",
             management=management_url(market),
-            config={
+            config=market.overrides
+            | {
                 "market": market.code,
                 "dsn": dsn,
                 "host": HOST,

@@ -123,7 +123,8 @@ class SystemProcess:
             return ""
         # Everything but the sentence before an exit is JSON, or a line of a traceback.
         said = [line for line in lines if line.strip() and line[0] not in "{ "]
-        return said[-1].strip() if said else ""
+        words = said[-1].strip() if said else ""
+        return words if words.endswith(".") or not words else f"{words}."
 
     async def _until_ready(self, ready_path: Path, calls: HttpCalls) -> None:
         assert self._process is not None

@@ -194,6 +194,16 @@ async def test_scanner_faults_are_hinted_at_also_after_a_restart(start_system: S
         assert (await till.ask(serial, batch="LOT2")).code == "41020003"
 
     await check(rest)
+    # Who looks into an alert reads the code that the pharmacy was shown.
+    raised = (await running.ask_management("/alerts"))["alerts"]
+    shown = [
+        (await running.ask_management(f"/alerts/{alert['alertId']}"))["operationCode"]
+        for alert in raised
+    ]
+    assert sorted(shown) == [
+        *("41020001", "41020003", "41020007", "41020008", "41020009"),
+        *("41020010", "41020011", "41020012"),
+    ]
     assert (await soap.ask("G110", serial[:-1])).code == "NC_PC_02"
     assert (await soap.ask("G110", serial, batch="lot1")).code == "FE_LOT_13"
     assert running.stop is not None

@@ -107,7 +107,7 @@ async def test_the_national_organisation_reads_exceptions_that_raised_an_alert(
     assert lines[1][0].endswith(" by B")
     entries = by_column(lines)
     # These raised one: the second supply of the first, the wrong batch of the second.
-    assert [entry["Event Code"] for entry in entries] == ["51220200", "41020003"]
+    assert [entry["Event Code"] for entry in entries] == ["51220200", "41020008"]
     second = entries[1]
     assert TIME.fullmatch(second["Date and Time (UTC)"])
     assert (second["Category"], second["Severity"]) == ("Alert", "Critical")

@@ -324,6 +324,25 @@ def test_state_of_the_batch_goes_before_the_packs() -> None:
     assert result.state is State.EXPIRED
 
 
+@pytest.mark.parametrize(
+    ("operation", "reason", "alert_code"),
+    [
+        (Operation.SUPPLY, "SUPPLIED", "A7"),
+        (Operation.SUPPLY, "LOCKED", "A24"),
+        (Operation.DESTROY, "DESTROYED", "A7"),
+        (Operation.DESTROY, "SUPPLIED", "A24"),
+    ],
+)
+def test_the_alert_about_an_inactive_pack_depends_on_what_was_asked(
+    operation: Operation, reason: str, alert_code: str
+) -> None:
+    message, _ = build_request(call(operation), PROFILE, TRX)
+    content = pack_body("NMVS_NC_PCK_22", "INACTIVE", reason, alert="XX-20260302-000017")
+    assert result_of(reply_bytes(content, message=message), operation).alert_code == alert_code
+    silent = reply_bytes(pack_body("NMVS_NC_PCK_22", "INACTIVE", reason), message=message)
+    assert result_of(silent, operation).alert_code is None
+
+
 @pytest.mark.parametrize("code", ["NMVS_FE_AU_01", "NMVS_FE_AU_11", "NMVS_FE_PKI_06"])
 def test_refused_login_is_an_error(code: str) -> None:
     body = f'<ns1:ReturnCode ns1:code="{code}" ns1:desc="Login refused"/>'
