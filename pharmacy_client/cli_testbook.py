@@ -83,7 +83,6 @@ def register(app: typer.Typer, finish: Finish) -> None:
             Path | None,
             typer.Option(
                 help="endpoints.json of a running simulator; else .emvs/endpoints.json.",
-                envvar="PHARMACY_ENDPOINTS",
                 rich_help_panel=_SYSTEM,
             ),
         ] = None,
@@ -91,7 +90,6 @@ def register(app: typer.Typer, finish: Finish) -> None:
             Path | None,
             typer.Option(
                 help="Profile of another system. Steps that need a stand are N/A.",
-                envvar="PHARMACY_PROFILE",
                 rich_help_panel=_SYSTEM,
             ),
         ] = None,
@@ -99,7 +97,6 @@ def register(app: typer.Typer, finish: Finish) -> None:
             str | None,
             typer.Option(
                 help="Market with REST: GR, or the first in the endpoints file.",
-                envvar="PHARMACY_MARKET",
                 rich_help_panel=_SYSTEM,
             ),
         ] = None,
@@ -108,7 +105,6 @@ def register(app: typer.Typer, finish: Finish) -> None:
             typer.Option(
                 help="Which participant of the role, counted from 0.",
                 min=0,
-                envvar="PHARMACY_PARTICIPANT",
                 rich_help_panel=_SYSTEM,
             ),
         ] = 0,

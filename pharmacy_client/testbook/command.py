@@ -62,6 +62,8 @@ class Options:
 
 def run_command(options: Options, screen: Screen) -> ExitCode:
     """Run the book as the options say; return the exit code. Raises EmvsError."""
+    if not options.self_contained:  # A run of its own takes nothing from its surroundings.
+        options = _completed(options, os.environ)
     _check(options)
     result = asyncio.run(run_options(options, screen))
     _write_reports(options, result)
@@ -69,6 +71,18 @@ def run_command(options: Options, screen: Screen) -> ExitCode:
     if result.verdict is Verdict.NOT_APPLICABLE:
         raise WrongUsageError("no step could be run against this system; the reasons stand above")
     return ExitCode.OK if result.verdict is Verdict.PASS else ExitCode.REFUSED
+
+
+def _completed(options: Options, environment: Mapping[str, str]) -> Options:
+    """Return the options with what variables say about the system, where nothing else does."""
+    if options.market is None and environment.get("PHARMACY_MARKET"):
+        options = replace(options, market=environment["PHARMACY_MARKET"])
+    if options.endpoints is not None or options.profile is not None:
+        return options
+    named = {name: environment.get(f"PHARMACY_{name.upper()}") for name in ("endpoints", "profile")}
+    if named["endpoints"]:
+        return replace(options, endpoints=Path(named["endpoints"]))
+    return replace(options, profile=Path(named["profile"])) if named["profile"] else options
 
 
 def _check(options: Options) -> None:
@@ -149,7 +163,6 @@ def _profile(options: Options, endpoints: Path | None, market: str) -> Profile:
         options.participant,
         Dialect.REST,
     )
-    # A run of its own takes nothing from the user's surroundings.
     environment: Mapping[str, str] = {} if options.self_contained else os.environ
     return find_profile(
         choice, environment=environment, directory=Path.cwd(), home=Path("~").expanduser()
