@@ -19,7 +19,7 @@ import typer
 from emvs.errors import EmvsError
 from emvs.scan import Scan, ScanError, parse_scan, scan_from_fields
 from emvs.states import State
-from pharmacy_client import cli_output
+from pharmacy_client import cli_output, cli_testbook
 from pharmacy_client.cli_options import PackOptions, SystemOptions, with_groups
 from pharmacy_client.client import PharmacyClient
 from pharmacy_client.errors import PharmacyClientError, ScanRefusedError
@@ -153,6 +153,13 @@ def render(
         return _Done(ExitCode.OK, lambda: print(f"{output} written"))
 
     _finish(run)
+
+
+def _finish_code(run: Callable[[], ExitCode]) -> None:
+    _finish(lambda: _Done(run(), lambda: None))
+
+
+cli_testbook.register(app, _finish_code)
 
 
 def main() -> None:
