@@ -159,7 +159,7 @@ class RestDialect:
                 return received
             try:
                 body = msgspec.json.decode(received, type=route.request)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 return _refusal(route.invalid_body_code)
         reply = await route.handler(
             Call(
