@@ -106,15 +106,14 @@ async def test_no_target_leads_around_the_door(
     assert trail["entries"] == []
 
 
-@pytest.mark.parametrize("method", ["PUT", "PATCH", "GET", "post", "DELETE"])
-async def test_no_method_leads_around_the_door(start_system: StartSystem, method: str) -> None:
+async def test_no_method_leads_around_the_door(start_system: StartSystem) -> None:
     system = await start_system("AT", tls=TlsConfig(), dialects=("soap",))
     await system.register("pharmacy", 1)
     (serial,) = await system.load_packs(1)
-    message = Till(system).message("G120", serial)
-    head = f"{method} {PATH} HTTP/1.1\r\nX-HTTP-Method-Override: POST"
-    answer = await exchange(system, await trusting(system), head, message)
-    assert "NMVS_" not in answer
+    message, context = Till(system).message("G120", serial), await trusting(system)
+    for method in ("PUT", "PATCH", "GET", "post", "DELETE"):
+        head = f"{method} {PATH} HTTP/1.1\r\nX-HTTP-Method-Override: POST"
+        assert "NMVS_" not in await exchange(system, context, head, message)
     trail = await system.ask_management("/trail", product_code=system.product_code, serial=serial)
     assert trail["entries"] == []
 
@@ -160,17 +159,16 @@ async def test_a_resumed_session_is_held_against_the_registry_again(
     assert b"403" in answer.split(b"\r\n")[0]
 
 
-@pytest.mark.parametrize("client", ["ä", "a/b", "\0", "A\n", "../x", " ", ""])
-@pytest.mark.parametrize("kind", ["good", "foreign"])
 async def test_only_what_a_message_can_name_gets_a_certificate(
-    national_system: RunningSystem, client: str, kind: str
+    national_system: RunningSystem,
 ) -> None:
-    async with national_system.http.post(
-        f"{national_system.management}/certificates",
-        json={"client_login_id": client, "kind": kind},
-    ) as response:
-        assert response.status == 400
-        assert "client login id" in (await response.json())["detail"]
+    url = f"{national_system.management}/certificates"
+    for client in ("ä", "a/b", "\0", "A\n", "../x", " ", "", "x" * 33):
+        for kind in ("good", "foreign"):
+            order = {"client_login_id": client, "kind": kind}
+            async with national_system.http.post(url, json=order) as response:
+                assert response.status == 400, client
+                assert "client login id" in (await response.json())["detail"]
 
 
 async def test_a_long_list_of_certificates_ends_with_the_newest(
