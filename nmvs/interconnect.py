@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -37,6 +38,7 @@ from nmvs.synchronisation import Synchronisation
 
 _BODY_S_MAX = 60.0
 _DELIVERY_ID_LENGTH_MAX = 100
+_REQUEST_ID = re.compile("[A-Za-z0-9-]{1,64}")
 
 
 def create_interconnect_app(
@@ -112,6 +114,9 @@ async def _to_request(message: IntermarketRequest, directory: Directory) -> Pack
         scheme = Scheme(message.scheme)
     except (KeyError, ValueError) as error:
         raise BadRequestError(f"{error} is not known here") from error
+    if _REQUEST_ID.fullmatch(message.requestId) is None:
+        # It stands in the audit trail. What cannot be stored there would spoil its whole group.
+        raise BadRequestError("requestId has 1 to 64 letters, digits and hyphens")
     defect = check_identifiers(
         scheme,
         message.productCode,

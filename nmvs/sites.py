@@ -20,7 +20,7 @@ from emvs.markets import Dialect
 from nmvs import management
 from nmvs.alert_routes import add_hub_routes, add_management_routes
 from nmvs.audit_routes import add_audit_routes, add_pack_audit_route
-from nmvs.certificates.gate import certificate_client, require_certificate
+from nmvs.certificates.gate import Guarded, certificate_client
 from nmvs.certificates.routes import add_routes as add_certificate_routes
 from nmvs.config import TlsConfig
 from nmvs.exemption_routes import add_routes as add_exemption_routes
@@ -47,7 +47,7 @@ _SERVER_LIFE: Final = timedelta(days=825)
 async def open_sites(system: NationalSystem, exits: AsyncExitStack) -> dict[str, Site]:
     """Open all listeners of a system, the public one last; `exits` closes them, that one first."""
     config = system.config
-    handler = _service(system)
+    handler, secure_handler = _service(system)
     opening: list[tuple[str, Coroutine[Any, Any, Site]]] = [
         (
             "management",
@@ -56,7 +56,7 @@ async def open_sites(system: NationalSystem, exits: AsyncExitStack) -> dict[str,
         ("interconnect", serve_app(_interconnect(system), config.host, config.interconnect_port)),
     ]
     if config.tls is not None:
-        opening.append(("secure", _serve_secure(system, handler, config.tls)))
+        opening.append(("secure", _serve_secure(system, secure_handler, config.tls)))
     if config.plain:
         opening.append(("service", serve_handler(handler, config.host, config.port)))
     sites: dict[str, Site] = {}
@@ -77,15 +77,16 @@ async def _serve_secure(system: NationalSystem, handler: Handler, tls: TlsConfig
     authority = certificates.authority
     issued = authority.issue_server(tls.names, system.clock.real_now(), _SERVER_LIFE)
     return await serve_handler(
-        require_certificate(handler, certificates) if asks_client else handler,
+        handler,
         system.config.host,
         tls.port,
         tls=server_context(issued, authority.root_pem, asks_client=asks_client),
     )
 
 
-def _service(system: NationalSystem) -> Handler:
-    soap = rest = None
+def _service(system: NationalSystem) -> tuple[Handler, Handler]:
+    """Return what stands behind the port without TLS, and behind the one with it."""
+    soap = rest = guarded = None
     if Dialect.SOAP in system.dialects:
         tls = system.config.tls
         shown = None
@@ -94,6 +95,7 @@ def _service(system: NationalSystem) -> Handler:
         soap = SoapDialect(
             system.operations, system.directory, system.soap_settings, certificate_client=shown
         )
+        guarded = soap if shown is None else Guarded(soap, system.certificates)
     if Dialect.REST in system.dialects:
         rest = RestDialect(
             system.operations,
@@ -111,7 +113,7 @@ def _service(system: NationalSystem) -> Handler:
                 ),
             ),
         )
-    return choose_dialect(soap, rest)
+    return choose_dialect(soap, rest), choose_dialect(guarded, rest)
 
 
 def _interconnect(system: NationalSystem) -> web.Application:

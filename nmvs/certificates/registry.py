@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from nmvs.certificates.store import CertificateStore, Package, StoredCertificate
 _CERTIFICATES_MAX: Final = 1_000_000
 _WORK_INTERVAL_S: Final = 3600.0
 _TAN_ALPHABET: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
+_CLIENT_LOGIN_ID: Final = re.compile("[A-Za-z0-9-]{1,32}")
 _TAN_LENGTH: Final = 20
 """A hundred bits; the interface allows 8 to 60 characters (our choice)."""
 
@@ -111,8 +113,7 @@ class Certificates:
         `starts_in_s` and `life_s` make certificates for tests: expired, near their end, not yet
         valid. Raises BadRequestError for figures out of range.
         """
-        if not 1 <= len(client_login_id) <= 32:
-            raise BadRequestError("a client login id has 1 to 32 characters")
+        check_client_login_id(client_login_id)
         return await self._issue(client_login_id, starts_in_s, life_s, None)
 
     async def fetch_by_tan(self, client_login_id: str, tan: str) -> Package | Problem:
@@ -255,6 +256,12 @@ class Certificates:
         if known.fingerprint not in self._by_fingerprint:
             self._of_client.setdefault(known.client_login_id, []).append(known.fingerprint)
         self._by_fingerprint[known.fingerprint] = known
+
+
+def check_client_login_id(text: str) -> None:
+    """Raise BadRequestError for what no message could ever name: the SOAP interface's type."""
+    if _CLIENT_LOGIN_ID.fullmatch(text) is None:
+        raise BadRequestError("a client login id has 1 to 32 letters, digits and hyphens")
 
 
 def _new_tan() -> str:

@@ -7,24 +7,24 @@ its own by the PKI service.
 from __future__ import annotations
 
 import base64
+from collections import deque
 from datetime import timedelta
 from enum import StrEnum
-from itertools import islice
 from typing import Any, Final
 
 import msgspec
 from aiohttp import web
 
-from emvs.errors import BadRequestError
 from emvs.infra.certificate_authority import CertificateAuthority
 from emvs.infra.clock import Clock
 from emvs.infra.management import read_message
 from emvs.infra.web import json_response
-from nmvs.certificates.registry import Certificates, Problem
+from nmvs.certificates.registry import Certificates, Problem, check_client_login_id
 from nmvs.certificates.store import Package, StoredCertificate
 
 _DAY_S: Final = 86_400
 _LISTED_MAX: Final = 1_000
+"""The newest ones: what was issued a moment ago can always be seen (our choice)."""
 
 
 class Kind(StrEnum):
@@ -66,8 +66,12 @@ def add_routes(app: web.Application, certificates: Certificates, clock: Clock) -
             for known in certificates.all()
             if client is None or known.client_login_id == client
         )
-        rows = [_row(known, certificates) for known in islice(wanted, _LISTED_MAX)]
-        return json_response({"certificates": rows})
+        newest = deque(wanted, maxlen=_LISTED_MAX + 1)
+        truncated = len(newest) > _LISTED_MAX
+        if truncated:
+            newest.popleft()
+        rows = [_row(known, certificates) for known in newest]
+        return json_response({"certificates": rows, "truncated": truncated})
 
     async def post(request: web.Request) -> web.Response:
         order: Order = await read_message(request, Order)
@@ -116,8 +120,7 @@ async def _handed_out(
 
 
 def _foreign(client_login_id: str, clock: Clock) -> dict[str, Any]:
-    if not 1 <= len(client_login_id) <= 32:
-        raise BadRequestError("a client login id has 1 to 32 characters")
+    check_client_login_id(client_login_id)
     now = clock.now()
     stranger = CertificateAuthority.create("An authority that nobody trusts", now)
     issued = stranger.issue_client(client_login_id, "Nobody", now, now + timedelta(days=730))

@@ -22,8 +22,9 @@ def table_lines(rows: Iterable[Sequence[Cell]]) -> str:
 
 
 def banner_lines(lines: Sequence[str]) -> str:
-    """Return the lines in front of a report's header, one quoted cell each."""
-    return "".join(_quoted(line) for line in lines)
+    """Return the lines in front of a report's header, one quoted cell each. None has a break in
+    it: a reader leaves out so many lines, not cells."""
+    return "".join(_quoted(" ".join(line.split())) for line in lines)
 
 
 def table_head(name: str, columns: Sequence[str]) -> str:

@@ -135,6 +135,12 @@ def find_type(identifier: str) -> ReportType | None:
     return _BY_SPELLING.get(identifier.replace(" ", "").casefold())
 
 
+def view_of(kind: ReportType, role: Role, organisation: str) -> str:
+    """Return a word for what such a participant sees in reports of a type. A report that was made
+    for one view is not shown to another: who asked may have changed since (Art. 38)."""
+    return f"own/{organisation}" if kind.scopes.get(role) is Scope.OWN else str(role)
+
+
 def checked_parameters(kind: ReportType, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a report as they are stored. Raises BadRequestError.
 

@@ -5,6 +5,7 @@ Knows who may have which document; knows neither HTTP nor what is in a document.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -15,7 +16,7 @@ from emvs.errors import ConflictError, ForbiddenError, NotFoundError, Overloaded
 from emvs.infra.clock import Clock
 from nmvs.participants import Participant
 from nmvs.reports import limits
-from nmvs.reports.definitions import DAILY_SNAPSHOT, REPORT_TYPES, ReportType, Scope
+from nmvs.reports.definitions import DAILY_SNAPSHOT, REPORT_TYPES, ReportType, Scope, view_of
 from nmvs.reports.jobs import Job, JobFilter, JobKind, JobStatus, JobStore
 from nmvs.reports.making import Makers
 from nmvs.reports.runner import DocumentRunner
@@ -41,6 +42,7 @@ class Documents:
         self._zone = zone
         self._store = JobStore(sources.pool)
         self._snapshot_for: date | None = None
+        self._asking = asyncio.Lock()
         makers = Makers(sources, settings).by_kind()
         # A long report keeps nobody from his list of alerts.
         self._reports = DocumentRunner(
@@ -76,9 +78,6 @@ class Documents:
         Raises OverloadedError if too many wait.
         """
         number = participant.number
-        waiting, own = await self._store.waiting_counts(number)
-        if waiting >= limits.JOBS_WAITING_MAX or own >= limits.JOBS_WAITING_PER_LOCATION_MAX:
-            raise OverloadedError("too many documents wait to be made", retry_after_s=30)
         settings, now = self.settings, self.clock.now()
         days = timedelta(days=settings.life_days)
         life = days if kind is JobKind.REPORT else timedelta(hours=settings.query_life_hours)
@@ -96,8 +95,17 @@ class Documents:
             now + life,
             {},
         )
-        await self._store.delete_oldest(kind, number, limits.JOBS_KEPT_PER_LOCATION_MAX - 1)
-        await self._store.put(job)
+        async with self._asking:  # Else many at once would all find room.
+            waiting, own = await self._store.waiting_counts(number)
+            if waiting >= limits.JOBS_WAITING_MAX or own >= limits.JOBS_WAITING_PER_LOCATION_MAX:
+                raise OverloadedError("too many documents wait to be made", retry_after_s=30)
+            await self._store.delete_oldest(
+                kind,
+                number,
+                kept=limits.JOBS_KEPT_PER_LOCATION_MAX - 1,
+                bytes_kept=limits.BYTES_KEPT_PER_LOCATION_MAX,
+            )
+            await self._store.put(job)
         self.ring()
         return job
 
@@ -119,6 +127,10 @@ class Documents:
         own = job.location_number == participant.number
         if not own and not (job.location_number is None and may_read_snapshots(participant)):
             raise NotFoundError(_NOT_FOUND)  # That others have asked is nobody's business.
+        if own and kind is JobKind.REPORT and job.status is JobStatus.READY:
+            view = view_of(REPORT_TYPES[job.subject], participant.role, participant.organisation)
+            if job.facts.get("view") != view:
+                raise NotFoundError(_NOT_FOUND)
         return job
 
     async def listed(

@@ -194,15 +194,22 @@ class JobStore:
         )
         return int(deleted.removeprefix("DELETE "))
 
-    async def delete_oldest(self, kind: JobKind, location_number: int, kept: int) -> None:
-        """Delete a location's oldest documents of a kind that are not waiting, but for `kept`."""
+    async def delete_oldest(
+        self, kind: JobKind, location_number: int, *, kept: int, bytes_kept: int
+    ) -> None:
+        """Delete a location's oldest documents of a kind that are not waiting, but for so many
+        and so many bytes of them."""
         await self._pool.execute(
-            "delete from background_job where job_id = any(array(select job_id from background_job"
-            " where location_number = $1 and kind = $2 and status <> 'waiting'"
-            " order by requested_at desc, job_id offset $3))",
+            "delete from background_job where job_id = any(array("
+            "select job_id from (select job_id, row_number() over newest as place,"
+            " sum(coalesce((facts ->> 'bytes')::bigint, 0)) over newest as total"
+            " from background_job where location_number = $1 and kind = $2 and status <> 'waiting'"
+            " window newest as (order by requested_at desc, job_id)) kept"
+            " where place > $3 or total > $4))",
             location_number,
             kind,
             kept,
+            bytes_kept,
         )
 
 

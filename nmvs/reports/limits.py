@@ -10,6 +10,8 @@ JOBS_WAITING_MAX: Final = 200
 JOBS_WAITING_PER_LOCATION_MAX: Final = 10
 JOBS_KEPT_PER_LOCATION_MAX: Final = 1_000
 """Documents of one kind kept for a location; the oldest goes when there is one more."""
+BYTES_KEPT_PER_LOCATION_MAX: Final = 8 << 30
+"""All documents of one kind kept for a location: the oldest ones beyond go as well."""
 JOB_ATTEMPTS_MAX: Final = 5
 """A document that could not be made so often, restarts of the process included, is given up."""
 ROWS_MAX: Final = 5_000_000

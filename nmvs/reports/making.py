@@ -21,6 +21,7 @@ from nmvs.reports.definitions import (
     USER_ACTIVITY,
     Scope,
     period_of,
+    view_of,
 )
 from nmvs.reports.jobs import Job, JobKind
 from nmvs.reports.product_data import product_lines
@@ -48,9 +49,13 @@ class Makers:
 
     async def report(self, job: Job) -> AsyncIterator[Piece]:
         """Yield a report as CSV, in the encoding that the market has set."""
+        facts: dict[str, str] = {"encoding": self._encoding}
+        if job.subject != DAILY_SNAPSHOT:
+            asker = self._participant(job)
+            facts["view"] = view_of(REPORT_TYPES[job.subject], asker.role, asker.organisation)
+        yield Piece(b"", facts=facts)
         async for text, row_count in self._report_texts(job):
             yield Piece(text.encode(self._encoding, "replace"), row_count)
-        yield Piece(b"", facts={"encoding": self._encoding})
 
     async def product_data(self, job: Job) -> AsyncIterator[Piece]:
         """Yield products as elements of a JSON array."""

@@ -186,7 +186,7 @@ class RestDialect:
                 return received
             try:
                 body = msgspec.json.decode(received, type=route.request)
-            except (msgspec.MsgspecError, UnicodeDecodeError):
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 return refusal(route.invalid_body_code, language)
         headers = request.headers
         call = Call(

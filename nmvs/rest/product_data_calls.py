@@ -21,6 +21,7 @@ from nmvs.rest.messages import Refusal
 from nmvs.rest.replies import RefusingCodes, code_reply, refusing, wire_time
 from nmvs.rest.report_calls import NotReady
 from nmvs.rest.routes import Call, Reply, Route
+from nmvs.rest.streaming import begun
 
 _TAG: Final = "Product data"
 _CODES: Final = RefusingCodes(codes.PRODUCT_DATA_REQUEST_INVALID, codes.PRODUCT_DATA_UNKNOWN)
@@ -111,7 +112,7 @@ class ProductDataCalls:
         if job.status is JobStatus.FAILED:
             return code_reply(codes.PRODUCT_DATA_UNKNOWN)
         head = f'{{"operationCode":"{codes.PRODUCT_DATA}","products":['.encode()
-        return Reply(200, head, stream=self._elements(job))
+        return Reply(200, head, stream=await begun(self._elements(job)))
 
     async def _elements(self, job: Job) -> AsyncGenerator[bytes, None]:
         async for part in self._documents.content(job):

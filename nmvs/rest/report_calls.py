@@ -27,6 +27,7 @@ from nmvs.rest import document_codes as codes
 from nmvs.rest.messages import Refusal
 from nmvs.rest.replies import RefusingCodes, code_reply, refusing, wire_time
 from nmvs.rest.routes import Call, Field, Reply, Route
+from nmvs.rest.streaming import begun
 
 API_VERSION: Final = "3.4"
 """The version that a public client asks for; the interface has a number of its own."""
@@ -40,6 +41,7 @@ _FILTERS: Final = (
     Field("title", "Exactly this name."),
 )
 _DAY_LENGTH: Final = len("2030-01-01")
+"""No time of day is shorter; a day without hyphens is."""
 
 TypeId = Annotated[
     str,
@@ -190,7 +192,7 @@ class ReportCalls:
         kind = find_type(subject) if subject else None
         end = query.get("todate")
         # A day without a time is meant as a whole.
-        whole_day = timedelta(days=1) if end and len(end) == _DAY_LENGTH else timedelta()
+        whole_day = timedelta(days=1) if end and len(end) <= _DAY_LENGTH else timedelta()
         start = query.get("fromdate")
         jobs = await self._documents.listed(
             call.participant,
@@ -217,7 +219,7 @@ class ReportCalls:
             b"",
             {"Content-Disposition": f'attachment; filename="{job.job_id}.csv"'},
             f"text/csv; charset={job.facts['encoding']}",
-            stream=self._documents.content(job),
+            stream=await begun(self._documents.content(job)),
         )
 
 

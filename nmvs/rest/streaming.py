@@ -19,6 +19,19 @@ WRITE_S_MAX: Final = 30.0
 _log = get_logger(__name__)
 
 
+async def begun(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Return the same parts once the first of them is there: what it raises can still be answered
+    in the caller's own way."""
+    first = await anext(parts, b"")
+
+    async def all_parts() -> AsyncIterator[bytes]:
+        yield first
+        async for part in parts:
+            yield part
+
+    return all_parts()
+
+
 async def send_stream(
     request: web.BaseRequest, reply: Reply, parts: AsyncGenerator[bytes, None]
 ) -> web.StreamResponse:

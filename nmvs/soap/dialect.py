@@ -21,6 +21,8 @@ from emvs.infra.plain_response import Head, PlainResponse
 from emvs.infra.web import SlowSenderError, read_body
 from emvs.outcomes import Outcome
 from emvs.scheme import Scheme
+from nmvs.certificates.gate import NOBODY, forbidden
+from nmvs.certificates.registry import Problem
 from nmvs.directory import Directory
 from nmvs.operations import Operations
 from nmvs.participants import Participant
@@ -61,7 +63,7 @@ class SoapDialect:
         certificate_client: Callable[[web.BaseRequest], str | None] | None = None,
     ) -> None:
         """`certificate_client` returns the client login id that a request's certificate belongs
-        to, None if it came without one. Where certificates are wanted, none comes without."""
+        to (`nmvs.certificates.gate`), None if it came where none is wanted."""
         self._certificate_client = certificate_client
         self._operations = operations
         self._directory = directory
@@ -100,6 +102,8 @@ class SoapDialect:
         if isinstance(call, PackCall):
             if self._certificate_client is not None:
                 shown = self._certificate_client(request)
+                if shown == NOBODY:  # Let in to fetch a certificate, and for nothing else.
+                    return forbidden(Problem.NONE_SHOWN)
                 if shown is not None and shown != call.frame.client_login_id:
                     return self._refuse(_of_another(call))
             try:

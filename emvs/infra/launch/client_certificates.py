@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,13 @@ async def provide_certificates(settings: Settings, calls: HttpCalls, folder: Pat
 async def _provide(market: MarketSettings, calls: HttpCalls, folder: Path) -> str:
     """Return the root of a market after seeing to its participants."""
     url = f"{management_url(market)}/certificates"
-    known = (await calls.get(url))["certificates"]
-    counting = {row["serial_number"] for row in known if row["counts"]}
     for registration in participants_of(market):
         if registration["soap"] is None:
             continue
         client = registration["soap"]["client_login_id"]
         path = folder / certificate_file(market.code, client)
+        known = (await calls.get(f"{url}?client_login_id={client}"))["certificates"]
+        counting = {row["serial_number"] for row in known if row["counts"]}
         if _serial_number(path) in counting:
             continue
         answer = await calls.post(url, {"client_login_id": client})
@@ -65,13 +66,13 @@ def open_package(answer: dict[str, Any]) -> bytes:
 
 def write_private(path: Path, content: bytes) -> None:
     """Write a file that its owner alone can read, whole or not at all. Raises LaunchError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        # A file of its own: one that somebody put there before may be read by them.
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-        temporary.replace(path)
+        Path(temporary).replace(path)
     except OSError as error:
         raise LaunchError(f"{path}: {error.strerror}") from error
 
