@@ -19,12 +19,12 @@ WRITE_S_MAX: Final = 30.0
 _log = get_logger(__name__)
 
 
-async def begun(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def begun(parts: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
     """Return the same parts once the first of them is there: what it raises can still be answered
     in the caller's own way."""
     first = await anext(parts, b"")
 
-    async def all_parts() -> AsyncIterator[bytes]:
+    async def all_parts() -> AsyncGenerator[bytes, None]:
         yield first
         async for part in parts:
             yield part
