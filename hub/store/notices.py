@@ -13,7 +13,7 @@ from emvs.limits import NOTICES_WAITING_MAX
 from emvs.obp_messages import Defect
 from hub.hub_ids import hub_transaction_id
 from hub.market_entries import market_entries
-from hub.store.connections import Connection, Queryable, changed_count
+from hub.store.connections import Connection, Queryable, Row, changed_count
 from hub.store.deliveries import deliveries_of
 
 _LOCK: Final = 7_165_011
@@ -65,6 +65,11 @@ class AttemptRow:
     error: str | None
     """None: it was taken."""
     duration_ms: int
+
+
+def _notice(row: Row) -> NoticeRow:
+    members = {name: row[name] for name in NoticeRow.__slots__}
+    return NoticeRow(**members | {"status": NoticeStatus(row["status"])})
 
 
 async def lock_notices(connection: Connection) -> None:
@@ -169,7 +174,7 @@ async def due_notices(
         now_ms,
         count_max,
     )
-    return [NoticeRow(**dict(row)) for row in rows]
+    return [_notice(row) for row in rows]
 
 
 async def note_attempt(
@@ -262,7 +267,7 @@ async def list_notices(
     )
     return [
         (
-            NoticeRow(**{name: row[name] for name in NoticeRow.__slots__}),
+            _notice(row),
             None
             if row["at_ms"] is None
             else AttemptRow(**{name: row[name] for name in AttemptRow.__slots__}),
@@ -287,7 +292,7 @@ async def find_notice(
         " where notice_number = $1 order by position",
         number,
     )
-    return NoticeRow(**dict(row)), [AttemptRow(**dict(attempt)) for attempt in attempts]
+    return _notice(row), [AttemptRow(**dict(attempt)) for attempt in attempts]
 
 
 async def put_in_line_again(

@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,11 @@ async def test_wrong_then_right_follows_the_schedule(
     for count, minutes in enumerate((1, 5, 15, 60, 60), 2):
         waiting = (await notices(stand.obp))[-1]["delivery"]
         assert waiting["status"] == "Waiting"
+        tried, next_at = (
+            datetime.fromisoformat(at)
+            for at in (waiting["lastAttempt"]["at"], waiting["nextAttemptAt"])
+        )
+        assert next_at - tried == timedelta(minutes=minutes)
         await move_clock(stand, minutes * 60)
         await until_attempted(stand.obp, count)
     await until_notice(stand.obp, status="Delivered")
