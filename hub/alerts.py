@@ -21,13 +21,13 @@ from emvs.markets import MARKETS
 from emvs.outcomes import HUB_CODES_FORWARDED, OUTCOMES, Outcome
 from hub.alert_filters import NOBODY, AlertFilter, read_filter
 from hub.alert_notices import put_alert_notices
-from hub.answers import utc
 from hub.hub_ids import hub_transaction_id
 from hub.national_client import NationalClient, NationalSystemError
 from hub.organisations import Client
 from hub.store import alerts as store
 from hub.store.alerts import StoredAlert
 from hub.store.connections import Pool, transaction
+from hub.times import utc
 
 _NOT_FOUND: Final = "there is no alert with this id"
 _DECISION_S_MAX: Final = 4.0

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Final
 
 from emvs.errors import BadRequestError, NotFoundError
-from emvs.markets import MARKETS
-from emvs.obp_messages import (
-    Defect,
-    MarketEntry,
-    MarketStatus,
-    RequestList,
-    RequestStatus,
-    RequestSummary,
-    StatusEntry,
-)
+from emvs.obp_messages import RequestList, RequestStatus, RequestSummary, StatusEntry
 from hub.hub_ids import acknowledgement_of, hub_transaction_id, request_number
+from hub.market_entries import market_entries
 from hub.organisations import Client
 from hub.store import deliveries, requests
 from hub.store.connections import Pool, Queryable, snapshot
-from hub.store.deliveries import DeliveryRow
 from hub.store.requests import RequestRow
+from hub.times import utc
 
 PAGE_COUNT_MAX: Final = 500
 PAGE_COUNT: Final = 100
@@ -59,7 +50,7 @@ async def request_status(pool: Pool, transaction_id: str, client: Client) -> Req
         defects=remarks.defects,
         defectCount=remarks.defect_count,
         warnings=remarks.warnings,
-        markets=_market_entries(rows, remarks.defects),
+        markets=market_entries(rows, remarks.defects, with_serials=True),
     )
 
 
@@ -100,12 +91,6 @@ async def request_list(pool: Pool, client: Client, *, after: str, limit: str) ->
     return RequestList(summaries, summaries[-1].hubTransactionId if full else None)
 
 
-def utc(at_ms: int) -> str:
-    """Return a time as ISO 8601, in UTC, to the millisecond."""
-    at = datetime.fromtimestamp(at_ms / 1000, UTC)
-    return f"{at:%Y-%m-%dT%H:%M:%S}.{at_ms % 1000:03d}Z"
-
-
 def _summary(row: RequestRow, last_step: str | None) -> RequestSummary:
     return RequestSummary(
         messageType=row.message_type,
@@ -117,33 +102,3 @@ def _summary(row: RequestRow, last_step: str | None) -> RequestSummary:
         batchId=row.batch_id,
         serialCount=row.serial_count,
     )
-
-
-def _market_entries(rows: list[DeliveryRow], defects: list[Defect]) -> list[MarketEntry]:
-    entries = [
-        MarketEntry(
-            market=market,
-            system=row.system,
-            status=row.status,
-            attempts=row.attempts,
-            lastError=row.last_error,
-            at=None if row.settled_at_ms is None else utc(row.settled_at_ms),
-            loadedCount=row.loaded_count,
-            refusedCount=row.refused_count,
-            refusedSerials=row.refused,
-            outcomes=row.outcomes,
-        )
-        for row in rows
-        for market in row.markets
-    ]
-    rejected = [
-        MarketEntry(
-            market=defect.market,
-            system=MARKETS[defect.market].system,
-            status=MarketStatus.REJECTED,
-            lastError=defect.text,
-        )
-        for defect in defects
-        if defect.market is not None
-    ]
-    return entries + rejected

@@ -239,7 +239,6 @@ class Hub:
                 callbacks=self.callbacks,
                 config=self.config.callbacks,
             ),
-            callbacks=self.callbacks,
         )
 
     def _management_app(self) -> web.Application:

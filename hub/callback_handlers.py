@@ -13,9 +13,9 @@ from emvs.callback_messages import NOTICE_TYPES, NoticeStatus
 from emvs.errors import BadRequestError, ConflictError, NotFoundError, UnauthorisedError
 from emvs.infra.clock import Clock
 from emvs.infra.web import bearer_token, decode_body, json_response, read_body
-from emvs.limits import NOTICES_WAITING_MAX, TRADED_PRODUCTS_MAX
-from hub.answers import PAGE_COUNT, PAGE_COUNT_MAX, utc
-from hub.callbacks import Callbacks, notice_message
+from emvs.limits import TRADED_PRODUCTS_MAX
+from hub.answers import PAGE_COUNT, PAGE_COUNT_MAX
+from hub.callbacks import notice_message
 from hub.hub_ids import notice_id, request_number
 from hub.organisations import Client, Organisations
 from hub.store import links, notices
@@ -23,8 +23,8 @@ from hub.store.catalogue import product_facts
 from hub.store.connections import Pool, transaction
 from hub.store.links import LinkRow
 from hub.store.notices import AttemptRow, NoticeRow
-from hub.store.subscriptions import primary_endpoint
 from hub.subscriptions import Subscription, Subscriptions
+from hub.times import utc
 
 _BODY_BYTES_MAX: Final = 64 * 1024
 _BODY_S_MAX: Final = 10.0
@@ -56,13 +56,11 @@ class CallbackHandlers:
         clock: Clock,
         organisations: Organisations,
         subscriptions: Subscriptions,
-        callbacks: Callbacks,
     ) -> None:
         self._pool = pool
         self._clock = clock
         self._organisations = organisations
         self._subscriptions = subscriptions
-        self._callbacks = callbacks
 
     async def subscribe(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/SBPS`."""
@@ -118,11 +116,7 @@ class CallbackHandlers:
         """`POST /obp/v1/notices/{notice id}/redeliver`: send it at once, whatever became of it."""
         client = self._client(request)
         row, _ = await self._find(request)
-        await self._refuse_without_endpoint(client)
-        count = await notices.put_in_line_again(
-            self._pool, client.organisation_id, self._clock.now_ms(), number=row.number
-        )
-        self._callbacks.wake(client.organisation_id)
+        count = await self._subscriptions.send_again(client, number=row.number)
         return json_response({"inLine": count}, status=202)
 
     async def redeliver_many(self, request: web.Request) -> web.Response:
@@ -130,19 +124,9 @@ class CallbackHandlers:
         client = self._client(request)
         body = await read_body(request, bytes_max=_BODY_BYTES_MAX, timeout_s=_BODY_S_MAX)
         wanted = decode_body(body, Redelivery)
-        await self._refuse_without_endpoint(client)
-        # Those that wait already take no more room.
-        waiting = await notices.waiting_count(self._pool, client.organisation_id)
-        taken = 0 if NoticeStatus.WAITING in wanted.statuses else waiting
-        count = await notices.put_in_line_again(
-            self._pool,
-            client.organisation_id,
-            self._clock.now_ms(),
-            count_max=max(0, NOTICES_WAITING_MAX - taken),
-            after=wanted.after,
-            statuses=wanted.statuses,
+        count = await self._subscriptions.send_again(
+            client, after=wanted.after, statuses=wanted.statuses
         )
-        self._callbacks.wake(client.organisation_id)
         return json_response({"inLine": count}, status=202)
 
     async def links(self, request: web.Request) -> web.Response:
@@ -215,10 +199,6 @@ class CallbackHandlers:
         if found is None or _id_of(found[0]) != wanted:
             raise NotFoundError("your organisation has no notice with this id")
         return found
-
-    async def _refuse_without_endpoint(self, client: Client) -> None:
-        if await primary_endpoint(self._pool, client.organisation_id) is None:
-            raise ConflictError("there is no callback endpoint: register one with SBPS first")
 
     def _client(self, request: web.Request) -> Client:
         client = self._organisations.authenticate(bearer_token(request))

@@ -18,7 +18,6 @@ import msgspec
 from emvs.callback_messages import Notice, NoticeStatus
 from emvs.infra.clock import Clock
 from emvs.infra.logs import get_logger
-from hub.answers import utc
 from hub.callback_client import CallResult, call
 from hub.callback_rules import next_attempt_ms, url_trouble
 from hub.config import CallbackConfig
@@ -27,6 +26,7 @@ from hub.store import notices as store
 from hub.store.connections import Pool, transaction
 from hub.store.notices import AttemptRow, NoticeRow
 from hub.store.subscriptions import EndpointRow, primary_endpoint
+from hub.times import utc
 
 PERIOD_S: Final = 1.0
 """How often it is looked whether something is due: the clock rings no bell."""
@@ -115,15 +115,16 @@ class Callbacks:
         attempt = AttemptRow(at_ms, endpoint.url, result.http_status, result.error, duration_ms)
         status, next_ms = self._consequence(notice, result, at_ms)
         async with transaction(self._pool) as connection:
-            await store.note_attempt(
-                connection, notice.number, attempt, status=status, next_attempt_at_ms=next_ms
+            as_before = await store.note_attempt(
+                connection, notice, attempt, status=status, next_attempt_at_ms=next_ms
             )
         answered = result.http_status is not None
-        if not answered:
+        if not answered and as_before:
             self._rests[notice.organisation_id] = at_ms + int(self._config.retry_waits_s[0] * 1000)
-        else:
+        else:  # Also if another endpoint has become the primary one: it gets what waits at once.
             self._rests.pop(notice.organisation_id, None)
-        self._tell(notice, result, status)
+        if as_before or result.error is None:
+            self._tell(notice, result, status)
         return answered
 
     async def _call(self, notice: NoticeRow, endpoint: EndpointRow) -> CallResult:

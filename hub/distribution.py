@@ -228,7 +228,7 @@ class Courier:
             timeout_s=self._retry.attempt_s_max,
             answer_type=StatesResult,
         )
-        return state_distribution.checked(result, question.pack_count)
+        return await state_distribution.checked(result, question.pack_count)
 
     async def _settle(self, delivery: WaitingDelivery, end: DeliveryEnd) -> None:
         now_ms = self._clock.now_ms()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from emvs.expiry import last_day
 from emvs.limits import LINKED_BATCHES_MAX
@@ -17,6 +17,9 @@ from emvs.obp_messages import BatchName, LinkMessage
 from hub.defects import Code, Defects, warning
 from hub.facts import BatchFacts, Judgement, ProductFacts, Sender
 from hub.product_rules import check_owner, scheme_of
+
+_IDENTIFIER_LENGTH_MAX: Final = 40
+"""No product code or batch id that is stored is longer."""
 
 
 class BatchKey(NamedTuple):
@@ -75,9 +78,21 @@ def links_of(message: LinkMessage) -> list[Link]:
 
 
 def batch_keys(message: LinkMessage) -> list[BatchKey]:
-    """Return what could be batches in a message that nobody has looked at, within bounds."""
+    """Return what could be batches in a message that nobody has looked at, within bounds: whatever
+    else stands there cannot be looked up."""
     listed = message.sources[:LINKED_BATCHES_MAX] + message.targets[:LINKED_BATCHES_MAX]
-    return [_key(name) for name in listed if name.productCode and name.batchId]
+    return [
+        BatchKey(_nameable(name.productCode), _nameable(name.batchId))
+        for name in listed
+        if _nameable(name.productCode)
+    ]
+
+
+def _nameable(identifier: str | None) -> str:
+    """Return what can be the name of something that is stored, else nothing."""
+    if identifier and len(identifier) <= _IDENTIFIER_LENGTH_MAX and identifier.isprintable():
+        return identifier
+    return ""
 
 
 def _key(name: BatchName) -> BatchKey:

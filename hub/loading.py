@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
+import asyncpg
+
 from emvs.infra.clock import Clock
 from emvs.infra.database import CONNECTION_ERRORS
 from emvs.infra.logs import get_logger
@@ -15,6 +17,7 @@ from emvs.obp_messages import LinkMessage, PacksMessage, ProductMessage, RecallM
 from emvs.state_messages import PacksOfBatch
 from emvs.transaction_ids import Actor, parse_transaction_id
 from hub import state_distribution
+from hub.defects import Code, Defects
 from hub.delivery_messages import deliveries_of
 from hub.facts import BatchFacts, Judgement, Sender
 from hub.linking import judge_link_request, store_links
@@ -49,12 +52,41 @@ class Loader:
     async def drain(self) -> None:
         """Look at requests until none is left."""
         try:
-            while await self._load_next():
+            while await self._next_is_done():
                 pass
         except CONNECTION_ERRORS:
             # The last commit may have succeeded without an answer: the couriers look themselves.
             self._outbox.ring_all()
             raise
+
+    async def _next_is_done(self) -> bool:
+        """Look at the next request; return False if there is none."""
+        try:
+            return await self._load_next()
+        except asyncpg.DataError as error:
+            # It would fail every time, and all requests behind it would wait for ever.
+            await self._refuse_next(error)
+            return True
+
+    async def _refuse_next(self, error: asyncpg.DataError) -> None:
+        """End the next request as invalid: PostgreSQL cannot hold what it says."""
+        async with transaction(self._pool) as connection:
+            request = await requests.lock_next_unchecked(connection)
+            if request is None:
+                return
+            defects = Defects()
+            text = "the message holds a character or figure that cannot be stored"
+            defects.add(Code.I1, "$", None, "not_storable", text)
+            judgement = Judgement(defects)
+            await _note_check(connection, request.row, judgement)
+            await _end_invalid(connection, request.row, self._clock.now_ms())
+        self.invalid_count += 1
+        _log.error(
+            "request not stored",
+            action="request_not_storable",
+            transaction_id=request.row.transaction_id,
+            error=repr(error),
+        )
 
     async def _load_next(self) -> bool:
         async with transaction(self._pool) as connection:
@@ -83,23 +115,11 @@ class Loader:
         row = request.row
         message = stored_message(row.message_type, request.message, request.serials)
         judgement, batch = await self._judge(connection, row, message)
-        defects = judgement.defects
-        await requests.finish_check(
-            connection,
-            row.number,
-            product_version=judgement.product_version,
-            remarks=Remarks(
-                defects.listed + judgement.rejected,
-                defects.count + len(judgement.rejected),
-                judgement.warnings,
-            ),
-        )
+        await _note_check(connection, row, judgement)
         now_ms = self._clock.now_ms()
-        if defects:
-            await requests.add_step(connection, row.number, "STIV", now_ms)
-            await requests.drop_serials(connection, row.number)
+        if judgement.defects:
+            await _end_invalid(connection, row, now_ms)
             return judgement, []
-        await requests.add_step(connection, row.number, "STVA", now_ms)
         if isinstance(message, PacksOfBatch):
             sender = self._sender(row)
             deliveries = await state_distribution.load(connection, row, message, judgement, sender)
@@ -107,7 +127,10 @@ class Loader:
             await _store(connection, row, message, judgement, batch=batch, now_ms=now_ms)
             deliveries = deliveries_of(message, judgement)
         await insert_deliveries(connection, row.number, deliveries, now_ms)
-        await requests.add_step(connection, row.number, "STLD", now_ms)
+        # Last, as a step's notice takes the lock of all notices: whoever tells of alerts holds
+        # theirs before that one, too, and nobody waits while a quarter of a million packs are put.
+        for step in ("STVA", "STLD"):
+            await requests.add_step(connection, row.number, step, now_ms)
         if isinstance(message, LinkMessage):  # No national system has to be told.
             await requests.add_step(connection, row.number, "STDS", now_ms)
         return judgement, deliveries
@@ -148,6 +171,26 @@ class Loader:
             self._systems,
             is_parallel_distributor=actor is Actor.PARALLEL_DISTRIBUTOR,
         )
+
+
+async def _note_check(connection: Connection, row: RequestRow, judgement: Judgement) -> None:
+    """Store that a request was looked at, and what there is to say."""
+    defects = judgement.defects
+    await requests.finish_check(
+        connection,
+        row.number,
+        product_version=judgement.product_version,
+        remarks=Remarks(
+            defects.listed + judgement.rejected,
+            defects.count + len(judgement.rejected),
+            judgement.warnings,
+        ),
+    )
+
+
+async def _end_invalid(connection: Connection, row: RequestRow, now_ms: int) -> None:
+    await requests.add_step(connection, row.number, "STIV", now_ms)
+    await requests.drop_serials(connection, row.number)
 
 
 async def _store(

@@ -9,12 +9,12 @@ from aiohttp import web
 from emvs.infra.management import read_message
 from emvs.infra.web import json_response
 from hub.alerts import Alerts
-from hub.answers import utc
 from hub.audit import PackAudits
 from hub.distribution import Courier
 from hub.organisations import Organisations, Registration
 from hub.store.connections import Pool
 from hub.store.deliveries import queues
+from hub.times import utc
 
 
 class ManagementHandlers:

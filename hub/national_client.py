@@ -34,6 +34,8 @@ _AUDIT_BYTES_MAX: Final = 4 * 1024 * 1024
 """A thousand entries have about one."""
 _REFUSALS: Final = frozenset({400, 413, 415, 422})
 """HTTP statuses that say the delivery itself is wrong: sending it again would not help."""
+_COUNT_MAX: Final = 2**31 - 1
+"""What a column of the store holds."""
 _ALERT_REFUSALS: Final = {
     error.http_status: error
     for error in (BadRequestError, ForbiddenError, NotFoundError, ConflictError)
@@ -99,7 +101,10 @@ class NationalClient:
             )
         result = _decoded(status, answer, answer_type)
         if result.deliveryId != delivery_id:
-            raise NationalSystemError(f"the answer is about another delivery, {result.deliveryId}")
+            other = printable(result.deliveryId)
+            raise NationalSystemError(f"the answer is about another delivery, {other}")
+        if not 0 <= result.loadedCount <= _COUNT_MAX:
+            raise NationalSystemError("the answer counts packs that cannot be")
         return result
 
     async def ask(self, request: IntermarketRequest, *, timeout_s: float) -> IntermarketAnswer:

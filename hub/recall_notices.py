@@ -16,7 +16,6 @@ import msgspec
 
 from emvs.callback_messages import RecallNotice, WithdrawalNotice
 from emvs.obp_messages import BatchName, RecallMessage, WithdrawalMessage
-from hub.answers import utc
 from hub.hub_ids import hub_transaction_id
 from hub.link_rules import BatchKey, Link
 from hub.store import catalogue
@@ -25,6 +24,7 @@ from hub.store.connections import Connection
 from hub.store.links import Event
 from hub.store.notices import NewNotice, put_notices
 from hub.store.requests import RequestRow
+from hub.times import utc
 
 _LINKED_LISTED_MAX: Final = 1_000
 """Batches a notice lists; the rest are counted (our choice)."""

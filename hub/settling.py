@@ -7,8 +7,10 @@ When the last market of a request has had its word, or is given up, the request 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
+from emvs.infra.database import CONNECTION_ERRORS
 from emvs.obp_messages import MarketStatus
 from hub import state_distribution
 from hub.outbox import Outbox
@@ -33,6 +35,29 @@ async def settle_request(
     now_ms: int,
 ) -> bool:
     """Note how the delivery of a request ended; tell whether it was waiting until now."""
+    try:
+        was_waiting, next_asked = await _settle(
+            pool, system, delivery, end, connected=outbox.bells, now_ms=now_ms
+        )
+    except CONNECTION_ERRORS:
+        # The commit may have succeeded without an answer: whoever is asked next looks itself.
+        outbox.ring_all()
+        raise
+    if next_asked is not None:
+        outbox.added([next_asked])
+    return was_waiting
+
+
+async def _settle(
+    pool: Pool,
+    system: str,
+    delivery: WaitingDelivery,
+    end: DeliveryEnd,
+    *,
+    connected: Collection[str],
+    now_ms: int,
+) -> tuple[bool, str | None]:
+    """Return whether the delivery was waiting, and which system is asked next, if any."""
     number = delivery.request_number
     assert number is not None, "only changes come from no request"
     next_asked = None
@@ -48,7 +73,7 @@ async def settle_request(
                 system,
                 result=end.packs,
                 body=body,
-                connected=outbox.bells,
+                connected=connected,
                 now_ms=now_ms,
             )
         statuses = await store.statuses_of(connection, number)
@@ -57,9 +82,7 @@ async def settle_request(
             step = "STDS" if all_good else "STDF"
             await requests.add_step(connection, number, step, now_ms)
             await requests.drop_serials(connection, number)
-    if next_asked is not None:
-        outbox.added([next_asked])
-    return was_waiting
+    return was_waiting, next_asked
 
 
 async def give_up(

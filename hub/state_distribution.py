@@ -10,17 +10,18 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from itertools import compress
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
+from emvs.alerts import ALERT_ID
 from emvs.markets import MARKETS
 from emvs.outcomes import Outcome
 from emvs.roles import Role
 from emvs.scheme import Scheme
-from emvs.state_deliveries import NOT_HELD, StatesDelivery, StatesResult
+from emvs.state_deliveries import NOT_HELD, OutcomeRun, StatesDelivery, StatesResult
 from emvs.state_messages import PacksOfBatch, StateUpdateMessage
 from emvs.states import State
 from hub.defects import Defects
@@ -36,9 +37,17 @@ from hub.store.pack_answers import PAGE_COUNT, StoredAnswer
 from hub.store.requests import RequestRow
 
 KIND: Final = "states"
-_ALERT_ID_LENGTH_MAX: Final = 40
+_Listed = TypeVar("_Listed")
+_SLICE_COUNT: Final = 8_192
+"""Runs or alerts looked at before the event loop runs: some milliseconds."""
 _OPEN: Final = bytes(number in {0, *NOT_HELD} for number in range(256))
 """By the number of an outcome: 1 if another market may still hold the pack, else 0."""
+
+_OUTCOME_BYTES: Final = {outcome.name: bytes([outcome]) for outcome in Outcome}
+_STATE_BYTES: Final[Mapping[str | None, bytes]] = {
+    None: b"\0",
+    **{state.name: bytes([state]) for state in State},
+}
 
 
 class Question(NamedTuple):
@@ -109,27 +118,41 @@ def _question(body: bytes, serials: bytes, pack_count: int) -> Question:
     return Question([body[:-1] + b',"serialNumbers":', serials, b"}"], pack_count)
 
 
-def checked(result: StatesResult, pack_count: int) -> StatesResult:
+async def checked(result: StatesResult, pack_count: int) -> StatesResult:
     """Return an answer that is one to a question about so many packs.
 
-    Raises NationalSystemError.
+    Lets the event loop run in between. Raises NationalSystemError.
     """
-    if not result.accepted:
-        return result
-    fits = sum(run.count for run in result.runs) == pack_count and all(
-        run.count > 0
-        and run.outcome in Outcome.__members__
-        and (run.state is None or run.state in State.__members__)
-        for run in result.runs
-    )
-    last = -1
-    for alert in result.alerts:
-        fits = fits and last < alert.position < pack_count
-        fits = fits and len(alert.alertId) <= _ALERT_ID_LENGTH_MAX and alert.alertId.isascii()
-        last = alert.position
+    if not result.accepted:  # Then it says nothing about packs, whatever stands there.
+        return dataclasses.replace(result, runs=[], alerts=[])
+    fits, count, last = True, 0, -1
+    for runs in _slices(result.runs):
+        count += sum(run.count for run in runs)
+        fits = fits and all(map(_is_run, runs))
+        await asyncio.sleep(0)
+    fits = fits and count == pack_count >= result.loadedCount
+    for alerts in _slices(result.alerts):
+        for alert in alerts:
+            fits = fits and last < alert.position < pack_count
+            fits = fits and ALERT_ID.fullmatch(alert.alertId) is not None
+            last = alert.position
+        await asyncio.sleep(0)
     if not fits:
         raise NationalSystemError("the answer is not one about the packs that were asked for")
     return result
+
+
+def _slices(listed: list[_Listed]) -> Iterator[list[_Listed]]:
+    for start in range(0, len(listed), _SLICE_COUNT):
+        yield listed[start : start + _SLICE_COUNT]
+
+
+def _is_run(run: OutcomeRun) -> bool:
+    return (
+        run.count > 0
+        and run.outcome in Outcome.__members__
+        and (run.state is None or run.state in State.__members__)
+    )
 
 
 async def settle(
@@ -149,8 +172,10 @@ async def settle(
     assert row is not None, "requests are never deleted"
     if result is not None and result.runs:
         counts = Counter[str]()
-        for run in result.runs:
-            counts[run.outcome] += run.count
+        for runs in _slices(result.runs):
+            for run in runs:
+                counts[run.outcome] += run.count
+            await asyncio.sleep(0)
         await pack_answers.put_counts(connection, delivery.number, counts)
         open_packs = _all_open(row.serial_count)
         if delivery.message_type == VERIFY:  # Else every market is asked about every pack.
@@ -208,10 +233,8 @@ def _all_open(pack_count: int) -> list[bytes]:
 
 def _pages(result: StatesResult, open_packs: list[bytes], system: str) -> Iterator[StoredAnswer]:
     """Yield an answer as it is stored; it is about the packs that were open."""
-    outcomes = b"".join(bytes([Outcome[run.outcome]]) * run.count for run in result.runs)
-    states = b"".join(
-        bytes([State[run.state] if run.state else 0]) * run.count for run in result.runs
-    )
+    outcomes = b"".join(_OUTCOME_BYTES[run.outcome] * run.count for run in result.runs)
+    states = b"".join(_STATE_BYTES[run.state] * run.count for run in result.runs)
     alerts = iter(result.alerts)
     alert = next(alerts, None)
     start = 0

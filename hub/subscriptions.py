@@ -8,6 +8,7 @@ messages beyond that are ours. A secret is told once, in the answer that made it
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -16,7 +17,7 @@ from msgspec import Meta
 from emvs.callback_messages import URGENT_TYPES, NoticeStatus
 from emvs.errors import BadRequestError, ConflictError, NotFoundError
 from emvs.infra.clock import Clock
-from hub.answers import utc
+from emvs.limits import NOTICES_WAITING_MAX
 from hub.callback_rules import url_trouble
 from hub.callbacks import Callbacks
 from hub.config import CallbackConfig
@@ -27,6 +28,7 @@ from hub.store import notices
 from hub.store import subscriptions as store
 from hub.store.connections import Connection, Pool, transaction
 from hub.store.subscriptions import EndpointRow
+from hub.times import utc
 
 MESSAGE_TYPE: Final = "SBPS"
 _SECRET_BYTES: Final = 32
@@ -107,6 +109,36 @@ class Subscriptions:
             if len(endpoints) == 1:
                 await notices.stop_waiting(connection, client.organisation_id)
         return await self.shown(client)
+
+    async def send_again(
+        self,
+        client: Client,
+        *,
+        number: int | None = None,
+        after: int = 0,
+        statuses: Sequence[NoticeStatus] = (),
+    ) -> int:
+        """Put notices in line anew: the one with this number, or those after a number that have
+        these statuses, until so many wait as may; return how many. Raises ConflictError if there
+        is no endpoint: what waited would wait for ever."""
+        async with transaction(self._pool) as connection:
+            if not await self._locked(connection, client):
+                raise ConflictError("there is no callback endpoint: register one with SBPS first")
+            waiting = 0
+            # Those that wait already take no more room.
+            if number is None and NoticeStatus.WAITING not in statuses:
+                waiting = await notices.waiting_count(connection, client.organisation_id)
+            count = await notices.put_in_line_again(
+                connection,
+                client.organisation_id,
+                self._clock.now_ms(),
+                number=number,
+                after=after,
+                statuses=statuses,
+                count_max=max(0, NOTICES_WAITING_MAX - waiting),
+            )
+        self._callbacks.wake(client.organisation_id)
+        return count
 
     async def shown(self, client: Client) -> dict[str, Any]:
         """Return the organisation's endpoints, the primary one first."""

@@ -118,7 +118,7 @@ def describe(notice: Notice) -> str:
     kind = NOTICE_TYPES.get(notice.messageType, "unknown notice")
     try:
         told = _DESCRIPTIONS.get(notice.messageType[:2], _describe_other)(content)
-    except (AttributeError, TypeError):  # Members that the hub does not send so.
+    except (AttributeError, KeyError, TypeError):  # Members that the hub does not send so.
         told = _describe_other(content)
     line = f"{notice.createdAt}  {notice.messageType} {kind}: {told}  {notice.noticeId}"
     # What a stranger sends must not steer the terminal.
@@ -145,8 +145,14 @@ def _describe_status(content: dict[str, Any]) -> str:
     if count := content.get("defectCount"):
         rules = [f"{one.get('field')} {one.get('rule')}" for one in content.get("defects", [])[:3]]
         line += f", {count} defects: {'; '.join(rules)}"
-    markets = [f"{one.get('market')} {one.get('status')}" for one in content.get("markets", [])]
+    markets = [_describe_market(one) for one in content.get("markets", [])]
     return f"{line}, {', '.join(markets)}" if markets else line
+
+
+def _describe_market(entry: dict[str, Any]) -> str:
+    counts = [f"{count} {outcome}" for outcome, count in entry.get("outcomes", {}).items()]
+    line = f"{entry.get('market')} {entry.get('status')}"
+    return f"{line} ({', '.join(counts)})" if counts else line
 
 
 def _describe_other(content: dict[str, Any]) -> str:

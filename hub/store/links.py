@@ -49,13 +49,18 @@ def _link(row: Row) -> Link:
 async def checked_out(
     database: Queryable, organisation_id: str, keys: Sequence[BatchKey]
 ) -> frozenset[BatchKey]:
-    """Return those of the batches of which an organisation has checked out packs (`PSURP`)."""
+    """Return those of the batches of which an organisation has packs checked out in some market,
+    or where a check-out (`PSURP`) waits for one."""
     rows = await database.fetch(
-        "select distinct product_code, batch_id"  # noqa: S608 - a constant.
+        "select distinct product_code, batch_id from"  # noqa: S608 - constants.
+        " (select product_code, batch_id, bool_or(message_type = 'PSURP' and status = 'Waiting')"
+        " or coalesce(sum(case message_type when 'PSURP' then (outcomes->>'DECOMMISSIONED')::int"
+        " else -(outcomes->>'REACTIVATED')::int end), 0) > 0 as is_out"
         f" from unnest({_ARRAYS}) as wanted (product_code, batch_id)"
         " join request using (product_code, batch_id)"
-        " where organisation_id = $3 and message_type = 'PSURP' and exists (select from"
-        " request_step where request_number = request.number and status = 'STVA')",
+        " join delivery on request_number = request.number"
+        " where organisation_id = $3 and message_type in ('PSURP', 'PSUUR')"
+        " group by product_code, batch_id, system) as line where is_out",
         *_columns(keys),
         organisation_id,
     )

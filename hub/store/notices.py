@@ -10,9 +10,10 @@ import msgspec
 
 from emvs.callback_messages import URGENT_TYPES, NoticeStatus, StatusNotice
 from emvs.limits import NOTICES_WAITING_MAX
-from emvs.obp_messages import Defect, MarketEntry
+from emvs.obp_messages import Defect
 from hub.hub_ids import hub_transaction_id
-from hub.store.connections import Connection, Queryable, changed_count
+from hub.market_entries import market_entries
+from hub.store.connections import Connection, Queryable, Row, changed_count
 from hub.store.deliveries import deliveries_of
 
 _LOCK: Final = 7_165_011
@@ -64,6 +65,11 @@ class AttemptRow:
     error: str | None
     """None: it was taken."""
     duration_ms: int
+
+
+def _notice(row: Row) -> NoticeRow:
+    members = {name: row[name] for name in NoticeRow.__slots__}
+    return NoticeRow(**members | {"status": NoticeStatus(row["status"])})
 
 
 async def lock_notices(connection: Connection) -> None:
@@ -124,11 +130,11 @@ async def put_step_notice(
         row["batch_id"],
         row["defect_count"],
     )
-    if row["defect_count"]:
-        defects = msgspec.json.decode(row["defects"], type=list[Defect])
-        content.defects = [_without_serial(defect) for defect in defects[:_DEFECTS_TOLD_MAX]]
+    defects = msgspec.json.decode(row["defects"], type=list[Defect])
+    content.defects = [_without_serial(defect) for defect in defects[:_DEFECTS_TOLD_MAX]]
     if status in {"STDS", "STDF"}:
-        content.markets = await _market_entries(connection, request_number)
+        deliveries = await deliveries_of(connection, request_number)
+        content.markets = market_entries(deliveries, defects, with_serials=False)
     notice = NewNotice(
         row["organisation_id"],
         f"{status}:{request_number}",
@@ -141,22 +147,6 @@ async def put_step_notice(
 def _without_serial(defect: Defect) -> Defect:
     # Serial numbers stay in as few places as possible (Art. 33); the position tells which it is.
     return replace(defect, value=None) if defect.field.startswith("serialNumbers[") else defect
-
-
-async def _market_entries(connection: Connection, request_number: int) -> list[MarketEntry]:
-    return [
-        MarketEntry(
-            market=market,
-            system=row.system,
-            status=row.status,
-            attempts=row.attempts,
-            lastError=row.last_error,
-            loadedCount=row.loaded_count,
-            refusedCount=row.refused_count,
-        )
-        for row in await deliveries_of(connection, request_number)
-        for market in row.markets
-    ]
 
 
 async def organisations_due(database: Queryable, now_ms: int) -> list[str]:
@@ -184,32 +174,54 @@ async def due_notices(
         now_ms,
         count_max,
     )
-    return [NoticeRow(**dict(row)) for row in rows]
+    return [_notice(row) for row in rows]
 
 
 async def note_attempt(
     connection: Connection,
-    number: int,
+    notice: NoticeRow,
     attempt: AttemptRow,
     *,
     status: NoticeStatus,
     next_attempt_at_ms: int,
-) -> None:
-    """Note an attempt and what follows from it."""
-    position = await connection.fetchval(
-        "update notice set status = $2, attempt_count = attempt_count + 1, next_attempt_at_ms = $3,"
-        " failure_count = case when $5 then failure_count + 1 else 0 end,"
-        " failing_since_ms = case when $5 then coalesce(failing_since_ms, $4) end,"
-        " ended_at_ms = case when $2 <> 'Waiting' then $4::bigint end"
-        " where number = $1 returning attempt_count",
-        number,
-        status.value,
-        next_attempt_at_ms,
-        attempt.at_ms,
-        attempt.error is not None,
+) -> bool:
+    """Note an attempt and what follows from it; return whether the notice was in line as before.
+
+    If it was put in line anew meanwhile, or taken out as its endpoint is gone, a failure counts
+    for nothing.
+    """
+    as_before: bool | None = await connection.fetchval(
+        "select status = 'Waiting' and next_attempt_at_ms = $2 from notice where number = $1"
+        " for update",
+        notice.number,
+        notice.next_attempt_at_ms,
     )
-    if position is None:
-        return
+    if as_before is None:
+        return False
+    position = await connection.fetchval(
+        "update notice set attempt_count = attempt_count + 1 where number = $1"
+        " returning attempt_count",
+        notice.number,
+    )
+    if as_before or attempt.error is None:
+        await connection.execute(
+            "update notice set status = $2, next_attempt_at_ms = $3,"
+            " failure_count = case when $5 then failure_count + 1 else 0 end,"
+            " failing_since_ms = case when $5 then coalesce(failing_since_ms, $4) end,"
+            " ended_at_ms = case when $2 <> 'Waiting' then $4::bigint end where number = $1",
+            notice.number,
+            status.value,
+            next_attempt_at_ms,
+            attempt.at_ms,
+            attempt.error is not None,
+        )
+    await _add_attempt(connection, notice.number, attempt, position)
+    return as_before
+
+
+async def _add_attempt(
+    connection: Connection, number: int, attempt: AttemptRow, position: int
+) -> None:
     await connection.execute(
         "insert into notice_attempt (notice_number, position, at_ms, url, http_status, error,"
         " duration_ms) values ($1, $2, $3, $4, $5, $6, $7)",
@@ -255,7 +267,7 @@ async def list_notices(
     )
     return [
         (
-            NoticeRow(**{name: row[name] for name in NoticeRow.__slots__}),
+            _notice(row),
             None
             if row["at_ms"] is None
             else AttemptRow(**{name: row[name] for name in AttemptRow.__slots__}),
@@ -280,7 +292,7 @@ async def find_notice(
         " where notice_number = $1 order by position",
         number,
     )
-    return NoticeRow(**dict(row)), [AttemptRow(**dict(attempt)) for attempt in attempts]
+    return _notice(row), [AttemptRow(**dict(attempt)) for attempt in attempts]
 
 
 async def put_in_line_again(

@@ -47,6 +47,8 @@ class NationalWire:
         self.open_gate.set()
         self.in_flight = self.in_flight_max = 0
         self.refusal: str | None = None
+        self.instead: dict[str, Any] | None = None
+        """Members of the answer to whatever comes, right or wrong; nothing is applied then."""
         self.pack_answers: dict[str, tuple[str, str | None]] = {}
         """Outcome and state of serial numbers in state updates and verifications; others are
         unknown, which alerts unless the delivery is a silent one."""
@@ -96,6 +98,9 @@ class NationalWire:
             fault = "500"
         if fault.isdigit():
             return web.Response(status=int(fault), text="told to")
+        if self.instead is not None:
+            told = {"deliveryId": delivery_id, "accepted": True} | self.instead
+            return web.Response(body=msgspec.json.encode(told))
         result = self._apply(request.match_info["kind"], delivery_id, body)
         if fault == "drop_after":
             return _hang_up(request)

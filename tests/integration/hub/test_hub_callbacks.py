@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,11 @@ async def test_wrong_then_right_follows_the_schedule(
     for count, minutes in enumerate((1, 5, 15, 60, 60), 2):
         waiting = (await notices(stand.obp))[-1]["delivery"]
         assert waiting["status"] == "Waiting"
+        tried, next_at = (
+            datetime.fromisoformat(at)
+            for at in (waiting["lastAttempt"]["at"], waiting["nextAttemptAt"])
+        )
+        assert next_at - tried == timedelta(minutes=minutes)
         await move_clock(stand, minutes * 60)
         await until_attempted(stand.obp, count)
     await until_notice(stand.obp, status="Delivered")
@@ -265,6 +271,72 @@ async def test_endpoints_are_registered_rolled_and_removed(
         assert (await call(obp, "POST", "SBPS", **message))[0] == 400, url
     message = {"transactionId": obp.transaction_id("PMDR"), "url": old.url}
     assert (await call(obp, "POST", "SBPS", **message))[0] == 400
+
+
+async def test_a_roll_during_a_call_that_hangs_is_followed_at_once(
+    start_stand: StartStand, start_endpoint: StartEndpoint
+) -> None:
+    stand = await start_stand("IE", callbacks=IMPATIENT)
+    old, new = await start_endpoint(), await start_endpoint()
+    old.answers = ["hang"] * 100
+    await subscribe(stand.obp, old.url)
+    second = await subscribe(stand.obp, new.url)
+    await stand.obp.packs(["A1"])
+    await old.until_called(1)
+    status, _ = await call(stand.obp, "POST", f"subscriptions/{second['subscriptionId']}/roll")
+    assert status == 200
+    await new.until_called(1)
+    delivered = await until_notice(stand.obp, status="Delivered")
+    _, shown = await stand.obp.get(f"notices/{delivered['noticeId']}")
+    assert [one["url"] for one in shown["attempts"]] == [old.url, new.url]
+
+
+async def test_a_call_that_hangs_keeps_no_notice_waiting_for_a_removed_endpoint(
+    start_stand: StartStand, start_endpoint: StartEndpoint
+) -> None:
+    stand, endpoint = await start_stand("IE", callbacks=IMPATIENT), await start_endpoint()
+    endpoint.answers = ["hang"] * 100
+    only = await subscribe(stand.obp, endpoint.url)
+    await stand.obp.packs(["A1"])
+    await endpoint.until_called(1)
+    status, _ = await call(stand.obp, "DELETE", f"subscriptions/{only['subscriptionId']}")
+    assert status == 200
+    left = await until_attempted(stand.obp, 1)
+    assert left["delivery"]["status"] == "Stored", "else it would wait, and be kept, for ever"
+    await move_clock(stand, 31 * 86_400)
+    async with asyncio.timeout(10):
+        while await notices(stand.obp):
+            await asyncio.sleep(0.02)
+
+
+async def test_redelivery_during_the_last_attempt_is_not_lost(
+    start_stand: StartStand, start_endpoint: StartEndpoint
+) -> None:
+    stand, endpoint = await start_stand("IE", callbacks=IMPATIENT), await start_endpoint()
+    endpoint.answers = ["503", "hang"]
+    notice_id = await one_failing(stand, endpoint, stand.obp)
+    await move_clock(stand, 86_400)  # The attempt that follows is the last one.
+    await endpoint.until_called(2)
+    status, _ = await call(stand.obp, "POST", f"notices/{notice_id}/redeliver")
+    assert status == 202
+    assert (await until_notice(stand.obp, status="Delivered"))["noticeId"] == notice_id
+
+
+async def test_nothing_is_sent_again_while_the_endpoint_goes(
+    start_stand: StartStand, start_endpoint: StartEndpoint
+) -> None:
+    stand, endpoint = await start_stand("IE"), await start_endpoint()
+    obp = stand.obp
+    endpoint.answers = ["503"] * 1_000
+    await obp.packs(["A1"])
+    for _ in range(8):
+        path = f"subscriptions/{(await subscribe(obp, endpoint.url))['subscriptionId']}"
+        again = {"statuses": ["Stored", "Failed", "Waiting"]}
+        await asyncio.gather(
+            call(obp, "DELETE", path),
+            *(call(obp, "POST", "notices/redeliver", **again) for _ in range(6)),
+        )
+        assert (await notices(obp))[-1]["delivery"]["status"] == "Stored"
 
 
 async def test_a_recall_before_the_first_endpoint_is_sent_to_it(

@@ -77,6 +77,33 @@ async def test_a_link_is_taken_told_and_kept_apart(start_stand: StartStand) -> N
     assert (await ours.post("RPLK", misspelt))[0] == 400
 
 
+async def test_only_packs_that_are_checked_out_count_as_such(start_stand: StartStand) -> None:
+    stand = await start_stand("IE", "DE")
+    ours, ireland, germany = await distributor(stand), stand.wires["IE"], stand.wires["DE"]
+    await stand.obp.product("IE", "DE")
+    await stand.obp.packs(["A1", "A2"])
+    await target_batch(ours, "B1")
+
+    async def warned(message_type: str, *serials: str, outcome: str, markets: list[str]) -> bool:
+        ireland.pack_answers = germany.pack_answers = dict.fromkeys(serials, (outcome, "ACTIVE"))
+        message = {**SOURCE, "serialNumbers": list(serials), "markets": markets}
+        await ours.ended(await ours.send(message_type, **message))
+        rules = [one["rule"] for one in (await linked(ours))["warnings"]]
+        return "not_checked_out" in rules
+
+    both, out, back = ["IE", "DE"], "DECOMMISSIONED", "REACTIVATED"
+    assert await warned("PSURP", "A1", "A2", outcome="ALREADY_IN_STATE", markets=both)
+    assert not await warned("PSURP", "A1", "A2", outcome=out, markets=both)
+    assert not await warned("PSUUR", "A1", outcome=back, markets=both)
+    assert not await warned("PSUUR", "A2", outcome="UNDO_TOO_LATE", markets=both)
+    assert not await warned("PSUUR", "A2", outcome=back, markets=["IE"])
+    assert await warned("PSUUR", "A2", outcome=back, markets=["DE"])
+    await germany.stop()  # A check-out that waits for a market may succeed.
+    sent = await ours.send("PSURP", **SOURCE, serialNumbers=["A1"], markets=["DE"])
+    await ours.ended(sent, until={"STLD"})
+    assert "not_checked_out" not in [one["rule"] for one in (await linked(ours))["warnings"]]
+
+
 @pytest.mark.parametrize(("kind", "message"), [("RCBR", RECALL), ("WDPR", WITHDRAWAL)])
 async def test_whom_it_concerns_is_told_once_and_nobody_else(
     start_stand: StartStand, kind: str, message: dict[str, Any]

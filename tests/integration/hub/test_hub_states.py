@@ -249,3 +249,25 @@ async def test_packs_are_listed_for_their_sender_alone(start_stand: StartStand) 
         "PSUDC", {**too_many, "serialNumbers": ["A1", "A2", "A3", "A4"]}
     )
     assert (status, "split it" in answer["detail"]) == (413, True)
+
+
+async def test_the_callback_tells_each_market_s_outcomes_as_the_status_does(
+    start_stand: StartStand,
+) -> None:
+    stand = await start_stand("IE", "DE")
+    await uploaded(stand, "A1", "A2")
+    members = {"productCode": CODE, "batchId": "LOT1"}
+    recall = {**members, "reason": "glass", "markets": ["DE"]}
+    await stand.obp.ended(await stand.obp.send("RCBR", **recall))
+    stand.wires["IE"].pack_answers = {"A1": ("DECOMMISSIONED", "LOCKED")}
+    serials = ["A1", "A2"]
+    sent = await stand.obp.send("PSUDC", **members, state="Locked", serialNumbers=serials)
+    shown = (await stand.obp.ended(sent))["markets"]
+    assert [entry["status"] for entry in shown] == ["Distributed", "Rejected"]
+    assert shown[0]["outcomes"] == {"DECOMMISSIONED": 1, "SERIAL_UNKNOWN": 1}
+    (told,) = [
+        notice["content"]
+        for notice in (await stand.obp.get("notices", messageType="STDS"))[1]["notices"]
+        if notice["content"]["transactionId"] == sent
+    ]
+    assert told["markets"] == shown

@@ -68,6 +68,12 @@ async def test_what_is_not_the_hub_s_is_refused(start_receiver: StartReceiver) -
     strange += b'"createdAt":"","content":{"defectCount":1,"defects":[1],"markets":5}}'
     assert await post(receiver.url, strange) == 204
     assert "\x1b" not in await receiver.line()
+    counted = b'[{"market":"IE","status":"Distributed","outcomes":{"DECOMMISSIONED":2}}]'
+    assert await post(receiver.url, strange.replace(b"[1]", b"{}").replace(b"5", counted)) == 204
+    assert await receiver.line()
+    plain = strange.replace(b'"defectCount":1,"defects":[1]', b'"defectCount":0')
+    assert await post(receiver.url, plain.replace(b"5", counted)) == 204
+    assert "IE Distributed (2 DECOMMISSIONED)" in await receiver.line()
     async with aiohttp.ClientSession() as http, http.get(receiver.url) as response:
         assert response.status == 405
 

@@ -112,7 +112,12 @@ def test_absent_elements_are_named(missing: str | None) -> None:
         ("sources[0].batchId", "absent", "A16"),
         ("targets[0].batchId", "absent", "A16"),
     ]
-    assert batch_keys(message) == []
+    assert batch_keys(message) == [BatchKey(OURS, "")], "of which the product is known"
+
+
+def test_only_what_can_have_been_stored_is_looked_up() -> None:
+    names = [BatchName("\0", "L1"), BatchName("1" * 41, "L1"), BatchName(OURS, "\0")]
+    assert batch_keys(LinkMessage("", names, names)) == [BatchKey(OURS, "")] * 2
 
 
 @pytest.mark.parametrize(

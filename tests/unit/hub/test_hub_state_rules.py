@@ -215,6 +215,8 @@ def test_every_message_type_is_an_operation() -> None:
 
 
 ONE = OutcomeRun(2, "VERIFIED", "ACTIVE")
+GONE = OutcomeRun(1, "SERIAL_UNKNOWN", None)
+FIRST_ALERT, OTHER_ALERT = "IE-AAA-BBB-CCC-DDD-EEE", "IE-AAA-BBB-CCC-DDD-FFF"
 
 
 @pytest.mark.parametrize(
@@ -225,14 +227,24 @@ ONE = OutcomeRun(2, "VERIFIED", "ACTIVE")
         ([ONE, OutcomeRun(-1, "VERIFIED", "ACTIVE"), ONE], []),
         ([ONE, OutcomeRun(1, "EATEN", None)], []),
         ([ONE, OutcomeRun(1, "VERIFIED", "EATEN")], []),
-        ([ONE, OutcomeRun(1, "SERIAL_UNKNOWN", None)], [PackAlert(3, "IE-1")]),
-        ([ONE, OutcomeRun(1, "SERIAL_UNKNOWN", None)], [PackAlert(-1, "IE-1")]),
-        ([ONE, OutcomeRun(1, "SERIAL_UNKNOWN", None)], [PackAlert(2, "x" * 41)]),
-        ([ONE, OutcomeRun(1, "SERIAL_UNKNOWN", None)], [PackAlert(2, "1"), PackAlert(1, "2")]),
+        ([ONE, GONE], [PackAlert(3, FIRST_ALERT)]),
+        ([ONE, GONE], [PackAlert(-1, FIRST_ALERT)]),
+        ([ONE, GONE], [PackAlert(2, f"{FIRST_ALERT}-GGG")]),
+        ([ONE, GONE], [PackAlert(2, "\0")]),
+        ([ONE, GONE], [PackAlert(2, FIRST_ALERT), PackAlert(1, OTHER_ALERT)]),
     ],
 )
-def test_an_answer_about_other_packs_is_no_answer(
+async def test_an_answer_about_other_packs_is_no_answer(
     runs: list[OutcomeRun], alerts: list[PackAlert]
 ) -> None:
     with pytest.raises(NationalSystemError):
-        checked(StatesResult("1", accepted=True, runs=runs, alerts=alerts), 3)
+        await checked(StatesResult("1", accepted=True, runs=runs, alerts=alerts), 3)
+
+
+async def test_an_answer_about_the_packs_is_taken() -> None:
+    result = StatesResult("1", accepted=True, loadedCount=2, runs=[ONE, GONE])
+    result.alerts = [PackAlert(2, FIRST_ALERT)]
+    assert await checked(result, 3) is result
+    result.loadedCount = 4
+    with pytest.raises(NationalSystemError):
+        await checked(result, 3)

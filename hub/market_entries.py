@@ -1,0 +1,46 @@
+"""What became of a request in each market, as its status and its callbacks tell it. No I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from emvs.markets import MARKETS
+from emvs.obp_messages import Defect, MarketEntry, MarketStatus
+from hub.store.deliveries import DeliveryRow
+from hub.times import utc
+
+
+def market_entries(
+    rows: Iterable[DeliveryRow], defects: Sequence[Defect], *, with_serials: bool
+) -> list[MarketEntry]:
+    """Return an entry for each market a request was for; those that it was kept from come last.
+
+    Without serial numbers, refused packs are only counted.
+    """
+    entries = [
+        MarketEntry(
+            market=market,
+            system=row.system,
+            status=row.status,
+            attempts=row.attempts,
+            lastError=row.last_error,
+            at=None if row.settled_at_ms is None else utc(row.settled_at_ms),
+            loadedCount=row.loaded_count,
+            refusedCount=row.refused_count,
+            refusedSerials=row.refused if with_serials else [],
+            outcomes=row.outcomes,
+        )
+        for row in rows
+        for market in row.markets
+    ]
+    rejected = [
+        MarketEntry(
+            market=defect.market,
+            system=MARKETS[defect.market].system,
+            status=MarketStatus.REJECTED,
+            lastError=defect.text,
+        )
+        for defect in defects
+        if defect.market is not None
+    ]
+    return entries + rejected
