@@ -91,7 +91,7 @@ class Stand:
         """Return what a market's database has of packs."""
         schema = self._schema(market)
         rows = await self._pool.fetch(
-            f"select serial_number, state, repeat_count, set_at_s, market from {schema}.pack"  # noqa: S608 - our names.
+            f"select serial_number, p.state, repeat_count, set_at_s, market from {schema}.pack p"  # noqa: S608 - our names.
             f" left join {schema}.location on location_number = set_by"
             " where serial_number = any($1)",
             serials,
