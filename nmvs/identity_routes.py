@@ -151,12 +151,15 @@ def _add_locations(app: web.Application, enrolment: Enrolment) -> None:
 
     async def list_all(request: web.Request) -> web.Response:
         page, query = _page(request), request.query
+        state = query.get("state")
+        if state is not None and state not in set(LocationState):
+            raise BadRequestError(f"state is one of {', '.join(LocationState)}")
         found = await enrolment.store.page_of_locations(
             enrolment.index.market,
             page.after,
             page.limit,
             organisation=query.get("organisation_id"),
-            state=query.get("state"),
+            state=state,
         )
         return _paged("locations", [shown(one) for one in found], page, "location")
 

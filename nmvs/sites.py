@@ -170,7 +170,8 @@ def _management(system: NationalSystem) -> web.Application:
     add_certificate_routes(app, system.certificates, system.clock)
     add_management_routes(app, system.alerts)
     add_audit_routes(app, system.audit, system.retention.report)
-    add_rights_routes(app, system.documents.sources.rights, system.clock)
+    rights = system.documents.sources.rights
+    add_rights_routes(app, rights, system.clock, system.directory.enrolment)
     return app
 
 

@@ -122,6 +122,7 @@ def _details(
     after = _state(entry["stateAfter"])
     location = entry["location"] or entry.get("locationToken")
     target_name = STATE_NAMES[target] if target else None
+    submitted = orjson.loads(alert["submitted"]) if alert else {}
     set_at_s = alert and alert["stored"] and orjson.loads(alert["stored"]).get("setAt")
     return {
         "ActualState": after,
@@ -130,7 +131,7 @@ def _details(
         "BatchExpiryDate": entry["submittedExpiry"],
         "BatchId": entry["submittedBatchId"],
         "ClientEquipmentId": None,
-        "ClientId": None,
+        "ClientId": submitted.get("clientId"),
         "ClientLocation": location,
         "ClientOrganisationId": organisation_of(
             locations, entry["market"] or "", entry["location"] or ""

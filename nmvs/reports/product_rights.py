@@ -15,7 +15,7 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 class ProductRights:
-    """Organisations by name."""
+    """Organisations by id."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool

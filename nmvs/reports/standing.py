@@ -46,6 +46,7 @@ BATCH_COLUMNS: Final = (
 )
 ORGANISATION_COLUMNS: Final = (
     "Organisation",
+    "Name",
     "Roles",
     "Number of Locations",
     "Number of REST Clients",
@@ -97,13 +98,21 @@ _LOGIN_COUNTS: Final = f"""
     (select count(*) from {_REST_LOGINS} c where c.location_number = l.location_number) as rest,
     (select count(*) from soap_login s where s.location_number = l.location_number) as soap
 """  # noqa: S608 - a constant.
-# Only locations of this market: of others no more than a number is known.
+# Only locations of this market: of others no more than a number is known. An organisation may have
+# none: it is new, or a connector, whose logins stand at no location.
 _ORGANISATIONS: Final = f"""
-select organisation, string_agg(distinct role, ' ' order by role), count(*),
-    sum(rest)::bigint, sum(soap)::bigint
-from (select l.*, {_LOGIN_COUNTS} from location l) with_logins
-where market = $1 and ($2::text is null or organisation = $2) and organisation > $3
-group by organisation order by organisation limit $4
+select o.organisation_id, o.name,
+    case when o.is_connector then 'connector'
+        else coalesce(string_agg(distinct l.role, ' ' order by l.role), '') end,
+    count(l.location_number),
+    coalesce(sum(l.rest), 0)::bigint
+        + (select count(*) from {_REST_LOGINS} c where c.organisation_id = o.organisation_id),
+    coalesce(sum(l.soap), 0)::bigint
+from organisation o
+left join (select l.*, {_LOGIN_COUNTS} from location l where market = $1) l
+    on l.organisation = o.organisation_id
+where ($2::text is null or o.organisation_id = $2) and o.organisation_id > $3
+group by o.organisation_id order by o.organisation_id limit $4
 """  # noqa: S608 - a constant.
 _LOCATIONS: Final = f"""
 select l.location_number, l.location, l.name, l.organisation, l.role, {_LOGIN_COUNTS}
@@ -136,9 +145,10 @@ async def organisation_rows(
     ):
         after = rows[-1][0]
         lines: list[list[Cell]] = []
-        for name, roles, *counts in rows:
-            plan = sources.rate_plan(name)
-            lines.append([name, roles, *counts, sources.rights.has(name), *plan])
+        for organisation_id, *facts in rows:
+            plan = sources.rate_plan(organisation_id)
+            has_data = sources.rights.has(organisation_id)
+            lines.append([organisation_id, *facts, has_data, *plan])
         yield lines
 
 

@@ -25,8 +25,8 @@ from nmvs.rest import document_codes as codes
 from nmvs.rest.answers import STATE_NAMES
 from nmvs.rest.messages import Refusal
 from nmvs.rest.replies import RefusingCodes, code_reply, count_field, refusing, wire_time
-from nmvs.rest.report_calls import NotReady
-from nmvs.rest.routes import Call, Field, Reply, Route
+from nmvs.rest.report_calls import NotMadeYet
+from nmvs.rest.routes import OTHER_SPELLING, Call, Field, Reply, Route
 
 API_VERSION: Final = "1.0"
 """The interface has a number of its own."""
@@ -71,7 +71,7 @@ class AlertsAccepted(msgspec.Struct, kw_only=True, rename="camel"):
     operation_code: str
     information: str
     request_i_d: str = msgspec.field(name="requestID")
-    request_id: str
+    request_id: Annotated[str, msgspec.Meta(extra_json_schema={OTHER_SPELLING: True})]
     id: str
     eta: str
 
@@ -210,7 +210,7 @@ def alert_routes(documents: Documents) -> Sequence[Route]:
     """Return the rows of the alert interface."""
     calls = AlertCalls(documents)
     refused = {403: Refusal, 422: Refusal}
-    found = {404: Refusal, 409: NotReady, **refused}
+    found = {404: Refusal, 409: NotMadeYet, **refused}
     return (
         Route(
             "POST",

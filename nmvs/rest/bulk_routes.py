@@ -55,17 +55,18 @@ class BulkRoutes:
         return [*self._routes_of(BULK), *self._routes_of(RECOVERY)]
 
     def _routes_of(self, form: BulkForm) -> Iterator[Route]:
-        name = "recovery" if form.mixed else "bulk"
+        name = "Recovery" if form.mixed else "Bulk"
+        tag = "Recovery" if form.mixed else "Bulk of packs"
         yield Route(
             "POST",
             form.path,
-            f"submit_{name}",
+            f"submit{name}",
             "Replay packs of an outage" if form.mixed else "Verify or change many packs",
             partial(self._submit, form),
             request=forms.RecoveryRequest if form.mixed else forms.BulkRequest,
             invalid_body_code=form.body_invalid,
             answers={202: forms.Accepted, 409: forms.Refused, 422: forms.Refused},
-            tag=name,
+            tag=tag,
             located=(202,),
             body_bytes_max=BODY_BYTES_MAX,
             reads_body=True,
@@ -75,11 +76,11 @@ class BulkRoutes:
         yield Route(
             "GET",
             f"{form.path}/{{id}}",
-            f"fetch_{name}",
+            f"fetch{name}",
             "Fetch what came of the packs",
             partial(self._fetch, form),
             answers={200: forms.Delivered, 404: forms.Refused, 409: forms.NotReady},
-            tag=name,
+            tag=tag,
         )
 
     async def _submit(self, form: BulkForm, call: Call) -> Reply:

@@ -8,6 +8,7 @@ library takes itself offline and stores the call twice, so whatever is wrong wit
 from __future__ import annotations
 
 import secrets
+from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -185,7 +186,7 @@ class RestDialect:
             if not isinstance(received, bytes):
                 return received
             try:
-                body = msgspec.json.decode(received, type=route.request)
+                body = msgspec.json.decode(received.removeprefix(BOM_UTF8), type=route.request)
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
                 return refusal(route.invalid_body_code, language)
         headers = request.headers

@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any, Final
 
 from nmvs.rest.messages import (
+    IdentityServer,
     PackAnswer,
     PackChange,
+    PublicKeys,
     Refusal,
     TokenAnswer,
     TokenError,
@@ -125,6 +127,27 @@ def hot_routes() -> tuple[Route, ...]:
             for path, name in (
                 ("/connect/token", "getToken"),
                 ("/identity/connect/token", "getTokenFromIdentity"),
+            )
+        ),
+        *(
+            Route(
+                "GET",
+                f"/identity/.well-known/{document}",
+                name,
+                summary,
+                _answered_elsewhere,
+                answers={200: kind},
+                tag=_ACCESS_TAG,
+                public=True,
+            )
+            for document, name, summary, kind in (
+                ("jwks.json", "getKeys", "Get the keys to check a token with", PublicKeys),
+                (
+                    "openid-configuration",
+                    "getIdentityServer",
+                    "Get the addresses of the identity server",
+                    IdentityServer,
+                ),
             )
         ),
     )

@@ -76,3 +76,23 @@ class TokenError(msgspec.Struct):
     """Why there is no token (RFC 6749, 5.2)."""
 
     error: str
+
+
+class PublicKeys(msgspec.Struct):
+    """The keys that tokens are signed with (RFC 7517)."""
+
+    keys: list[dict[str, str]]
+
+
+class IdentityServer(msgspec.Struct):
+    """What hands out tokens (RFC 8414)."""
+
+    issuer: str
+    token_endpoint: str
+    jwks_uri: str
+    scopes_supported: list[str]
+    grant_types_supported: list[str]
+    response_types_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+    id_token_signing_alg_values_supported: list[str]
+    subject_types_supported: list[str]

@@ -18,7 +18,7 @@ from nmvs.rest.bulk_routes import BulkRoutes
 from nmvs.rest.hot_calls import hot_routes
 from nmvs.rest.messages import Refusal
 from nmvs.rest.route_list import all_routes
-from nmvs.rest.routes import Field, Route
+from nmvs.rest.routes import OTHER_SPELLING, Field, Route
 
 VERSION: Final = "3.4"
 PREFIXES: Final = ("/verification", "/api", "")
@@ -45,8 +45,30 @@ _TEXTS: Final = {
     429: "Too many requests.",
     503: "Not available now.",
 }
-# What may come of any call beside its own answers. 404: an identifier may make it another path.
-_COMMON: Final = {404: Refusal, 408: Refusal, 422: Refusal, 429: Refusal, 503: Refusal}
+# What may come of any call beside its own answers. 403: the location that a connector acts for has
+# not allowed it. 404: an identifier may make it another path.
+_COMMON: Final = {
+    403: Refusal,
+    404: Refusal,
+    408: Refusal,
+    422: Refusal,
+    429: Refusal,
+    503: Refusal,
+}
+_COMMON_FIELDS: Final = (
+    Field(
+        "Accept-Language",
+        "Language of information and warning; without one of ours, the market's.",
+        {"type": "string", "examples": ["el-GR"]},
+        place="header",
+    ),
+    Field(
+        "connector-location-id",
+        "Location that a connector acts for; a market may name the header otherwise.",
+        {"type": "string", "examples": ["my-till-1"]},
+        place="header",
+    ),
+)
 _RETRY_AFTER: Final = {
     "Retry-After": {
         "description": "Seconds, or an HTTP date.",
@@ -72,6 +94,8 @@ def openapi_document(routes: Sequence[Route], *, prefix: str = PREFIXES[0]) -> d
     types = _types(routes)
     schemas, components = msgspec.json.schema_components(types, ref_template=_REF)
     by_type = dict(zip(types, schemas, strict=True))
+    for component in components.values():
+        _leave_out_other_spellings(component)
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
         paths.setdefault(route.template, {})[route.method.lower()] = _operation(route, by_type)
@@ -102,6 +126,12 @@ def described_routes(routes: Sequence[Route]) -> list[Route]:
     return [*hot_routes(), *routes]
 
 
+def _leave_out_other_spellings(schema: dict[str, Any]) -> None:
+    members = schema.get("properties", {})
+    for name in [name for name, member in members.items() if OTHER_SPELLING in member]:
+        del members[name]
+
+
 def _types(routes: Sequence[Route]) -> list[type[Any]]:
     """Return all message types, each once, in the order of the routes."""
     found: dict[type[Any], None] = {Refusal: None}
@@ -119,10 +149,12 @@ def _operation(route: Route, schemas: dict[type[Any], Any]) -> dict[str, Any]:
         for name in _PATH_PART.findall(route.template)
         if name not in described
     ]
+    common = () if route.public else _COMMON_FIELDS
+    fields = (*parts, *route.fields, *common, *route.query)
     operation: dict[str, Any] = {
         "operationId": route.operation_id,
         "summary": route.summary,
-        "parameters": [_parameter(field) for field in (*parts, *route.fields, *route.query)],
+        "parameters": [_parameter(field) for field in fields],
         "responses": _responses(route, schemas),
     }
     if route.tag:

@@ -6,6 +6,7 @@ batch, expiry, requested state. Who may do what is not asked here.
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from typing import Final
 
 import orjson
@@ -76,12 +77,12 @@ def read_pack_request(
 def read_requested_operation(body: bytes) -> Operation | str:
     """Return the operation that leads to the state in a PATCH body, or the refusing code.
 
-    Unknown members are ignored.
+    Unknown members are ignored, and a byte order mark, which some .NET programs write.
     """
     if not body:
         return STATE_MISSING
     try:
-        content = orjson.loads(body)
+        content = orjson.loads(body.removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError:
         return BODY_INVALID
     if not isinstance(content, dict):

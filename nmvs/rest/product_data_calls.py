@@ -19,7 +19,7 @@ from nmvs.reports.limits import PRODUCT_CODES_MAX
 from nmvs.rest import document_codes as codes
 from nmvs.rest.messages import Refusal
 from nmvs.rest.replies import RefusingCodes, code_reply, refusing, wire_time
-from nmvs.rest.report_calls import NotReady
+from nmvs.rest.report_calls import NotMadeYet
 from nmvs.rest.routes import Call, Reply, Route
 from nmvs.rest.streaming import begun
 
@@ -148,7 +148,7 @@ def product_data_routes(documents: Documents) -> Sequence[Route]:
             "getProductData",
             "Product master data",
             calls.fetch,
-            answers={200: ProductData, 409: NotReady, **refused},
+            answers={200: ProductData, 409: NotMadeYet, **refused},
             tag=_TAG,
             ours=True,
         ),

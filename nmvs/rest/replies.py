@@ -45,15 +45,16 @@ def code_reply(
     body: dict[str, Any] = {"operationCode": code}
     member = _TEXT_MEMBERS.get(parts.kind)
     if member is not None:
-        body[member] = f"{TEXTS[code]} {sentence(text)}" if text else TEXTS[code]
+        body[member] = with_reason(TEXTS[code], text) if text else TEXTS[code]
     told = status or parts.status
     assert told is not None, f"nobody knows the status of {code}"
     return Reply(told, orjson.dumps(body | dict(members or {})), headers or {})
 
 
-def sentence(text: str) -> str:
-    """Return a text as a sentence: with a capital and a full stop."""
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+def with_reason(sentence: str, reason: str) -> str:
+    """Return a sentence with what is behind it. The reason may begin with the name of a member, so
+    its first letter stays as it is."""
+    return f"{sentence.rstrip('.')}: {reason.rstrip('.')}."
 
 
 def refusing(codes: RefusingCodes) -> Callable[[Handler], Handler]:

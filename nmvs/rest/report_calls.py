@@ -26,7 +26,7 @@ from nmvs.reports.limits import TEXT_LENGTH_MAX
 from nmvs.rest import document_codes as codes
 from nmvs.rest.messages import Refusal
 from nmvs.rest.replies import RefusingCodes, code_reply, refusing, wire_time
-from nmvs.rest.routes import Call, Field, Reply, Route
+from nmvs.rest.routes import OTHER_SPELLING, Call, Field, Reply, Route
 from nmvs.rest.streaming import begun
 
 API_VERSION: Final = "3.4"
@@ -48,16 +48,20 @@ TypeId = Annotated[
     msgspec.Meta(max_length=TEXT_LENGTH_MAX, extra_json_schema={"examples": list(REPORT_TYPES)}),
 ]
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH_MAX)]
+OtherSpelling = Annotated[
+    str, msgspec.Meta(max_length=TEXT_LENGTH_MAX, extra_json_schema={OTHER_SPELLING: True})
+]
 
 
 class ReportRequest(msgspec.Struct):
-    """Body of a request for a report. A public client writes blanks in the names; both do."""
+    """Body of a request for a report. A public client writes blanks in the names; `reportTypeId`
+    and `requestedBy` are understood as well."""
 
     type_id_blanks: TypeId = msgspec.field(default="", name="report Type Id")
-    type_id: TypeId = msgspec.field(default="", name="reportTypeId")
+    type_id: OtherSpelling = msgspec.field(default="", name="reportTypeId")
     name: Text = ""
     requested_by_blanks: Text = msgspec.field(default="", name="requested By")
-    requested_by: Text = msgspec.field(default="", name="requestedBy")
+    requested_by: OtherSpelling = msgspec.field(default="", name="requestedBy")
     parameters: dict[str, str | bool | int | None] | None = None
 
 
@@ -128,7 +132,7 @@ class Reports(msgspec.Struct, kw_only=True, rename="camel"):
     reports: list[ReportEntry]
 
 
-class NotReady(msgspec.Struct, kw_only=True, rename="camel"):
+class NotMadeYet(msgspec.Struct, kw_only=True, rename="camel"):
     """What was asked for is not made yet: come back at `eta`."""
 
     operation_code: str
@@ -274,7 +278,7 @@ def report_routes(documents: Documents) -> Sequence[Route]:
             "getReport",
             "A report as CSV: three lines of banner, then the header row",
             calls.report,
-            answers={200: None, 404: Refusal, 409: NotReady, 422: Refusal},
+            answers={200: None, 404: Refusal, 409: NotMadeYet, 422: Refusal},
             tag=_TAG,
             answer_media_type="text/csv",
         ),

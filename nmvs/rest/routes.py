@@ -20,6 +20,9 @@ from nmvs.participants import Participant
 
 _QUERY_FIELDS_MAX: Final = 64
 """More than any of the calls knows (our choice)."""
+OTHER_SPELLING: Final = "x-other-spelling"
+"""In the schema of a member: the document names it under its other name. Two names that differ in
+blanks alone are one name to programs that make clients."""
 
 
 BodyReader: TypeAlias = Callable[[Callable[[int], None]], Awaitable[bytes | bytearray]]

@@ -205,6 +205,7 @@ async def test_lists_come_in_pages(running: RunningSystem) -> None:
     assert found == [f"shop-{number}" for number in range(5)]
     approved = await manage(running, "GET", "/locations?state=approved&organisation_id=chain")
     assert [location["location"] for location in approved["locations"]] == ["shop-3"]
+    await manage(running, "GET", "/locations?state=aproved", status=400)
     equipments = await manage(running, "GET", "/equipments?organisation_id=chain")
     assert len(equipments["equipments"]) == 3
     assert {entry["admitted"] for entry in equipments["equipments"]} == {False}

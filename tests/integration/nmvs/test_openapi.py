@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -67,6 +68,30 @@ async def test_the_interface_is_described_under_every_prefix_without_a_token(
             assert "http:" not in text
             assert "https:" not in text
         assert (await connection.ask("POST", "/docs")).status == 404
+
+
+async def test_programs_that_make_clients_can_tell_all_names_apart(
+    national_system: RunningSystem,
+) -> None:
+    """They make a class of each schema and a member of each property, without signs and blanks."""
+    async with RawConnection(national_system.ports["service"]) as connection:
+        document = (await connection.ask("GET", "/openapi.json")).members
+        schemas = document["components"]["schemas"]
+        for names in (schemas, *(schema.get("properties", {}) for schema in schemas.values())):
+            plain = [re.sub(r"[^a-z0-9]", "", name.rpartition(".")[2].lower()) for name in names]
+            assert len(set(plain)) == len(plain), sorted(names)
+        assert "report Type Id" in schemas["ReportRequest"]["properties"]
+        for template, methods in document["paths"].items():
+            for operation in methods.values():
+                if "security" not in operation:
+                    assert {"401", "403"} <= set(operation["responses"]), template
+                    sent = {parameter["name"] for parameter in operation["parameters"]}
+                    assert {"Accept-Language", "connector-location-id"} <= sent, template
+                elif "get" in methods:
+                    answer = await connection.ask("GET", template)
+                    name = operation["responses"]["200"]["content"]["application/json"]["schema"]
+                    described = schemas[name["$ref"].rpartition("/")[2]]["properties"]
+                    assert set(answer.members) == set(described), template
 
 
 async def test_what_is_answered_about_packs_is_what_is_described(

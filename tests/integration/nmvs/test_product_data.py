@@ -24,6 +24,9 @@ async def test_product_data_are_asked_for_and_fetched(national_system: RunningSy
     refused = await pharmacy.ask("POST", "/product/data", {})
     assert (refused.status, refused.members["operationCode"]) == (403, "30020000")
     await grant(national_system, "Pharmacy 1")
+    url = f"{national_system.management}/product-data-rights/Pharmcy%201"
+    async with national_system.http.put(url, json={"granted": True}) as misspelt:
+        assert misspelt.status == 404
 
     async def fetched(body: object) -> ProductData:
         accepted = await pharmacy.ask("POST", "/product/data", body)

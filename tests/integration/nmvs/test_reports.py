@@ -13,9 +13,11 @@ from nmvs.reports.limits import JOBS_WAITING_PER_LOCATION_MAX
 from tests.integration.clients import RestTill
 from tests.integration.conftest import StartSystem
 from tests.integration.nmvs.report_client import ReportClient, by_column, details, times_around_now
+from tests.integration.nmvs.rest_login import manage
 from tests.integration.running import RunningSystem
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+CONNECTOR = {"organisation_id": "conn-1", "name": "Chain server", "is_connector": True}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
@@ -118,6 +120,7 @@ async def test_the_national_organisation_reads_exceptions_that_raised_an_alert(
     assert pairs["StoredNHRN"] == "280012345678"
     assert pairs["ClientOrganisationId"] == "Org 2"
     assert pairs["EmvsErrorCode"] == "#A68"
+    assert pairs["ClientId"] == story.registrations["pharmacy2"]["rest"]["client_id"]
     assert pairs["UserAgent"] == ""
     assert len(pairs) == 37
     assert details(entries[0]["Event Details"])["PackLastUpdateLocation"] == "pharmacy-1"
@@ -164,11 +167,15 @@ async def test_the_market_is_counted_for_the_national_organisation(story: Story)
         ("SUPPLY", "ALREADY_IN_STATE"): "1",
         ("VERIFY", "BATCH_MISMATCH"): "1",
     }
+    await manage(story.running, "POST", "/organisations", CONNECTOR, status=201)
+    await manage(story.running, "POST", "/equipments", {"organisation_id": "conn-1"}, status=201)
     summary = by_column(await nmvo.report("OrganisationsSummaryReport"))
-    assert [(e["Organisation"], e["Number of Locations"]) for e in summary] == [
-        ("Nmvo 9", "1"),
-        ("Org 1", "1"),
-        ("Org 2", "1"),
+    facts = ("Organisation", "Name", "Roles", "Number of Locations", "Number of REST Clients")
+    assert [tuple(entry[fact] for fact in facts) for entry in summary] == [
+        ("Nmvo 9", "Nmvo 9", "nmvo", "1", "1"),
+        ("Org 1", "Org 1", "pharmacy", "1", "1"),
+        ("Org 2", "Org 2", "pharmacy", "1", "1"),
+        ("conn-1", "Chain server", "connector", "0", "1"),
     ]
 
 

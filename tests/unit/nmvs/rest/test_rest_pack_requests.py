@@ -100,6 +100,7 @@ def test_schemes_match_in_any_case(name: str, product_code: str, scheme: Scheme)
     [
         (b'{"state":"Supplied"}', Operation.SUPPLY),
         (b'{"state":"SUPPLIED"}', Operation.SUPPLY),
+        (b'\xef\xbb\xbf{"state":"Supplied"}', Operation.SUPPLY),
         (b'{"state":"Active"}', Operation.REACTIVATE),
         (b'{"state":"Destroyed"}', Operation.DESTROY),
         (b'{"state":"Exported"}', Operation.EXPORT),
