@@ -137,6 +137,7 @@ class Refusals:
                 _submitted(request) | {"intermarket": True},
                 None,
                 None,
+                equipment=request.participant.equipment,
             ),
             reserved=True,
         )
@@ -179,6 +180,7 @@ class Refusals:
             _submitted(request),
             None,
             alert_entry,
+            equipment=request.participant.equipment,
         )
         hint = hint_for(outcome, request, product, stored and stored[1])
         answer = Answer(outcome, transaction_id, now_ms, alert=alert, product=product, hint=hint)

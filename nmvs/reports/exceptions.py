@@ -128,8 +128,8 @@ def _details(
         "AttemptedOperation": operation.name,
         "BatchExpiryDate": entry["submittedExpiry"],
         "BatchId": entry["submittedBatchId"],
-        "ClientEquipmentId": None,
-        "ClientId": None,
+        "ClientEquipmentId": entry["equipment"],
+        "ClientId": entry["equipment"],
         "ClientLocation": location,
         "ClientOrganisationId": organisation_of(
             locations, entry["market"] or "", entry["location"] or ""
@@ -142,7 +142,7 @@ def _details(
         "InitiatingMessageType": "IMT" if entry["intermarket"] else _process(operation),
         "IpAddress": None,
         "IsBadData": OUTCOMES[Outcome[entry["outcome"]]].level == 2,
-        "IsBulk": None,
+        "IsBulk": entry["interface"].endswith("-bulk"),
         "IsIntermarketResponse": entry["intermarket"],
         "Location": entry["name"],
         "Market": entry["market"],
