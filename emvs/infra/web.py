@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -213,6 +214,20 @@ class Site:
         await self._runner.cleanup()
 
 
+async def _part_from(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Answer, and end the connection without reading the rest of a compressed body.
+
+    The library would unpack it in order to throw it away, and nobody else would have a turn for
+    as long as `LINGER_S`, whoever sent it. The sender has that time to read the answer.
+    """
+    response.force_close()
+    with suppress(ConnectionError):
+        await response.prepare(request)
+        await response.write_eof()
+    await asyncio.sleep(LINGER_S)
+    request.protocol.force_close()
+
+
 async def serve_app(app: web.Application, host: str, port: int) -> Site:
     """Listen for an application."""
     runner = web.AppRunner(
@@ -234,8 +249,15 @@ async def serve_handler(
 ) -> Site:
     """Listen for a bare handler: no routing, no middleware, nothing on the hot path. With `tls`
     for HTTPS alone."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        response = await handler(request)
+        if not request.content.is_eof() and "Content-Encoding" in request.headers:
+            await _part_from(request, response)
+        return response
+
     server = web.Server(
-        handler, access_log=None, keepalive_timeout=KEEP_ALIVE_S, lingering_time=LINGER_S
+        handle, access_log=None, keepalive_timeout=KEEP_ALIVE_S, lingering_time=LINGER_S
     )
     return await _listen(web.ServerRunner(server, shutdown_timeout=5), host, port, tls)
 

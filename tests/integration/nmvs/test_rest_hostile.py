@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import time
 import zlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -283,3 +285,23 @@ async def test_a_location_is_always_an_address(
     assert answer.status == 202
     begin = f"http://{shown or f'127.0.0.1:{port}'}/product/packs/"
     assert answer.headers["location"].startswith(begin)
+
+
+async def test_nobody_waits_while_the_rest_of_a_refused_body_is_thrown_away(
+    port: int, headers: list[str]
+) -> None:
+    packer = zlib.compressobj(9, wbits=31)
+    first, more = [
+        packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2)
+    ]
+    body = first + 2_000 * more
+    lengths = ("Content-Encoding: gzip", f"Content-Length: {len(body)}")
+    async with RawConnection(port) as stranger, RawConnection(port) as till:
+        refused = await stranger.send(head([], *lengths, method="POST", target="/alerts") + body)
+        assert (refused.status, refused.headers["connection"]) == (401, "close")
+        started_s = time.monotonic()
+        for _ in range(5):
+            assert (await till.ask("PATCH", TARGET, *headers, body=SUPPLY)).status == 404
+        assert time.monotonic() - started_s < 1
+        with suppress(ConnectionResetError):
+            await assert_closed(stranger)
