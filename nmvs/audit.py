@@ -26,7 +26,7 @@ from nmvs.pack_keys import PackKeys
 SLICE_ROWS: Final = 500
 """Entries read and rendered between two turns of the event loop: some milliseconds."""
 
-_WHO: Final = ("location", "name", "role", "clientTransactionId")
+_WHO: Final = ("location", "name", "role", "equipment", "clientTransactionId")
 _STORED: Final = ("batchId", "expiry")
 
 
@@ -184,6 +184,7 @@ def _entry(row: Any, submitted: dict[str, Any] | None) -> dict[str, Any]:
         "location": row["location"],
         "name": row["name"],
         "role": row["role"],
+        "equipment": row["equipment"],
         "clientTransactionId": row["client_transaction_id"],
         "alertId": row["alert_id"],
         "alertCode": row["hub_code"],

@@ -61,6 +61,7 @@ _COLUMNS: Final[dict[str, Callable[[dict[str, Any]], object]]] = {
     "Location": lambda entry: entry["location"] or entry.get("locationToken"),
     "Organisation": _member("name"),
     "Role": _member("role"),
+    "ClientId": _member("equipment"),
 }
 
 

@@ -99,6 +99,8 @@ class Entry(NamedTuple):
     alert: AlertEntry | None
     outgoing: str | None = None
     """What other markets are told of the change, as JSON; None if nothing."""
+    equipment: str = ""
+    """Client id of the equipment that asked; empty if the login names none."""
 
 
 class Ledger:

@@ -4,7 +4,7 @@ type, one such text for each part of the group.
 One text costs the driver next to nothing, where it looks at every element of an array twice; and
 the server reads it as fast as it reads arrays of columns (measured, `loadtests.operation_cost`).
 Form: PostgreSQL's manual, "Array Input and Output Syntax" and "Composite Type Input and Output
-Syntax". The types are those of migration 0012. No SQL and no rule enters.
+Syntax". The types are those of migrations 0012 and 0016. No SQL and no rule enters.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ def quoted(text: str) -> str:
 
 _quoted_word: Final = lru_cache(maxsize=64)(quoted)
 """For the few words that stand in nearly every row."""
+_quoted_client: Final = lru_cache(maxsize=4_096)(quoted)
+"""For client ids: those who ask now ask again soon."""
 
 
 def array_of(rows: Iterable[Iterable[Value]]) -> str:
@@ -84,6 +86,7 @@ def trail_rows(group: list[Entry]) -> str:
         _,
         alert,
         _,
+        equipment,
     ) in group:
         rows.append(
             f'"({pack_key.hex()},{at_ms},{transaction_id},{location_number},{numbers[operation]},'
@@ -91,7 +94,8 @@ def trail_rows(group: list[Entry]) -> str:
             f"{'t' if manual else 'f'},{_quoted_word(dialect)},"
             f"{'' if client_transaction_id is None else quoted(client_transaction_id)},"
             f"{'' if alert is None else alert.alert_id},"
-            f'{"" if submitted is None else quoted(orjson.dumps(submitted).decode())})"'
+            f"{'' if submitted is None else quoted(orjson.dumps(submitted).decode())},"
+            f'{_quoted_client(equipment) if equipment else ""})"'
         )
     return _array(rows)
 

@@ -235,6 +235,7 @@ class Operations:
             change,
             alert_entry,
             change and self._outgoing(request, pack, batch, change, transaction_id),
+            request.participant.equipment,
         )
         answer = Answer(
             decision.outcome,

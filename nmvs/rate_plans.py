@@ -13,13 +13,15 @@ import msgspec
 
 RATE_PLANS_MAX: Final = 1_000
 """Plans a market may have (our choice)."""
+REQUESTS_PER_S_MIN: Final = 1e-6
+"""One in twelve days (our choice): the date of the next one is still a date."""
 
 
 @dataclass(frozen=True, slots=True)
 class RatePlan:
     """So many requests a second in the long run, and so many at once."""
 
-    requests_per_s: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)]
+    requests_per_s: Annotated[float, msgspec.Meta(ge=REQUESTS_PER_S_MIN, le=1_000_000)]
     burst: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)]
 
 

@@ -138,6 +138,7 @@ class Refusals:
                 _submitted(request) | {"intermarket": True},
                 None,
                 None,
+                equipment=request.participant.equipment,
             ),
             reserved=True,
         )
@@ -181,6 +182,7 @@ class Refusals:
             _submitted(request),
             None,
             alert_entry,
+            equipment=request.participant.equipment,
         )
         answer = Answer(outcome, transaction_id, now_ms, alert=alert, product=product, hint=hint)
         return answer, entry

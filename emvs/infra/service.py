@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -86,6 +87,10 @@ async def _serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with start(config) as system:
+        # What was made until now stays. To look through all of it for garbage, again and again,
+        # would stop the loop for a tenth of a second each time.
+        gc.collect()
+        gc.freeze()
         if config.ready_file:
             write_ready_file(Path(config.ready_file), {**describe(system), "pid": os.getpid()})
         while not stop.is_set():

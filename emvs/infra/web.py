@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -31,6 +32,7 @@ KEEP_ALIVE_S: Final = 75.0
 LINGER_S: Final = 2.0
 """How long the rest of a refused body is read and thrown away, so that the answer arrives."""
 _BACKLOG: Final = 1024
+_PAUSE_S_MAX: Final = 0.05
 
 
 class SlowSenderError(EmvsError):
@@ -88,16 +90,22 @@ async def _receive(
     length = request.content_length
     if length is not None and length > bytes_max:
         raise TooLargeError(f"the body has {length} bytes, at most {bytes_max} are taken")
-    content = request.content
+    content, is_packed = request.content, "Content-Encoding" in request.headers
     await _let_sender_continue(request)
-    size = 0
+    size, loop = 0, asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout_s):
+            started_s = loop.time()
             while chunk := await content.readany():
                 take(chunk)
                 size += len(chunk)
                 if size > bytes_max:
                     raise TooLargeError(f"the body has more than {bytes_max} bytes")
+                # There is always more of a body that unpacks to a thousand times its size, and
+                # it is unpacked in here: others get as much time as that takes.
+                pause_s = min(loop.time() - started_s, _PAUSE_S_MAX) if is_packed else 0
+                await asyncio.sleep(pause_s)
+                started_s = loop.time()
     except TimeoutError as error:
         raise SlowSenderError(f"the body did not arrive within {timeout_s:g} s") from error
     except (web.RequestPayloadError, HttpProcessingError) as error:
@@ -206,6 +214,20 @@ class Site:
         await self._runner.cleanup()
 
 
+async def _part_from(request: web.BaseRequest, response: web.StreamResponse) -> None:
+    """Answer, and end the connection without reading the rest of a compressed body.
+
+    The library would unpack it in order to throw it away, and nobody else would have a turn for
+    as long as `LINGER_S`, whoever sent it. The sender has that time to read the answer.
+    """
+    response.force_close()
+    with suppress(ConnectionError):
+        await response.prepare(request)
+        await response.write_eof()
+    await asyncio.sleep(LINGER_S)
+    request.protocol.force_close()
+
+
 async def serve_app(app: web.Application, host: str, port: int) -> Site:
     """Listen for an application."""
     runner = web.AppRunner(
@@ -227,8 +249,15 @@ async def serve_handler(
 ) -> Site:
     """Listen for a bare handler: no routing, no middleware, nothing on the hot path. With `tls`
     for HTTPS alone."""
+
+    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+        response = await handler(request)
+        if not request.content.is_eof() and "Content-Encoding" in request.headers:
+            await _part_from(request, response)
+        return response
+
     server = web.Server(
-        handler, access_log=None, keepalive_timeout=KEEP_ALIVE_S, lingering_time=LINGER_S
+        handle, access_log=None, keepalive_timeout=KEEP_ALIVE_S, lingering_time=LINGER_S
     )
     return await _listen(web.ServerRunner(server, shutdown_timeout=5), host, port, tls)
 

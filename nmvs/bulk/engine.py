@@ -19,7 +19,7 @@ from emvs.infra.clock import Clock
 from emvs.infra.logs import get_logger
 from emvs.states import Operation
 from nmvs.bulk.fair_queue import Progress
-from nmvs.bulk.jobs import Job, Slices, Worked, worked_items
+from nmvs.bulk.jobs import EQUIPMENT, Job, Slices, Worked, worked_items
 from nmvs.bulk.pacing import Pacer
 from nmvs.bulk.settings import BulkSettings, SharedWithin
 from nmvs.bulk.store import BulkStore
@@ -135,6 +135,9 @@ class Bulk:
         self.check_room(participant, items.item_count)
         slices = items.finish()
         now = self._clock.now()
+        header = dict(submission.header)
+        if participant.equipment:
+            header[EQUIPMENT] = participant.equipment
         job = Job(
             uuid4(),
             submission.kind,
@@ -143,7 +146,7 @@ class Bulk:
             submission.operation,
             items.item_count,
             len(slices),
-            dict(submission.header),
+            header,
             now,
             now + timedelta(seconds=self.settings.keep_results_s),
         )

@@ -25,6 +25,8 @@ from nmvs.requests import Answer, PackRequest
 SLICE_COUNT_MAX: Final = 500
 """Items in a slice: what is worked through before another organisation's turn, stored in one go,
 and looked up again after a crash (our choice)."""
+EQUIPMENT: Final = "equipment"
+"""Member of a job's header: client id of the equipment that submitted it."""
 _POSITIONS: Final = 1 << 32
 
 
@@ -61,7 +63,7 @@ class Job(NamedTuple):
     item_count: int
     slice_count: int
     header: dict[str, Any]
-    """What the dialect wants to know when it renders the result."""
+    """What the dialect wants to know when it renders the result, and `EQUIPMENT`."""
     accepted_at: datetime
     expires_at: datetime
     done_at: datetime | None = None

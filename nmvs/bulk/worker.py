@@ -16,6 +16,7 @@ from emvs.infra.logs import get_logger
 from emvs.outcomes import Outcome
 from nmvs.bulk.fair_queue import FairQueue, Progress
 from nmvs.bulk.jobs import (
+    EQUIPMENT,
     SLICE_COUNT_MAX,
     Job,
     decode_items,
@@ -31,6 +32,7 @@ from nmvs.bulk.store import BulkStore
 from nmvs.bulk.traces import Traces
 from nmvs.directory import Directory
 from nmvs.operations import Operations
+from nmvs.participants import Participant
 from nmvs.recovery import Recovery
 from nmvs.requests import Answer, PackRequest
 
@@ -152,7 +154,7 @@ class Worker:
         first = number * SLICE_COUNT_MAX
         answers: dict[int, Answer] = {}
         requests: Requests = {}
-        participant = self._directory.by_number(job.location_number)
+        participant = self._participant(job)
         for position, item in enumerate(items, first):
             if item.defect:
                 continue
@@ -175,6 +177,12 @@ class Worker:
             answers |= await self._perform(dict(group))
             await self._pacer.rest()
         return [answers.get(position) for position in range(first, first + len(items))]
+
+    def _participant(self, job: Job) -> Participant | None:
+        """Return the location as whose a job was accepted, its equipment named. Whether it is
+        admitted still is not asked: what was accepted is done."""
+        known = self._directory.by_number(job.location_number)
+        return known and known._replace(equipment=job.header.get(EQUIPMENT, ""))
 
     async def _perform(self, requests: Requests) -> dict[int, Answer]:
         """Perform requests about different packs, each of them once."""

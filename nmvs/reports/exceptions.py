@@ -130,8 +130,9 @@ def _details(
         "AttemptedOperation": operation.name,
         "BatchExpiryDate": entry["submittedExpiry"],
         "BatchId": entry["submittedBatchId"],
-        "ClientEquipmentId": None,
-        "ClientId": submitted.get("clientId"),
+        "ClientEquipmentId": entry["equipment"],
+        # What the trail wrote before it had a column for it.
+        "ClientId": entry["equipment"] or submitted.get("clientId"),
         "ClientLocation": location,
         "ClientOrganisationId": organisation_of(
             locations, entry["market"] or "", entry["location"] or ""
@@ -144,7 +145,7 @@ def _details(
         "InitiatingMessageType": "IMT" if entry["intermarket"] else _process(operation),
         "IpAddress": None,
         "IsBadData": OUTCOMES[Outcome[entry["outcome"]]].level == 2,
-        "IsBulk": None,
+        "IsBulk": entry["interface"].endswith("-bulk"),
         "IsIntermarketResponse": entry["intermarket"],
         "Location": entry["name"],
         "Market": entry["market"],

@@ -74,6 +74,17 @@ class Admission:
         participant = client.participant
         return self._acting_for(client, request, language) if participant is None else participant
 
+    def still_admits(self, participant: Participant) -> bool:
+        """Tell whether somebody who was let in would be now: a body may take minutes to arrive."""
+        client = self._client_of(participant.equipment)
+        if client is None:
+            return False
+        now = client.participant
+        if now is None:
+            acts_for = self._directory.participant_for_connector(client, participant.location)
+            return isinstance(acts_for, Participant)
+        return now.number == participant.number
+
     def _acting_for(
         self, client: RestClient, request: web.BaseRequest, language: str
     ) -> Participant | web.Response:

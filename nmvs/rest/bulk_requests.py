@@ -20,6 +20,10 @@ from nmvs.rest.pack_requests import SCHEMES
 
 _SETS: Final = 256
 _FREED_AT_ONCE: Final = 5_000
+_MEMBERS_MAX: Final = 64
+"""Members beside the packs; clients send five at most (our choice)."""
+_PACKS_PER_STEP: Final = 25
+"""As many as a window of the body holds if they are whole: of empty ones it holds a thousand."""
 _INVALID: Final = {
     "productCodeScheme": Outcome.SCHEME_INVALID,
     "productCode": Outcome.PRODUCT_CODE_INVALID,
@@ -72,6 +76,8 @@ class BulkReader:
         for name in self._pieces.member_names():
             if name in members:
                 raise JsonFormError("a member stands there twice")
+            if len(members) == _MEMBERS_MAX:
+                raise JsonFormError("there are too many members")
             if name == "packs" and self._pieces.take("["):
                 members[name] = None
                 yield from self._read_packs()
@@ -91,7 +97,8 @@ class BulkReader:
                 self.refusal = self._form.too_many
                 return
             self._add(self._item(pack, text.encode()))
-            if windows != self._pieces.window_count:
+            is_step = self.items.item_count % _PACKS_PER_STEP == 0
+            if is_step or windows != self._pieces.window_count:
                 windows = self._pieces.window_count
                 yield
 

@@ -24,13 +24,21 @@ from emvs.limits import SERVICE_BODY_BYTES_MAX, SERVICE_BODY_READ_S_MAX, URL_LEN
 from nmvs.directory import Directory
 from nmvs.operations import Operations
 from nmvs.participants import Participant
+from nmvs.recovery import Recovery
 from nmvs.rest import codes
 from nmvs.rest.admission import Admission
 from nmvs.rest.answers import render_answer, render_code
+from nmvs.rest.base_urls import base_url
 from nmvs.rest.describing_pages import DescribingPages
 from nmvs.rest.languages import choose_language, language_of
 from nmvs.rest.pack_requests import read_pack_request
-from nmvs.rest.responses import JSON_HEADERS, RETRY_HEADERS, refusal, response
+from nmvs.rest.responses import (
+    JSON_HEADERS,
+    RETRY_HEADERS,
+    not_logged_in,
+    refusal,
+    response,
+)
 from nmvs.rest.routes import BodyReader, BodyRefusedError, Call, Route, RouteTable, read_query
 from nmvs.rest.settings import RestSettings
 from nmvs.rest.signing_keys import SigningKeys
@@ -112,6 +120,9 @@ class RestDialect:
             if is_token_target(raw_target):
                 return await self._token_endpoint.answer(request)
             return await self._answer_route(request, language)
+        except Recovery.TROUBLE as error:  # Results of a bulk, say, after the job was found.
+            _log.warning("REST request failed", action="database_away", error=repr(error))
+            return response(503, render_code(codes.TECHNICAL), RETRY_HEADERS)
         except Exception:  # noqa: BLE001 - a defect of ours; its traceback is for the log alone
             _log.exception(
                 "REST request failed",
@@ -130,7 +141,7 @@ class RestDialect:
         method = request.method
         body: bytes | None = None
         if method == "PATCH":
-            received = await _read_body(request, language)
+            received = await self._receive(request, participant, language)
             if not isinstance(received, bytes):
                 return received
             body = received
@@ -180,8 +191,8 @@ class RestDialect:
             return refusal(codes.REQUEST_INVALID, language)
         body = None
         if route.request is not None and not route.reads_body:
-            received = await _read_body(
-                request, language, route.body_bytes_max, route.invalid_body_code
+            received = await self._receive(
+                request, participant, language, route.body_bytes_max, route.invalid_body_code
             )
             if not isinstance(received, bytes):
                 return received
@@ -199,9 +210,13 @@ class RestDialect:
             entry_mode=headers.get(_ENTRY_MODE),
             language=language,
             api_version=headers.get("emvs-api-version", ""),
-            base_url=f"{request.scheme}://{request.host}{prefix}",
+            base_url=base_url(request, prefix),
             user_agent=headers.get("User-Agent", ""),
-            read_body=_body_reader(request, route, language) if route.reads_body else None,
+            read_body=(
+                self._body_reader(request, participant, route, language)
+                if route.reads_body
+                else None
+            ),
         )
         try:
             reply = await route.handler(call)
@@ -213,40 +228,50 @@ class RestDialect:
         answer.headers["Content-Type"] = reply.content_type
         return answer
 
+    def _body_reader(
+        self, request: web.BaseRequest, participant: Participant, route: Route, language: str
+    ) -> BodyReader:
+        """Return what reads the body for a handler."""
 
-def _body_reader(request: web.BaseRequest, route: Route, language: str) -> BodyReader:
-    """Return what reads the body for a handler."""
+        async def read(note_size: Callable[[int], None]) -> bytearray:
+            try:
+                body = await read_large_body(
+                    request,
+                    bytes_max=route.body_bytes_max,
+                    timeout_s=route.body_s_max,
+                    note_size=note_size,
+                )
+            except _BODY_TROUBLE as error:
+                too_large = isinstance(error, TooLargeError)
+                code = route.too_large_code if too_large else route.invalid_body_code
+                raise BodyRefusedError(_body_refusal(error, code, language)) from error
+            if not self._admission.still_admits(participant):
+                raise BodyRefusedError(not_logged_in(language))
+            return body
 
-    async def read(note_size: Callable[[int], None]) -> bytearray:
+        return read
+
+    async def _receive(
+        self,
+        request: web.BaseRequest,
+        participant: Participant,
+        language: str,
+        bytes_max: int = SERVICE_BODY_BYTES_MAX,
+        refusing_code: str = codes.BODY_INVALID,
+    ) -> bytes | web.Response:
+        """Return the body, or the answer if there is none to be had; that one ends the
+        connection unless the sender has been switched off meanwhile."""
+        came_with_head = request.content.is_eof()
         try:
-            return await read_large_body(
-                request,
-                bytes_max=route.body_bytes_max,
-                timeout_s=route.body_s_max,
-                note_size=note_size,
-            )
+            body = await read_body(request, bytes_max=bytes_max, timeout_s=SERVICE_BODY_READ_S_MAX)
         except _BODY_TROUBLE as error:
-            too_large = isinstance(error, TooLargeError)
-            code = route.too_large_code if too_large else route.invalid_body_code
-            raise BodyRefusedError(_body_refusal(error, code, language)) from error
-
-    return read
+            return _body_refusal(error, refusing_code, language)
+        if came_with_head or self._admission.still_admits(participant):
+            return body
+        return not_logged_in(language)
 
 
 _BODY_TROUBLE: Final = (SlowSenderError, TooLargeError, BadRequestError, ConnectionResetError)
-
-
-async def _read_body(
-    request: web.BaseRequest,
-    language: str,
-    bytes_max: int = SERVICE_BODY_BYTES_MAX,
-    refusing_code: str = codes.BODY_INVALID,
-) -> bytes | web.Response:
-    """Return the body, or the answer if there is none to be had; that one ends the connection."""
-    try:
-        return await read_body(request, bytes_max=bytes_max, timeout_s=SERVICE_BODY_READ_S_MAX)
-    except _BODY_TROUBLE as error:
-        return _body_refusal(error, refusing_code, language)
 
 
 def _body_refusal(error: Exception, code: str, language: str) -> web.Response:

@@ -17,6 +17,7 @@ from emvs.infra.web import SlowSenderError, read_body
 from emvs.limits import SERVICE_BODY_BYTES_MAX, SERVICE_BODY_READ_S_MAX
 from emvs.outcomes import Outcome
 from nmvs.directory import Directory
+from nmvs.rest.base_urls import base_url
 from nmvs.rest.key_ring import ALGORITHM
 from nmvs.rest.responses import JSON_HEADERS, RETRY_HEADERS, response
 from nmvs.rest.settings import RestSettings
@@ -93,7 +94,7 @@ class TokenEndpoint:
             await self._keys.refresh()
             content: dict[str, Any] = {"keys": self._keys.ring.published()}
         elif document in _DESCRIPTION_PATHS:
-            content = self._description(f"{request.scheme}://{request.host}{prefix}")
+            content = self._description(base_url(request, prefix))
         else:
             return None
         return response(200, orjson.dumps(content), JSON_HEADERS)

@@ -80,7 +80,7 @@ class AccessTokens:
             return None
         try:
             claims = jwt.decode(token, self._key_of, algorithms=[ALGORITHM]).claims
-        except (JoseError, ValueError):
+        except (JoseError, ValueError, TypeError):  # The last if `crit` is no list.
             return None
         # Whoever holds the key signs other things, too, one day: the claims decide.
         client_id, expires_at_s = claims.get("client_id"), claims.get("exp")

@@ -16,11 +16,13 @@
 -- recorded: the append to the audit trail.
     insert into trail (
         pack_key, recorded_at, transaction_id, location_number, operation, outcome,
-        state_before, state_after, manual, dialect, client_transaction_id, alert_id, submitted
+        state_before, state_after, manual, dialect, client_transaction_id, alert_id, submitted,
+        equipment
     )
     select e.pack_key, timestamptz 'epoch' + e.at_ms * interval '1 millisecond',
         e.transaction_id, e.location_number, e.operation, e.outcome, e.state_before,
-        e.state_after, e.manual, e.dialect, e.client_transaction_id, e.alert_id, e.submitted
+        e.state_after, e.manual, e.dialect, e.client_transaction_id, e.alert_id, e.submitted,
+        e.equipment
     from unnest({recorded}::text::trail_row[]) as e
 
 -- alerted: the alerts.

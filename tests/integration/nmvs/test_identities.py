@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import orjson
 import pytest
 
 from tests.integration.clients import SoapTill
 from tests.integration.nmvs.rest_login import (
+    CODE,
+    SCANNED,
+    WHERE,
     ask_pack,
     load_packs,
     manage,
     token_answer,
     token_of,
 )
+from tests.integration.nmvs.rest_raw_client import RawConnection
 from tests.integration.running import RunningSystem
+
+PACK_PATH = f"/product/gs1/{CODE}/pack/S1?{WHERE}"
+PACK = {
+    "productCodeScheme": "gs1",
+    "productCode": CODE,
+    "serialNumber": "S1",
+    "batchId": "LOT1",
+    "expiryDate": "301231",
+}
 
 StartSystem = Callable[..., Awaitable[RunningSystem]]
 
@@ -188,6 +203,80 @@ async def test_an_alert_names_the_equipment(running: RunningSystem) -> None:
     detail = await manage(running, "GET", f"/alerts/{alert['alertId']}")
     assert detail["clientID"] == client[0]
     assert detail["organisationID"] == "chain"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("PATCH", PACK_PATH, b'{"state":"Supplied"}'),
+        ("POST", "/product/packs", orjson.dumps({"numberOfPacks": 1, "packs": [PACK]})),
+    ],
+    ids=["single", "bulk"],
+)
+async def test_whoever_is_switched_off_while_sending_is_out_too(
+    running: RunningSystem, method: str, path: str, body: bytes
+) -> None:
+    await running.register("pharmacy", 1)
+    port = running.ports["service"]
+    token = await token_of(port, "pharmacy1", "secret-pharmacy-1")
+    head = (
+        f"{method} {path} HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {token}\r\n"
+        f"{SCANNED}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    async with RawConnection(port) as sender:
+        sender.writer.write(head.encode() + body[:5])
+        await sender.writer.drain()
+        await ask_pack(port, token)  # The other request is being read by then.
+        await manage(running, "PATCH", "/equipments/pharmacy1", {"disabled": True})
+        refused = await sender.send(body[5:])
+    assert (refused.status, refused.code) == (401, "30020000")
+    await manage(running, "PATCH", "/equipments/pharmacy1", {"disabled": False})
+    assert (await ask_pack(port, token)).code == "11110100"
+
+
+async def test_every_entry_names_the_equipment(running: RunningSystem) -> None:
+    await enrol(running, "chain", "shop-1")
+    await set_state(running, "shop-1", "approved")
+    await manage(
+        running,
+        "POST",
+        "/organisations",
+        {"name": "Cloud", "organisation_id": "cloud", "is_connector": True},
+        status=201,
+    )
+    await manage(running, "PUT", "/locations/shop-1/connectors/cloud")
+    till = await add_equipment(running, location="shop-1")
+    cloud = await add_equipment(running, organisation_id="cloud")
+    port = running.ports["service"]
+    till_token, cloud_token = await token_of(port, *till), await token_of(port, *cloud)
+    assert (await ask_pack(port, till_token, state="Supplied")).code == "11210200"
+    assert (await ask_pack(port, till_token, serial="NOSUCH")).status == 404
+    packs = [PACK, PACK | {"serialNumber": "NOSUCH"}]
+    async with RawConnection(port) as connection:
+        accepted = await connection.ask(
+            "POST",
+            "/product/packs",
+            f"Authorization: Bearer {cloud_token}",
+            "connector-location-id: shop-1",
+            body=orjson.dumps({"state": "Active", "numberOfPacks": 2, "packs": packs}),
+        )
+    assert accepted.status == 202
+    async with asyncio.timeout(10):
+        while len(entries := (await manage(running, "GET", "/audit?role=nca"))["entries"]) < 4:
+            await asyncio.sleep(0.02)
+    told = [(entry["interface"], entry["equipment"], entry["outcome"]) for entry in entries]
+    assert sorted(told) == sorted(
+        [
+            ("rest", till[0], "DECOMMISSIONED"),
+            ("rest", till[0], "SERIAL_UNKNOWN"),
+            ("rest-bulk", cloud[0], "REACTIVATED"),
+            ("rest-bulk", cloud[0], "SERIAL_UNKNOWN"),
+        ]
+    )
+    alerts = (await manage(running, "GET", "/alerts"))["alerts"]
+    assert {alert["submitted"]["clientId"] for alert in alerts} == {till[0], cloud[0]}
+    obp = await manage(running, "GET", f"/audit?role=obp&product_code={CODE}")
+    assert {entry["equipment"] for entry in obp["entries"]} == {None}
 
 
 async def test_lists_come_in_pages(running: RunningSystem) -> None:

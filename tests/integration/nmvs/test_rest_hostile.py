@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import time
+import zlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
+import orjson
 import pytest
 
 from tests.integration.nmvs.rest_raw_client import RawAnswer, RawConnection
@@ -228,3 +232,76 @@ async def test_garbage_in_headers_and_paths_is_never_500(port: int, headers: lis
             answer: RawAnswer = await connection.ask("GET", target, *lines)
             assert answer.status in (401, 422), (target, answer)
             assert answer.code
+
+
+@pytest.mark.parametrize("path", ["/alerts", "/report/report-request", "/product/packs"])
+async def test_json_of_any_depth_is_422(port: int, headers: list[str], path: str) -> None:
+    deep = b'{"more":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    async with RawConnection(port) as connection:
+        answer = await connection.ask("POST", path, *headers, body=deep)
+    assert answer.status == 422
+    assert answer.code.startswith("6")
+
+
+async def test_a_bulk_that_unpacks_to_much_lets_others_have_their_turns(
+    port: int, headers: list[str]
+) -> None:
+    packer = zlib.compressobj(9, wbits=31)
+    body = b"".join([packer.compress(bytes(1 << 20)) for _ in range(48)]) + packer.flush()
+    packed = [*headers, "Content-Encoding: gzip"]
+    async with RawConnection(port) as connection, RawConnection(port) as till:
+        asked = asyncio.create_task(connection.ask("POST", "/product/packs", *packed, body=body))
+        answered = 0
+        while not asked.done():
+            assert (await till.ask("PATCH", TARGET, *headers, body=SUPPLY)).status == 404
+            answered += 1
+        assert (await asked).code == "62120002"
+    assert answered >= 20
+
+
+@pytest.mark.parametrize(
+    ("host", "shown"),
+    [
+        ("pharmacy.example:8443", "pharmacy.example:8443"),
+        ("[::1]:80", "[::1]:80"),
+        ("", None),
+        ("evil.example/x?", None),
+        ("user@evil.example", None),
+        ("a b", None),
+        ("a:1:2", None),
+        ('"><script>', None),
+        ("caf\xe9", None),
+    ],
+)
+async def test_a_location_is_always_an_address(
+    port: int, headers: list[str], host: str, shown: str | None
+) -> None:
+    pack = {"productCodeScheme": "gs1", "productCode": CODE, "serialNumber": "S1"}
+    body = orjson.dumps({"numberOfPacks": 1, "packs": [pack]})
+    request = head(headers, f"Content-Length: {len(body)}", method="POST", target="/product/packs")
+    async with RawConnection(port) as connection:
+        named = request.replace(b"Host: test", b"Host: " + host.encode("latin-1"))
+        answer = await connection.send(named + body)
+    assert answer.status == 202
+    begin = f"http://{shown or f'127.0.0.1:{port}'}/product/packs/"
+    assert answer.headers["location"].startswith(begin)
+
+
+async def test_nobody_waits_while_the_rest_of_a_refused_body_is_thrown_away(
+    port: int, headers: list[str]
+) -> None:
+    packer = zlib.compressobj(9, wbits=31)
+    first, more = [
+        packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2)
+    ]
+    body = first + 2_000 * more
+    lengths = ("Content-Encoding: gzip", f"Content-Length: {len(body)}")
+    async with RawConnection(port) as stranger, RawConnection(port) as till:
+        refused = await stranger.send(head([], *lengths, method="POST", target="/alerts") + body)
+        assert (refused.status, refused.headers["connection"]) == (401, "close")
+        started_s = time.monotonic()
+        for _ in range(5):
+            assert (await till.ask("PATCH", TARGET, *headers, body=SUPPLY)).status == 404
+        assert time.monotonic() - started_s < 1
+        with suppress(ConnectionResetError):
+            await assert_closed(stranger)

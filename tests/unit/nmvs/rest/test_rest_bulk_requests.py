@@ -59,6 +59,7 @@ def body(*packs: str, count: Any = None, state: str = "") -> str:
         ('{"more":NaN,' + body(PACK)[1:], "2"),
         (body(PACK, PACK.replace("A1", "A" * VALUE_LENGTH_MAX)), "2"),
         ('{"a":' + "[" * 3_000 + "]" * 3_000 + "," + body(PACK)[1:], "2"),
+        ("{" + "".join(f'"more{n}":0,' for n in range(64)) + body(PACK)[1:], "2"),
         ('{"packs":[' + PACK + '],"packs":[' + OTHER + '],"numberOfPacks":1}', "2"),
         (body(PACK).encode() + b"\xff", "2"),
         (body(PACK, OTHER, PACK, OTHER), "3"),
@@ -254,3 +255,10 @@ def test_any_bytes_are_read_or_refused(content: bytes, window_bytes: int) -> Non
     except JsonFormError:
         return
     json.loads(content)
+
+
+def test_others_have_their_turns_however_small_the_packs_are() -> None:
+    text = '{"packs":[' + ",".join(["{}"] * 5_000) + '],"numberOfPacks":5000}'
+    reader = BulkReader(text.encode(), BULK, manual=False, packs_max=5_000)
+    assert sum(1 for _ in reader.steps()) >= 200
+    assert (reader.refusal, reader.items.item_count) == (None, 5_000)

@@ -211,3 +211,13 @@ def test_token_answer() -> None:
     assert render_token("eyJ", life_s=32_767, scope="nmvs") == (
         b'{"access_token":"eyJ","expires_in":32767,"token_type":"Bearer","scope":"nmvs"}'
     )
+
+
+@pytest.mark.parametrize("header", [{"crit": 5}, {"crit": None}, {"crit": [[]]}, {"kid": {}}, []])
+def test_a_header_of_odd_form_proves_nothing(header: object) -> None:
+    issuer = tokens()
+    _, claims, signature = issuer.issue("c-1").split(".")
+    if isinstance(header, dict):
+        header = {"alg": "ES256", "kid": KEY_ID} | header
+    odd = base64.urlsafe_b64encode(json.dumps(header).encode()).rstrip(b"=").decode()
+    assert issuer.client_id_of(f"{odd}.{claims}.{signature}", NOW_S()) is None
