@@ -37,6 +37,7 @@ from nmvs.early_changes import EarlyChanges
 from nmvs.exemptions import Exemptions
 from nmvs.hub_gateway import HubGateway
 from nmvs.ledger import Ledger
+from nmvs.logins.opening import load_logins
 from nmvs.operations import Operations
 from nmvs.outgoing import ChangeSender
 from nmvs.pack_index import PackIndex
@@ -156,6 +157,13 @@ class NationalSystem:
             default_rate_plan=self.rest_settings.default_rate_plan,
         )
         await self.directory.load()
+        self.logins = await load_logins(
+            self.database,
+            self.clock,
+            config.login_rules(),
+            admitted=self.directory.admitted,
+            hash_cost_log2=config.password_hash_cost_log2,
+        )
         self.exemptions = Exemptions(self.store, self.clock, config.non_fmd_product_codes)
         await self.exemptions.load()
         await ensure_trail_partitions(self.store, self.clock.now())

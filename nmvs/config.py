@@ -10,6 +10,7 @@ import msgspec
 
 from emvs.errors import ConfigurationError
 from emvs.limits import INTERMARKET_HUB_S_MAX
+from emvs.login_rules import LoginRules
 from emvs.markets import MARKETS, Dialect, Market
 from emvs.rules import MarketRules
 from emvs.states import State
@@ -28,6 +29,7 @@ _Settings = TypeVar(
     MarketRules,
     BulkSettings,
     CertificateSettings,
+    LoginRules,
     ReportSettings,
     RestSettings,
     SoapSettings,
@@ -75,6 +77,8 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Default: the market's own."""
     rules: dict[str, Any] = {}
     """Overrides of single settings of `emvs.rules.MarketRules`."""
+    logins: dict[str, Any] = {}
+    """Overrides of single settings of `emvs.login_rules.LoginRules`: logins to the SOAP dialect."""
     rest: dict[str, Any] = {}
     """Overrides of single settings of `nmvs.rest.settings.RestSettings`."""
     reports: dict[str, Any] = {}
@@ -117,6 +121,10 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def rest_settings(self) -> RestSettings:
         """Return the settings of the REST dialect, or raise ConfigurationError."""
         return _changed(RestSettings(), self.rest, "rest")
+
+    def login_rules(self) -> LoginRules:
+        """Return the rules of logins to the SOAP dialect, or raise ConfigurationError."""
+        return _changed(LoginRules(), self.logins, "logins")
 
     def certificate_settings(self) -> CertificateSettings:
         """Return the settings of certificates, or raise ConfigurationError."""

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from typing import Final, Generic, TypeVar
 
 from emvs.errors import OverloadedError
@@ -25,9 +26,13 @@ _CACHE_COUNT_MAX: Final = 200_000
 Login = TypeVar("Login")
 
 
-def hash_secret(secret: str, cost_log2: int = COST_LOG2) -> str:
-    """Return a salted hash to store: cost, salt and hash."""
-    salt = secrets.token_bytes(16)
+def hash_secret(secret: str, cost_log2: int = COST_LOG2, *, like: str | None = None) -> str:
+    """Return a salted hash to store: cost, salt and hash.
+
+    `like`: a stored hash whose salt to take again, so that one derivation tells whether a secret
+    fits either (`find_fitting`).
+    """
+    salt = secrets.token_bytes(16) if like is None else base64.b64decode(like.split("$")[1])
     return f"{cost_log2}${_encode(salt)}${_encode(_derive(secret, salt, cost_log2))}"
 
 
@@ -39,10 +44,18 @@ def _encode(value: bytes) -> str:
     return base64.b64encode(value).decode()
 
 
-def _verify(secret: str, stored: str) -> bool:
-    cost_log2, salt, expected = stored.split("$")
-    derived = _derive(secret, base64.b64decode(salt), int(cost_log2))
-    return hmac.compare_digest(derived, base64.b64decode(expected))
+def find_fitting(secret: str, stored: Sequence[str]) -> str | None:
+    """Return which of these stored hashes `secret` fits, None if none: one derivation for each
+    cost and salt among them."""
+    derived: dict[tuple[str, str], bytes] = {}
+    for each in stored:
+        cost_log2, salt, expected = each.split("$")
+        made_so = cost_log2, salt
+        if made_so not in derived:
+            derived[made_so] = _derive(secret, base64.b64decode(salt), int(cost_log2))
+        if hmac.compare_digest(derived[made_so], base64.b64decode(expected)):
+            return each
+    return None
 
 
 NOBODYS_HASH: Final = hash_secret(secrets.token_hex(16))
@@ -56,7 +69,7 @@ class LoginCache(Generic[Login]):
         self._keyed = hashlib.blake2b(key=secrets.token_bytes(32), digest_size=16)
         self._logins: dict[bytes, Login] = {}
         self._gate = asyncio.Semaphore(_VERIFICATIONS_AT_ONCE)
-        self._under_way: dict[bytes, asyncio.Task[bool]] = {}
+        self._under_way: dict[tuple[bytes, Sequence[str]], asyncio.Task[str | None]] = {}
 
     def digest(self, *parts: str) -> bytes:
         """Return the digest of a login's parts."""
@@ -79,20 +92,30 @@ class LoginCache(Generic[Login]):
         self._logins.clear()
 
     async def verify(self, digest: bytes, secret: str, stored: str) -> bool:
-        """Whether `secret` is the one that was stored.
+        """Whether `secret` is the one that was stored. Raises OverloadedError as `find` does."""
+        return await self.find(digest, secret, (stored,)) is not None
+
+    async def find(self, digest: bytes, secret: str, stored: tuple[str, ...]) -> str | None:
+        """Return which of these stored hashes `secret` fits, None if none.
 
         The same login asked by many at once, as when a market opens, is verified once. Raises
         OverloadedError if too many verifications wait.
         """
-        task = self._under_way.get(digest)
+        asked = digest, stored
+        task = self._under_way.get(asked)
         if task is None:
             if len(self._under_way) >= _VERIFICATIONS_WAITING_MAX:
                 raise OverloadedError("too many logins wait to be checked")
-            task = asyncio.create_task(self._verify(secret, stored))
-            self._under_way[digest] = task
-            task.add_done_callback(lambda _: self._under_way.pop(digest, None))
+            task = asyncio.create_task(self._find(secret, stored))
+            self._under_way[asked] = task
+            task.add_done_callback(lambda _: self._under_way.pop(asked, None))
         return await asyncio.shield(task)  # Whoever asked first may go without harm.
 
-    async def _verify(self, secret: str, stored: str) -> bool:
+    async def _find(self, secret: str, stored: tuple[str, ...]) -> str | None:
         async with self._gate:
-            return await asyncio.to_thread(_verify, secret, stored)
+            return await asyncio.to_thread(find_fitting, secret, stored)
+
+    async def hash(self, secret: str, cost_log2: int, *, like: str | None = None) -> str:
+        """Return a hash to store, in turn with the verifications."""
+        async with self._gate:
+            return await asyncio.to_thread(hash_secret, secret, cost_log2, like=like)

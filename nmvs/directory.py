@@ -20,17 +20,10 @@ from nmvs.credentials import COST_LOG2, NOBODYS_HASH, LoginCache
 from nmvs.enrolment import Enrolment
 from nmvs.identities import ConnectorRefusal, RestClient
 from nmvs.identity_index import IdentityIndex
+from nmvs.logins.enrolment import SoapLogin
 from nmvs.participant_store import ParticipantStore
 from nmvs.participants import CENTRAL_MARKET, Participant
 from nmvs.rate_plans import RatePlan
-
-
-class SoapLogin(msgspec.Struct, forbid_unknown_fields=True):
-    """A login to the SOAP dialect."""
-
-    client_login_id: str
-    user_id: str
-    password: str
 
 
 class RestLogin(msgspec.Struct, forbid_unknown_fields=True):
@@ -71,7 +64,9 @@ class Directory:
         self.client: Callable[[str], RestClient | None] = self._index.clients.get
         """Returns the REST client with an id that may work at this moment, None if there is none.
         Asked by every request, so it is the dictionary's own method."""
-        self._soap: dict[tuple[str, str], tuple[str, int]] = {}
+        self.admitted: Callable[[int], Participant | None] = self._index.admitted.get
+        """Returns the location with a number that may work at this moment, None if there is none.
+        """
         self._verified = LoginCache[str]()
         """The stored hash that a login was found to fit; a changed secret has another one."""
 
@@ -81,29 +76,6 @@ class Directory:
     async def load(self) -> None:
         """Read all participants from the store."""
         await self.enrolment.load()
-        for client_login_id, user_id, password_hash, number in await self._store.soap_logins():
-            self._soap[client_login_id, user_id] = (password_hash, number)
-
-    def cached_soap_login(
-        self, client_login_id: str, user_id: str, password: str
-    ) -> Participant | None:
-        """Return the participant of a login that was verified before, None if it was not."""
-        known = self._soap.get((client_login_id, user_id))
-        if known is None:
-            return None
-        digest = self._verified.digest("soap", client_login_id, user_id, password)
-        if self._verified.get(digest) != known[0]:
-            return None
-        return self._index.admitted.get(known[1])
-
-    async def soap_login(
-        self, client_login_id: str, user_id: str, password: str
-    ) -> Participant | Outcome:
-        """Verify a login; return its participant or why it is refused."""
-        digest = self._verified.digest("soap", client_login_id, user_id, password)
-        hashed, number = self._soap.get((client_login_id, user_id), (None, 0))
-        refusal = await self._refusal(digest, hashed, password)
-        return refusal or self._index.admitted.get(number) or Outcome.LOGIN_WRONG
 
     async def rest_client(self, client_id: str, client_secret: str) -> RestClient | Outcome:
         """Verify a client's secret; return the client or why it is refused."""
@@ -141,7 +113,8 @@ class Directory:
         return None
 
     async def register(self, registration: Registration) -> Participant:
-        """Store a location with its logins; one that is known by its location id is changed."""
+        """Store a location with its login to the REST dialect; one that is known by its location id
+        is changed. Logins to the SOAP dialect are `nmvs.logins`'s."""
         participant = await self.enrolment.put_location(
             self._market.code,
             registration.location,
@@ -149,8 +122,6 @@ class Directory:
             name=registration.name,
             organisation=registration.organisation or registration.name or registration.location,
         )
-        if registration.soap is not None:
-            await self._put_soap(registration.soap, participant)
         if (rest := registration.rest) is not None:
             await self.enrolment.put_equipment(rest.client_id, rest.client_secret, participant)
         return participant
@@ -203,10 +174,3 @@ class Directory:
     def by_number(self, number: int) -> Participant | None:
         """Return the participant with a number of this system."""
         return self._index.participants.get(number)
-
-    async def _put_soap(self, login: SoapLogin, participant: Participant) -> None:
-        hashed = await self.enrolment.hash(login.password)
-        await self._store.put_soap_login(
-            login.client_login_id, login.user_id, hashed, participant.number
-        )
-        self._soap[login.client_login_id, login.user_id] = (hashed, participant.number)

@@ -20,6 +20,7 @@ from emvs.outcomes import Outcome
 from emvs.states import Operation, State
 from nmvs.directory import Directory, Registration
 from nmvs.integrity import IntegrityReport
+from nmvs.logins.enrolment import LoginEnrolment
 from nmvs.pack_keys import PackKeys
 from nmvs.store import Store
 
@@ -28,6 +29,7 @@ def add_routes(
     app: web.Application,
     *,
     directory: Directory,
+    logins: LoginEnrolment,
     store: Store,
     keys: PackKeys,
     check: Callable[[], Awaitable[IntegrityReport]],
@@ -36,7 +38,11 @@ def add_routes(
 
     async def post_participants(request: web.Request) -> web.Response:
         registration: Registration = await read_message(request, Registration)
+        if registration.soap is not None:
+            registration.soap.check()
         participant = await directory.register(registration)
+        if registration.soap is not None:
+            await logins.register(registration.soap, participant.number)
         return json_response(
             {"number": participant.number, "location": participant.location}, status=201
         )

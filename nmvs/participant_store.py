@@ -79,27 +79,6 @@ class ParticipantStore:
             *location,
         )
 
-    async def soap_logins(self) -> list[tuple[str, str, str, int]]:
-        """Return client login id, user id, password hash, location number of each SOAP login."""
-        rows = await self._pool.fetch(
-            "select client_login_id, user_id, password_hash, location_number from soap_login"
-        )
-        return [tuple(row) for row in rows]
-
-    async def put_soap_login(
-        self, client_login_id: str, user_id: str, password_hash: str, location_number: int
-    ) -> None:
-        """Store a SOAP login."""
-        await self._pool.execute(
-            "insert into soap_login values ($1, $2, $3, $4) on conflict (client_login_id, user_id)"
-            " do update set password_hash = excluded.password_hash,"
-            " location_number = excluded.location_number",
-            client_login_id,
-            user_id,
-            password_hash,
-            location_number,
-        )
-
     async def equipments(self) -> list[Equipment]:
         """Return all equipments."""
         rows = await self._pool.fetch(f"select {_EQUIPMENT} from equipment")  # noqa: S608 - a constant.

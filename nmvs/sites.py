@@ -29,6 +29,8 @@ from nmvs.integrity import IntegrityReport, compare_index_with_database
 from nmvs.interconnect import create_interconnect_app
 from nmvs.ledger_metrics import LedgerCollector
 from nmvs.listener import Handler, choose_dialect
+from nmvs.logins.enrolment import LoginEnrolment
+from nmvs.logins.routes import add_routes as add_login_routes
 from nmvs.metrics import NationalSystemCollector
 from nmvs.reports.rights_routes import add_rights_routes
 from nmvs.rest.body_memory import BodyMemory
@@ -93,7 +95,11 @@ def _service(system: NationalSystem) -> tuple[Handler, Handler]:
         if tls is not None and tls.client_certificates:
             shown = partial(certificate_client, certificates=system.certificates)
         soap = SoapDialect(
-            system.operations, system.directory, system.soap_settings, certificate_client=shown
+            system.operations,
+            system.logins,
+            system.certificates,
+            system.soap_settings,
+            certificate_client=shown,
         )
         guarded = soap if shown is None else Guarded(soap, system.certificates)
     if Dialect.REST in system.dialects:
@@ -162,9 +168,16 @@ def _management(system: NationalSystem) -> web.Application:
             LedgerCollector(system.ledger.groups),
         ],
     )
+    login_enrolment = LoginEnrolment(system.logins)
     management.add_routes(
-        app, directory=system.directory, store=system.store, keys=system.keys, check=check
+        app,
+        directory=system.directory,
+        logins=login_enrolment,
+        store=system.store,
+        keys=system.keys,
+        check=check,
     )
+    add_login_routes(app, system.logins, login_enrolment)
     add_identity_routes(app, system.directory.enrolment, system.sightings)
     add_exemption_routes(app, system.exemptions)
     add_certificate_routes(app, system.certificates, system.clock)

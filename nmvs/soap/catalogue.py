@@ -68,8 +68,9 @@ SERVICES: Final = {
     "single": Service("SinglePackServices", "WS_SINGLE_TRANSACTIONS_V1", "SinglePackService"),
     "bulk": Service("BulkServices", "WS_BULK_TRANSACTIONS_V1", "BulkService"),
     "support": Service("SupportServices", "WS_SUPPORT_V1", "SupportService"),
+    "pki": Service("PkiServices", "WS_PKI_V1", "PkiService"),
 }
-# Inferred: the names of the bulk and support services inside their WSDL.
+# Inferred: the names of all but the single-pack service inside their WSDL.
 
 
 class Shape(Enum):
@@ -84,11 +85,31 @@ class Shape(Enum):
     UNDO_MANUAL = "UndoManualRequestType"
     PING = "PingRequestType"
     """No header; the text comes back."""
+    CHANGE_PASSWORD = "ChangePasswordRequestType"  # noqa: S105 - name of a type
+    LOAD_TERMS = "LoadTermsRequestType"
+    """Header alone."""
+    CONFIRM_TERMS = "ConfirmTermsRequestType"
+    CERTIFICATE = "CertificateRequestType"
 
     @property
     def response_type(self) -> str:
         """Name of the reply's type in the definitions."""
-        return "PingResponseType" if self is Shape.PING else "PackResponseType"
+        return _RESPONSE_TYPES.get(self, "PackResponseType")
+
+    @property
+    def is_about_account(self) -> bool:
+        """Whether a request is about the login itself, or its certificate."""
+        return self in _ABOUT_ACCOUNT
+
+
+_RESPONSE_TYPES: Final = {
+    Shape.PING: "PingResponseType",
+    Shape.CHANGE_PASSWORD: "AcknowledgementType",
+    Shape.LOAD_TERMS: "TermsResponseType",
+    Shape.CONFIRM_TERMS: "AcknowledgementType",
+    Shape.CERTIFICATE: "CertificateResponseType",
+}
+_ABOUT_ACCOUNT: Final = _RESPONSE_TYPES.keys() - {Shape.PING}
 
 
 class SoapOperation(NamedTuple):
@@ -101,7 +122,7 @@ class SoapOperation(NamedTuple):
     service: Service
     shape: Shape
     operation: Operation | None
-    """None for a ping."""
+    """None for what is about no pack."""
     version_numbers: frozenset[int]
 
 
@@ -127,8 +148,14 @@ G180           G180Stolen                  =          single  PACK        STOLEN
 G182           G182StolenManualEntry       =          single  MANUAL      STOLEN           245
 BulkPing       PingBulk                    =          bulk    PING        -                245
 SupportPing    PingSupport                 =          support PING        -                245
+G445           G445ChangePassword          =          support CHANGE_PASSWORD -            245
+G482           G482LoadTermsAndConditions  =          support LOAD_TERMS  -                245
+G483           G483ConfirmTermsAndConditions =        support CONFIRM_TERMS -              245
+PkiPing        PingPki                     =          pki     PING        -                245
+G615           G615DownloadCertificate     =          pki     CERTIFICATE -                245
 """
-# Inferred: the WSDL operations of the pings, and the soapActions of the bulk and support pings.
+# Inferred: the WSDL operations and soapActions of all services but the single-pack one, and the
+# ping of the PKI service altogether.
 
 
 def _read_rows(text: str) -> tuple[SoapOperation, ...]:

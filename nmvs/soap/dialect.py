@@ -1,8 +1,9 @@
 """The SOAP dialect over HTTP: reads a message, checks the login, asks operations, replies.
 
-The order of checks: XML, schema, login, permission, grammar of the product code and expiry, then
-the pack itself. Every reply to a message has HTTP status 200, refusals and trouble included,
-because deployed clients drop whatever else they get. No exception leaves `handle`.
+The order of checks: XML, schema, certificate, login, duties of its user (`nmvs.soap.logins`),
+permission, grammar of the product code and expiry, then the pack itself. Every reply to a message
+has HTTP status 200, refusals and trouble included, because deployed clients drop whatever else they
+get. No exception leaves `handle`.
 """
 
 from __future__ import annotations
@@ -18,19 +19,22 @@ from emvs.errors import BadRequestError, EmvsError, TooLargeError
 from emvs.identifiers import check_identifiers
 from emvs.infra.logs import get_logger
 from emvs.infra.plain_response import Head, PlainResponse
+from emvs.infra.tls import peer_fingerprint
 from emvs.infra.web import SlowSenderError, read_body
 from emvs.outcomes import Outcome
 from emvs.scheme import Scheme
 from nmvs.certificates.gate import NOBODY, forbidden
-from nmvs.certificates.registry import Problem
-from nmvs.directory import Directory
+from nmvs.certificates.registry import Certificates, Problem
+from nmvs.logins.registry import Logins
 from nmvs.operations import Operations
 from nmvs.participants import Participant
 from nmvs.requests import Answer, PackRequest
-from nmvs.soap.catalogue import NEWEST, Endpoint
-from nmvs.soap.messages import NOT_READ, Frame, PackCall, PingCall, Refusal
+from nmvs.soap.accounts import Accounts
+from nmvs.soap.catalogue import NEWEST, SERVICES, Endpoint
+from nmvs.soap.logins import admit, render_notices
+from nmvs.soap.messages import NOT_READ, AccountCall, Call, Frame, PackCall, PingCall, Refusal
 from nmvs.soap.reader import LOGIN_BYTES_FREE, Reader
-from nmvs.soap.render import render_answer, render_ping, render_refusal
+from nmvs.soap.render import render_answer, render_ping, render_refusal, render_reply
 from nmvs.soap.settings import SoapSettings
 from nmvs.soap.wsdl import describe, list_addresses
 
@@ -39,6 +43,7 @@ _SOAP_HEAD: Final = Head(200, _SOAP)
 _XML: Final = CIMultiDict({"Content-Type": "text/xml; charset=utf-8"})
 _TEXT: Final = CIMultiDict({"Content-Type": "text/plain; charset=utf-8"})
 
+_PKI: Final = SERVICES["pki"]
 _SCHEMES: Final = {scheme.value: scheme for scheme in Scheme}
 
 _UNREAD: Final = {
@@ -57,7 +62,8 @@ class SoapDialect:
     def __init__(
         self,
         operations: Operations,
-        directory: Directory,
+        logins: Logins,
+        certificates: Certificates,
         settings: SoapSettings | None = None,
         *,
         certificate_client: Callable[[web.BaseRequest], str | None] | None = None,
@@ -66,7 +72,8 @@ class SoapDialect:
         to (`nmvs.certificates.gate`), None if it came where none is wanted."""
         self._certificate_client = certificate_client
         self._operations = operations
-        self._directory = directory
+        self._logins = logins
+        self._accounts = Accounts(logins, certificates)
         self._settings = settings or SoapSettings()
         self._reader = Reader()
 
@@ -95,20 +102,20 @@ class SoapDialect:
             response.force_close()  # The rest of the body may still be under way.
             return response
         reader = self._reader
-        call: PackCall | PingCall | Refusal | None = reader.read_known(message)
+        call: Call | Refusal | None = reader.read_known(message)
         is_known = call is not None
         if call is None:
             call = await reader.read_apart(message) if reader.reads_apart else reader.read(message)
-        if isinstance(call, PackCall):
+        if isinstance(call, PackCall | AccountCall):
             if self._certificate_client is not None:
-                shown = self._certificate_client(request)
-                if shown == NOBODY:  # Let in to fetch a certificate, and for nothing else.
-                    return forbidden(Problem.NONE_SHOWN)
-                if shown is not None and shown != call.frame.client_login_id:
-                    return self._refuse(_of_another(call))
+                stopped = self._stop(self._certificate_client(request), call)
+                if stopped is not None:
+                    return stopped
             try:
-                answer = await self._perform(call, message, is_known=is_known)
-                body = render_answer(call, answer, self._settings.verify_codes)
+                if isinstance(call, PackCall):
+                    body = await self._answer_pack_call(call, message, is_known=is_known)
+                else:
+                    body = await self._answer_account_call(call, message, request)
             except Exception:  # noqa: BLE001 - a defect of ours: logged, answered without detail.
                 request_id = secrets.token_hex(8)
                 _log.exception("request failed", action="request_failed", request_id=request_id)
@@ -118,18 +125,58 @@ class SoapDialect:
             return web.Response(body=render_ping(call), headers=_SOAP)
         return self._refuse(call)
 
-    async def _perform(self, call: PackCall, message: bytes, *, is_known: bool) -> Answer:
-        operations = self._operations
-        participant = await self._log_in(call)
-        if isinstance(participant, Outcome):
-            if len(message) > LOGIN_BYTES_FREE and not is_known:  # Those were not parsed.
-                self._reader.distrust(len(message))
-            return operations.answer(participant)
+    def _stop(self, shown: str | None, call: PackCall | AccountCall) -> web.Response | None:
+        """Return the answer to a call that the certificate shown does not entitle to, else None."""
+        if shown is None or shown == call.frame.client_login_id:
+            return None
+        if shown != NOBODY:
+            return self._refuse(_of_another(call))
+        if call.endpoint.row.service is _PKI:
+            return None
+        return forbidden(Problem.NONE_SHOWN)  # Let in to fetch a certificate, and for nothing else.
+
+    async def _answer_pack_call(self, call: PackCall, message: bytes, *, is_known: bool) -> bytes:
+        frame = call.frame
+        notifications = ""
+        participant = self._logins.enter_calmly(frame.client_login_id, frame.user_id, call.password)
+        if participant is None:
+            visit = await admit(self._logins, self._operations, call)
+            if isinstance(visit, Refusal):
+                return self._turn_away(visit, message, is_known=is_known)
+            participant = visit.participant
+            if visit.notices:
+                notifications = render_notices(visit.notices, call.endpoint.version)
         if not is_known:
             self._reader.learn(message, call)
+        answer = await self._perform(call, participant)
+        return render_answer(call, answer, self._settings.verify_codes, notifications)
+
+    async def _answer_account_call(
+        self, call: AccountCall, message: bytes, request: web.BaseRequest
+    ) -> bytes:
+        visit = await admit(self._logins, self._operations, call)
+        if isinstance(visit, Refusal):
+            return self._turn_away(visit, message, is_known=False)
+        content = await self._accounts.answer(call, visit, peer_fingerprint(request))
+        return render_reply(
+            call.endpoint,
+            call.frame,
+            self._operations.new_transaction_id(),
+            self._operations.clock.now_ms(),
+            content=content,
+            notifications=render_notices(visit.notices, call.endpoint.version),
+        )
+
+    def _turn_away(self, refusal: Refusal, message: bytes, *, is_known: bool) -> bytes:
+        if len(message) > LOGIN_BYTES_FREE and not is_known:  # Those were not parsed.
+            self._reader.distrust(len(message))
+        return self._render_refusal(refusal)
+
+    async def _perform(self, call: PackCall, participant: Participant) -> Answer:
+        operations = self._operations
         endpoint = call.endpoint
         operation = endpoint.operation
-        assert operation is not None, "only pings have none"
+        assert operation is not None, "what is about a pack has one"
         if operation not in participant.permitted:
             return operations.answer(Outcome.NOT_PERMITTED)
         scheme = _SCHEMES[call.scheme]
@@ -159,16 +206,14 @@ class SoapDialect:
             )
         )
 
-    async def _log_in(self, call: PackCall) -> Participant | Outcome:
-        login = call.frame.client_login_id, call.frame.user_id, call.password
-        return self._directory.cached_soap_login(*login) or await self._directory.soap_login(*login)
-
     def _refuse(self, refusal: Refusal) -> web.Response:
-        operations = self._operations
-        body = render_refusal(refusal, operations.new_transaction_id(), operations.clock.now_ms())
-        return web.Response(body=body, headers=_SOAP)
+        return web.Response(body=self._render_refusal(refusal), headers=_SOAP)
 
-    def _broken(self, call: PackCall | None, request_id: str) -> web.Response:
+    def _render_refusal(self, refusal: Refusal) -> bytes:
+        operations = self._operations
+        return render_refusal(refusal, operations.new_transaction_id(), operations.clock.now_ms())
+
+    def _broken(self, call: PackCall | AccountCall | None, request_id: str) -> web.Response:
         """Answer in the interface's technical form; what broke is in the log, not in the reply."""
         endpoint: Endpoint | None = call.endpoint if call is not None else None
         return self._refuse(
@@ -186,7 +231,7 @@ class SoapDialect:
 _NOBODY: Final = Frame(NOT_READ, NOT_READ, None, NOT_READ, "eng")
 
 
-def _of_another(call: PackCall) -> Refusal:
+def _of_another(call: PackCall | AccountCall) -> Refusal:
     """The return code is our choice; the real systems' is not public."""
     text = "The client certificate belongs to another client"
     return Refusal("FE_PKI_06", text, call.endpoint.version, call.endpoint, call.frame)

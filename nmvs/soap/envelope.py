@@ -13,8 +13,8 @@ from typing import Final
 from lxml import etree
 
 from nmvs.soap.catalogue import ENDPOINTS, Endpoint, Shape
-from nmvs.soap.messages import Frame, PackCall, PingCall, Refusal
-from nmvs.soap.salvage import refuse, unfit_description
+from nmvs.soap.messages import AccountCall, Call, Frame, PackCall, PingCall, Refusal
+from nmvs.soap.salvage import refuse, unfit_code, unfit_description
 
 SOAP_NAMESPACE: Final = "http://www.w3.org/2003/05/soap-envelope"
 _ENVELOPE: Final = f"{{{SOAP_NAMESPACE}}}Envelope"
@@ -55,7 +55,7 @@ def create_parser() -> etree.XMLParser:
 
 def read_message(
     message: bytes, parser: etree.XMLParser, schemas: Mapping[int, etree.XMLSchema]
-) -> PackCall | PingCall | Refusal:
+) -> Call | Refusal:
     """Return what `message` asks for, or why it asks for nothing that is offered."""
     try:
         root = etree.fromstring(_from_its_start(message), parser)
@@ -73,10 +73,13 @@ def read_message(
         return refuse(root, "TE_XM_02", unfit_description(request_tag), request_tag)
     schema = schemas[endpoint.version.number]
     if not schema.validate(request):
-        defect = unfit_description(request_tag, next(iter(schema.error_log), None))
-        return refuse(root, "TE_XM_02", defect, request_tag)
+        why_unfit = next(iter(schema.error_log), None)
+        code = unfit_code(why_unfit, endpoint.version)
+        return refuse(root, code, unfit_description(request_tag, why_unfit), request_tag)
     if endpoint.row.shape is Shape.PING:
         return PingCall(endpoint, request[0].text or "")
+    if endpoint.row.shape.is_about_account:
+        return _read_account_call(endpoint, request)
     return _read_pack_call(endpoint, request)
 
 
@@ -114,9 +117,8 @@ def _read_pack_call(endpoint: Endpoint, request: etree._Element) -> PackCall:
     the optional elements are there follows from two lengths.
     """
     elements = list(request.iter())  # The request, Header, Auth and what is in it, ...
-    sub_user_at = 6 if len(elements[2]) == _AUTH_CHILDREN_MAX else None
-    client_transaction_at = 8 if sub_user_at is None else 9
-    code_at = client_transaction_at + 4
+    frame, transaction_at = _read_frame(elements)
+    code_at = transaction_at + 5
     next_at = code_at + len(elements[code_at - 1])  # Past the product code and a national number.
     batch_id = expiry = None
     if endpoint.has_batch:
@@ -126,13 +128,7 @@ def _read_pack_call(endpoint: Endpoint, request: etree._Element) -> PackCall:
     number = endpoint.version.number
     return PackCall(
         endpoint,
-        Frame(
-            elements[3].text or "",
-            elements[4].text or "",
-            None if sub_user_at is None else elements[sub_user_at].text,
-            elements[client_transaction_at].text or "",
-            elements[client_transaction_at + 1].text or "",
-        ),
+        frame,
         elements[5].text or "",
         product_code.get(_SCHEME_TAGS[number]) or "",
         product_code.text or "",
@@ -141,3 +137,26 @@ def _read_pack_call(endpoint: Endpoint, request: etree._Element) -> PackCall:
         expiry,
         elements[-1].text if elements[-1] is not pack else None,
     )
+
+
+def _read_frame(elements: list[etree._Element]) -> tuple[Frame, int]:
+    """Return the frame of a request, and where among its elements Transaction is."""
+    has_sub_user = len(elements[2]) == _AUTH_CHILDREN_MAX
+    at = 8 if has_sub_user else 7
+    frame = Frame(
+        elements[3].text or "",
+        elements[4].text or "",
+        elements[6].text if has_sub_user else None,
+        elements[at + 1].text or "",
+        elements[at + 2].text or "",
+    )
+    return frame, at
+
+
+def _read_account_call(endpoint: Endpoint, request: etree._Element) -> AccountCall:
+    """Return the fields of a request about the login itself that has passed the schema."""
+    elements = list(request.iter())
+    frame, transaction_at = _read_frame(elements)
+    # Behind ClientTrxId, Language and Body, if there is a Body at all.
+    values = tuple(element.text or "" for element in elements[transaction_at + 4 :])
+    return AccountCall(endpoint, frame, elements[5].text or "", values)

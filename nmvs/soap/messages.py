@@ -36,6 +36,16 @@ class PackCall(NamedTuple):
     reference: str | None
 
 
+class AccountCall(NamedTuple):
+    """A request about the login itself, or its certificate, that fits the schema."""
+
+    endpoint: Endpoint
+    frame: Frame
+    password: str
+    values: tuple[str, ...]
+    """Texts of the elements in its body, in their order; "" for an empty one."""
+
+
 class PingCall(NamedTuple):
     """A ping that fits the schema."""
 
@@ -55,3 +65,9 @@ class Refusal(NamedTuple):
     no place for a return code."""
     frame: Frame
     sender_at_fault: bool = True
+    notifications: str = ""
+    """XML of what else the sender is told."""
+
+
+Call = PackCall | AccountCall | PingCall
+"""What a message may ask for."""

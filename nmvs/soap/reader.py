@@ -19,7 +19,7 @@ from typing import Final
 from emvs.infra.logs import get_logger
 from nmvs.soap.envelope import create_parser, read_message
 from nmvs.soap.known_forms import KnownForms
-from nmvs.soap.messages import PackCall, PingCall, Refusal
+from nmvs.soap.messages import Call, PackCall, PingCall, Refusal
 from nmvs.soap.schema import compile_schemas
 
 STRANGE_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -65,14 +65,14 @@ class Reader:
             return False
         return True
 
-    def read(self, message: bytes) -> PackCall | PingCall | Refusal:
+    def read(self, message: bytes) -> Call | Refusal:
         """Return what a message asks for, or why it asks for nothing that is offered."""
         call = read_message(message, self._parser, self._schemas)
         if call.__class__ is not PackCall:
             self._note(call, len(message))
         return call
 
-    async def read_apart(self, message: bytes) -> PackCall | PingCall | Refusal:
+    async def read_apart(self, message: bytes) -> Call | Refusal:
         """Do the same in a thread of limited life."""
         assert self._apart is not None, "the caller has asked whether it is needed"
         loop = asyncio.get_running_loop()
@@ -81,15 +81,16 @@ class Reader:
             self._note(call, len(message))
         return call
 
-    def _read_in_thread(self, message: bytes) -> PackCall | PingCall | Refusal:
+    def _read_in_thread(self, message: bytes) -> Call | Refusal:
         """Read with a parser and schemas that are the thread's own and end with it."""
         tools = getattr(self._of_thread, "tools", None)
         if tools is None:
             tools = self._of_thread.tools = create_parser(), compile_schemas()
         return read_message(message, *tools)
 
-    def _note(self, call: PackCall | PingCall | Refusal, byte_count: int) -> None:
-        if isinstance(call, Refusal) or byte_count > PING_BYTES_FREE:
+    def _note(self, call: Call | Refusal, byte_count: int) -> None:
+        is_ping = isinstance(call, PingCall)
+        if isinstance(call, Refusal) or (is_ping and byte_count > PING_BYTES_FREE):
             self.distrust(byte_count)
 
     def distrust(self, byte_count: int) -> None:

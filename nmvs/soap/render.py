@@ -65,27 +65,38 @@ def escape(text: str) -> str:
     return text.translate(_ESCAPES) if _needs_escape(text) else text
 
 
-def render_answer(call: PackCall, answer: Answer, verify_codes: Mapping[State, str]) -> bytes:
-    """Return the reply to a request about one pack."""
+def render_answer(
+    call: PackCall, answer: Answer, verify_codes: Mapping[State, str], notifications: str = ""
+) -> bytes:
+    """Return the reply to a request about one pack. `notifications`: XML that belongs behind the
+    header's transaction."""
     endpoint = call.endpoint
     return_code = choose_return_code(endpoint, answer, verify_codes)
     pack = _pack(call, answer) if return_code.shows_pack else ""
     alert = ""
     if answer.alert is not None and endpoint.version.has_alert_ids:
         alert = f' ns1:alertId="{answer.alert.alert_id}"'
-    return _reply(
+    return render_reply(
         endpoint,
         call.frame,
         answer.transaction_id,
         answer.at_ms,
-        f'{pack}<ns1:ReturnCode ns1:code="{return_code.code}"'
+        content=f'{pack}<ns1:ReturnCode ns1:code="{return_code.code}"'
         f' ns1:desc="{return_code.description}"{alert}/>',
+        notifications=notifications,
     )
 
 
-def _reply(
-    endpoint: Endpoint, frame: Frame, transaction_id: str, at_ms: int, content: str
+def render_reply(
+    endpoint: Endpoint,
+    frame: Frame,
+    transaction_id: str,
+    at_ms: int,
+    *,
+    content: str,
+    notifications: str,
 ) -> bytes:
+    """Return a reply whose Body has this content: XML, as are the notifications."""
     name = endpoint.response_name
     client_login_id, user_id, sub_user_id, client_transaction_id, language = frame
     sub_user = (
@@ -99,7 +110,7 @@ def _reply(
         f"<ns1:ClientTrxId>{client_transaction_id}</ns1:ClientTrxId>"
         f"<ns1:NMVSTrxId>{transaction_id}</ns1:NMVSTrxId>"
         f"<ns1:Timestamp>{_second(at_ms // 1000)}.{at_ms % 1000:03d}Z</ns1:Timestamp>"
-        f"</ns1:Transaction></ns1:Header><ns1:Body>{content}</ns1:Body></ns2:{name}>{_CLOSING}"
+        f"</ns1:Transaction>{notifications}</ns1:Header><ns1:Body>{content}</ns1:Body></ns2:{name}>{_CLOSING}"
     ).encode()
 
 
@@ -162,6 +173,11 @@ def render_ping(call: PingCall) -> bytes:
     ).encode()
 
 
+def render_return_code(code: str, description: str) -> str:
+    """Return a ReturnCode element; `code` without the common prefix."""
+    return f'<ns1:ReturnCode ns1:code="{PREFIX}{code}" ns1:desc="{escape(description)}"/>'
+
+
 def render_refusal(refusal: Refusal, transaction_id: str, at_ms: int) -> bytes:
     """Return the reply to a message that is no request.
 
@@ -169,12 +185,16 @@ def render_refusal(refusal: Refusal, transaction_id: str, at_ms: int) -> bytes:
     it is a SOAP Fault with the return code as its detail, under HTTP 200 like all others (our
     choice: nothing public tells of faults).
     """
-    return_code = (
-        f'<ns1:ReturnCode ns1:code="{PREFIX}{refusal.code}"'
-        f' ns1:desc="{escape(refusal.description)}"/>'
-    )
+    return_code = render_return_code(refusal.code, refusal.description)
     if refusal.endpoint is not None:
-        return _reply(refusal.endpoint, refusal.frame, transaction_id, at_ms, return_code)
+        return render_reply(
+            refusal.endpoint,
+            refusal.frame,
+            transaction_id,
+            at_ms,
+            content=return_code,
+            notifications=refusal.notifications,
+        )
     return _fault(refusal.version, refusal, return_code)
 
 

@@ -17,7 +17,7 @@ HUB: Final = "hub"
 """Stands among the codes of the markets."""
 HUB_MEMBERS: Final = ("callbacks", "limits", "retry")
 MARKET_MEMBERS: Final = (
-    *("rules", "rest", "soap", "bulk", "reports", "certificates"),
+    *("rules", "rest", "soap", "logins", "bulk", "reports", "certificates"),
     "non_fmd_product_codes",
 )
 """Members of a system's configuration that are the user's; ports and tokens are not."""

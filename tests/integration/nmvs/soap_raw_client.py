@@ -30,6 +30,10 @@ class SoapReply:
     reasons: list[str] = field(default_factory=list)
     texts: dict[str, str] = field(default_factory=dict)
     """Texts of all other elements by local name."""
+    notifications: list[tuple[str, str]] = field(default_factory=list)
+    """Codes without the common prefix, and descriptions."""
+    cert_name: str = ""
+    passphrase: str = ""
 
 
 def read_reply(body: bytes) -> SoapReply:
@@ -47,8 +51,15 @@ def read_reply(body: bytes) -> SoapReply:
             reply.code = element.attrib[f"{types}code"].removeprefix("NMVS_")
             assert element.get(f"{types}desc")
             reply.alert_id = element.get(f"{types}alertId")
+        elif name == "Cert":
+            reply.cert_name = element.attrib[f"{types}name"]
+            reply.passphrase = element.attrib[f"{types}passphrase"]
+            reply.texts[name] = element.text or ""
         elif name == "Pack":
             reply.state = element.get(f"{types}state")
+        elif name == "Notification":
+            code = element.attrib[f"{types}notificationCode"].removeprefix("NMVS_")
+            reply.notifications.append((code, element.attrib[f"{types}notificationDesc"]))
         elif name == "Reason":
             reply.reasons.append(element.text or "")
         elif element.text:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from typing import Any
 
 import pytest
 import zeep
 
+from tests.integration.nmvs.soap_account_client import manage
 from tests.integration.nmvs.soap_raw_client import Till
 from tests.integration.running import RunningSystem
 
@@ -100,3 +102,54 @@ async def test_zeep_raises_the_fault_of_a_message_without_an_operation(
     with pytest.raises(zeep.exceptions.Fault, match="NMVS_TE_XM_02"):
         await asyncio.to_thread(service.PingSupport, Input=200 * "x")
     assert (await Till(running).ask("G110", "S1")).code == "NC_PC_01"
+
+
+@pytest.mark.parametrize("version", [4, 5])
+async def test_zeep_changes_password_and_accepts_terms(
+    running: RunningSystem, version: int
+) -> None:
+    service = (await client(running, f"WS_SUPPORT_V1/SupportServiceV{version}0")).service
+    header = request(running, "A1")["Header"]
+
+    async def ask(operation: str, **body: Any) -> Any:
+        asked = {"Header": header, **({"Body": body} if body else {})}
+        return await asyncio.to_thread(service[operation], **asked)
+
+    terms = {"text": "Be kind.", "starts_at": "2020-01-01T00:00:00Z"}
+    await manage(running, "PUT", "/terms/7", **terms, accept_by="2020-02-01T00:00:00Z")
+    loaded = await ask("G482LoadTermsAndConditions")
+    assert loaded.Body.ReturnCode.code == "NMVS_SUCCESS"
+    assert (int(loaded.Body.TermsAndConditions.Version), loaded.Body.TermsAndConditions.Text) == (
+        7,
+        "Be kind.",
+    )
+    assert loaded.Body.TermsAndConditions.AcceptedByUser is False
+    confirmed = await ask("G483ConfirmTermsAndConditions", Version=7)
+    assert confirmed.Body.ReturnCode.code == "NMVS_SUCCESS"
+    changed = await ask("G445ChangePassword", Password="Demo-Pass-1", NewPassword="Demo-Pass-2")
+    assert changed.Body.ReturnCode.code == "NMVS_SUCCESS"
+    again = await ask("G482LoadTermsAndConditions")
+    (notification,) = again.Header.Notification
+    assert notification.notificationCode == "NMVS_NOTIFY_AU_01"
+    assert again.Body.TermsAndConditions.AcceptedByUser is True
+
+
+@pytest.mark.parametrize("version", [4, 5])
+async def test_zeep_fetches_a_certificate(running: RunningSystem, version: int) -> None:
+    issued = await manage(
+        running, "POST", "/certificates", 201, client_login_id="PHARMACY00001", kind="good"
+    )
+    service = (await client(running, f"WS_PKI_V1/PkiServiceV{version}0")).service
+    header = request(running, "A1")["Header"]
+    fetched = await asyncio.to_thread(
+        service.G615DownloadCertificate, Header=header, Body={"Tan": issued["tan"]}
+    )
+    assert fetched.Body.ReturnCode.code == "NMVS_SUCCESS"
+    assert fetched.Body.Cert.name == "PHARMACY00001.USER0001.p12"
+    assert fetched.Body.Cert.passphrase == issued["passphrase"]
+    assert fetched.Body.Cert._value_1 == base64.b64decode(issued["package"])
+    refused = await asyncio.to_thread(
+        service.G615DownloadCertificate, Header=header, Body={"Tan": ""}
+    )
+    assert (refused.Body.ReturnCode.code, refused.Body.Cert) == ("NMVS_FE_PKI_06", None)
+    assert await asyncio.to_thread(service.PingPki, Input="hello") == "hello"
