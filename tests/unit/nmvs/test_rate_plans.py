@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from nmvs.rate_plans import RatePlan, TokenBucket
@@ -38,3 +39,9 @@ def test_a_clock_that_goes_back_fills_nothing() -> None:
     assert bucket.take(NOW_MS) == 0
     assert bucket.take(NOW_MS - 60_000) == pytest.approx(1)
     assert bucket.take(NOW_MS - 59_000) == 0
+
+
+@pytest.mark.parametrize("requests_per_s", [0, -1, 1e-300, 1e-7, 2_000_000])
+def test_a_plan_whose_next_request_has_no_date_is_none(requests_per_s: float) -> None:
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert({"requests_per_s": requests_per_s, "burst": 1}, RatePlan)
