@@ -64,7 +64,7 @@ async def test_the_banner_has_three_lines_whatever_the_report_is_called(
     asked = SUMMARY | {"name": 'first\r\n=second\n"third"', "requestedBy": "\u2028A\n\nB\r"}
     accepted = await client.ask("POST", "/report/report-request", asked)
     text = await (await client.until_ready(accepted.headers["Location"])).text()
-    assert text.splitlines()[3].startswith("Organisation,Roles,")
+    assert text.splitlines()[3].startswith("Organisation,Name,Roles,")
     assert read_lines(text)[0] == ['OrganisationsSummaryReport: first =second "third"']
 
 
