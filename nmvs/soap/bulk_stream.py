@@ -21,6 +21,7 @@ from nmvs.soap.interface import Interface
 from nmvs.soap.salvage import DTD_DESCRIPTION, one_line, unfit_description, unreadable_description
 from nmvs.soap.schema import compile_schemas
 
+_BLANKS: Final = " \t\r\n"
 MEMBERS_MAX: Final = 100_000
 """As the published schema has it."""
 MEMBER_BYTES_MAX: Final = 64 * 1024
@@ -148,15 +149,28 @@ class BulkStream:
     def _take(self, members: list[etree._Element]) -> None:
         assert self._collector is not None
         for member in members:
-            if member.tag != self._member_tag:
-                name = etree.QName(member).localname
-                raise UnfitError(
-                    "TE_XM_02",
-                    f"XML does not fit the schema: Element '{name}': This element is not expected.",
-                )
+            self._check_place(member)
             self._check(member)
         self._collector.take(members)
         self._check_count()
+
+    def _check_place(self, member: etree._Element) -> None:
+        """See that an element of the list is one that belongs there, and no text behind it."""
+        namespace, _, name = str(member.tag).rpartition("}")
+        if member.tag != self._member_tag:
+            prefix, _, local = name.rpartition(":")
+            if prefix and not namespace:  # The parser itself tells it at the end only.
+                defect = f"Namespace prefix {prefix} on {local} is not defined"
+                raise UnfitError("TE_XM_01", f"XML is not well-formed: {defect}")
+            defect = f"Element '{name}': This element is not expected."
+        elif (member.tail or "").strip(_BLANKS):
+            defect = f"Element '{self._list_name()}': It must not hold text."
+        else:
+            return
+        raise UnfitError("TE_XM_02", f"XML does not fit the schema: {defect}")
+
+    def _list_name(self) -> str:
+        return "" if self._list is None else str(self._list.tag).rpartition("}")[2]
 
     def _check(self, element: etree._Element) -> None:
         assert self._endpoint is not None

@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
@@ -100,6 +100,8 @@ UNFIT = {
     "it just ends": (b"</t:Packs></t:Body>", b"", "TE_XM_01", "not well-formed"),
     "a serial that is too long": (b'"S001500"', b'"S' + b"1" * 20 + b'"', "TE_XM_02", "'sn'"),
     "the last serial is too long": (b'"S002999"', b'"S' + b"1" * 20 + b'"', "TE_XM_02", "'sn'"),
+    "text between packs": (b'"S001500"/>', b'"S001500"/>x', "TE_XM_02", "'Packs'"),
+    "an undeclared prefix": (b'<t:Pack t:sn="S001500"', b'<q:Pack t:sn="S001500"', "TE_XM_01", "q"),
     "another element": (b'<t:Pack t:sn="S001500"', b'<t:Pak t:sn="S001500"', "TE_XM_02", "'Pak'"),
     "something behind the packs": (
         b"</t:Packs>",
@@ -167,24 +169,23 @@ async def test_large_bodies_have_bounds_in_size_and_time(start_system: StartSyst
         assert answer.headers["connection"] == "close"
 
 
-async def test_few_large_bodies_are_read_at_once(start_system: StartSystem) -> None:
-    running = await start_system("IE")
-    till = await bulk_till(running)
-    other = await bulk_till(running, "wholesaler", 2)
-    await running.load_packs(1)
+async def test_few_large_bodies_are_read_at_once(till: BulkTill) -> None:
+    other = await bulk_till(till.running, "wholesaler", 2)
+    await till.running.load_packs(1)
     serials = [f"S{number:06d}" for number in range(3_000)]
-    slow = till.bulk("G115", serials)
-    head = f"POST /WS_X HTTP/1.1\r\nHost: h\r\nContent-Length: {len(slow)}\r\n\r\n".encode()
-    first, second = (RawConnection(running.ports["service"]) for _ in range(2))
-    async with first, second:
-        for connection in (first, second):
-            connection.writer.write(head + slow[:70_000])
-        async with asyncio.timeout(10):
-            while (await till.post(slow)).code == "SUCCESS":
-                await asyncio.sleep(0.01)
-        assert (await till.post(slow)).code == "FE_TX_07"
+    message = till.bulk("G115", serials)
+    head = f"POST /WS_X HTTP/1.1\r\nHost: h\r\nContent-Length: {len(message)}\r\n\r\n".encode()
+    async with AsyncExitStack() as exits:
+        connections = {}
+        for _ in range(3):
+            connection = RawConnection(till.running.ports["service"])
+            await exits.enter_async_context(connection)
+            connection.writer.write(head + message[:70_000])
+            connections[asyncio.create_task(connection.read())] = connection
+        (refused,), waiting = await asyncio.wait(connections, return_when="FIRST_COMPLETED")
+        assert read_bulk_reply(refused.result().body).code == "FE_TX_07"
         assert (await other.post(other.bulk("G115", serials))).code == "SUCCESS"
         assert (await till.post(till.bulk("G115", serials[:9]))).code == "SUCCESS"
-        for connection in (first, second):
-            connection.writer.write(slow[70_000:])
-            assert read_bulk_reply((await connection.read()).body).code == "SUCCESS"
+        for task in waiting:
+            connections[task].writer.write(message[70_000:])
+            assert read_bulk_reply((await task).body).code == "SUCCESS"
