@@ -153,6 +153,20 @@ def match_identifiers(
     return None
 
 
+def match_batch(
+    batch: BatchFacts | None, expiry: str | None, *, matching: ExpiryMatching
+) -> Outcome | None:
+    """Return what is wrong with batch and expiry, whichever pack is meant; None if nothing is.
+
+    `batch` is what is stored of the submitted one, None if that is unknown for the product.
+    """
+    if batch is None:
+        return Outcome.BATCH_AND_SERIAL_UNKNOWN
+    if expiry is not None and not expiry_matches(expiry, batch.expiry, matching):
+        return Outcome.EXPIRY_MISMATCH
+    return None
+
+
 _REFUSED_BY_BATCH: Final = {
     State.WITHDRAWN: Outcome.PRODUCT_WITHDRAWN,
     State.RECALLED: Outcome.BATCH_RECALLED,

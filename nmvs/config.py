@@ -143,7 +143,10 @@ class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             if wrong := sorted(set(map(str, named.values())) - set(known_codes(5))):
                 raise ConfigurationError(f"soap: verify_codes: {wrong[0]!r} is no return code")
             overrides["verify_codes"] = {State[name]: code for name, code in named.items()}
-        return _changed(SoapSettings(), overrides, "soap")
+        settings = _changed(SoapSettings(), overrides, "soap")
+        if problem := settings.open_names.problem():
+            raise ConfigurationError(f"soap: {problem}")
+        return settings
 
     def bulk_settings(self) -> BulkSettings:
         """Return the settings of bulk requests, or raise ConfigurationError."""

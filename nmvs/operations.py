@@ -16,7 +16,7 @@ from emvs.infra.clock import Clock
 from emvs.infra.logs import get_logger
 from emvs.markets import Market
 from emvs.outcomes import Outcome
-from emvs.pack import Decision, Pack, decide, match_identifiers, undo_until_s
+from emvs.pack import Decision, Pack, decide, match_batch, match_identifiers, undo_until_s
 from emvs.rules import MarketRules
 from emvs.states import Operation, State
 from emvs.synchronisation import version_after
@@ -132,6 +132,31 @@ class Operations:
         self.metrics.count(answer.outcome)
         return answer
 
+    async def refuse_common(self, request: PackRequest) -> Answer | None:
+        """Return the one answer to a bulk whose product, batch or expiry are wrong for all of its
+        packs, durable; None if they are not. `request` is about the first pack.
+
+        Raises what the ledger raises.
+        """
+        code, batch_id = request.product_code, request.batch_id
+        if self._exemptions.outcome(code, batch_id):
+            return None
+        product = self._catalogue.products.get(code)
+        outcome: Outcome | None = Outcome.PRODUCT_UNKNOWN
+        if product is not None:
+            batch = product.batches.get(batch_id or "")
+            outcome = match_batch(
+                batch.facts if batch is not None else None,
+                request.expiry,
+                matching=self.rules.expiry_matching,
+            )
+        if outcome is None:
+            return None
+        key = self._keys.key(code, request.serial_number)
+        answer = await self._refusals.refuse_whole(outcome, request, key, product)
+        self.metrics.count(outcome)
+        return answer
+
     async def _perform(self, request: PackRequest, *, from_hub: bool) -> Answer:
         key = self._keys.key(request.product_code, request.serial_number)
         for _ in range(_ATTEMPTS_MAX):
@@ -207,8 +232,9 @@ class Operations:
             rules=self.rules,
         )
         if decision.outcome is Outcome.REACTIVATED and not reference_fits:
+            # The pack stays as it was; by its batch and product it could have become active.
             decision = Decision(
-                Outcome.UNDO_REFERENCE_WRONG, pack.state, decision.effective, decision.here, None
+                Outcome.UNDO_REFERENCE_WRONG, pack.state, pack.state, decision.here, None
             )
         change = self._apply(row, pack, decision)
         transaction_id = request.transaction_id or self.new_transaction_id()

@@ -196,6 +196,14 @@ class Refusals:
         await self._record(entry._replace(alert=alert_entry))
         return answer._replace(alert=alert)
 
+    async def refuse_whole(
+        self, outcome: Outcome, request: PackRequest, key: bytes, product: Product | None
+    ) -> Answer:
+        """Record what is wrong with all packs of a bulk, once; return the answer."""
+        answer, entry = self.refuse(outcome, request, key, product)
+        await self._record(entry)
+        return answer
+
     def pack_found(self, location: int, product_code: str) -> None:
         """Take note that a location has found a pack of a product: its slips are forgotten."""
         if self._typing_errors:

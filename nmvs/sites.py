@@ -98,6 +98,7 @@ def _service(system: NationalSystem) -> tuple[Handler, Handler]:
             system.operations,
             system.logins,
             system.certificates,
+            system.bulk,
             system.soap_settings,
             certificate_client=shown,
         )

@@ -91,7 +91,7 @@ async def _receive(
     if length is not None and length > bytes_max:
         raise TooLargeError(f"the body has {length} bytes, at most {bytes_max} are taken")
     content, is_packed = request.content, "Content-Encoding" in request.headers
-    await _let_sender_continue(request)
+    await let_sender_continue(request)
     size, loop = 0, asyncio.get_running_loop()
     try:
         async with asyncio.timeout(timeout_s):
@@ -112,7 +112,7 @@ async def _receive(
         raise BadRequestError("the body ends early or its compression is broken") from error
 
 
-async def _let_sender_continue(request: web.BaseRequest) -> None:
+async def let_sender_continue(request: web.BaseRequest) -> None:
     """Answer `Expect: 100-continue`, which .NET clients send: without it they wait before the
     body. An application's router has answered it already."""
     if isinstance(request, web.Request) or request.version != HttpVersion11:

@@ -33,8 +33,8 @@ from nmvs.recovery import Recovery
 
 _PURGE_PERIOD_S: Final = 3600.0
 _RETRY_S: Final = 1.0
-_LIST_COUNT_MAX: Final = 100_000
-"""As many tickets as a SOAP list may hold."""
+_LIST_COUNT_MAX: Final = 1_000
+"""Open jobs that are listed, the oldest ones (our choice: nobody has so many)."""
 
 _log = get_logger(__name__)
 
@@ -48,6 +48,10 @@ class Submission(NamedTuple):
     operation: Operation | None = None
     """Of all items that name none themselves."""
     header: Mapping[str, Any] = MappingProxyType({})
+
+
+class AllowanceSpentError(OverloadedError):
+    """One organisation has too much under way or kept; the others have not."""
 
 
 class Bulk:
@@ -111,7 +115,7 @@ class Bulk:
         """Raise OverloadedError if so many items more are too many for now."""
         settings, organisation = self.settings, participant.organisation
         if self._waiting_jobs[organisation] >= settings.jobs_waiting_per_organisation_max:
-            raise OverloadedError(
+            raise AllowanceSpentError(
                 f"{self._waiting_jobs[organisation]} bulk requests of the organisation wait",
                 retry_after_s=round(settings.eta_s_max),
             )
@@ -121,7 +125,7 @@ class Bulk:
                 retry_after_s=round(settings.eta_s_max),
             )
         if self._kept_items[organisation] + item_count > settings.items_per_organisation_max:
-            raise OverloadedError(
+            raise AllowanceSpentError(
                 "too many results of the organisation are kept", retry_after_s=3600
             )
 
@@ -189,9 +193,10 @@ class Bulk:
             return job.location_number == participant.number
         return job.organisation == participant.organisation
 
-    async def jobs_of(self, participant: Participant, kinds: Sequence[str]) -> list[Job]:
-        """Return the jobs that the participant may see, oldest first, done or not."""
-        jobs = await self._store.jobs_of(
+    async def open_jobs_of(self, participant: Participant, kinds: Sequence[str]) -> list[Job]:
+        """Return the jobs that the participant may see and nobody has fetched yet, oldest first,
+        done or not."""
+        jobs = await self._store.open_jobs_of(
             participant.organisation, kinds, self._clock.now(), _LIST_COUNT_MAX
         )
         return [job for job in jobs if self._may_see(job, participant)]

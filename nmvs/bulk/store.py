@@ -125,13 +125,14 @@ class BulkStore:
         )
         return None if row is None else _job(row)
 
-    async def jobs_of(
+    async def open_jobs_of(
         self, organisation: str, kinds: Sequence[str], now: datetime, limit: int
     ) -> list[Job]:
-        """Return the jobs of an organisation that have not expired, oldest first."""
+        """Return the jobs of an organisation that were not fetched and have not expired, oldest
+        first."""
         rows = await self._pool.fetch(
             f"select {_JOB} from bulk_job where organisation = $1 and kind = any($2::text[])"  # noqa: S608 - a constant.
-            " and expires_at > $3 order by accepted_at, job_id limit $4",
+            " and fetched_at is null and expires_at > $3 order by accepted_at, job_id limit $4",
             organisation,
             list(kinds),
             now,

@@ -17,7 +17,7 @@ from nmvs.certificates.store import Package
 from nmvs.logins.registry import ChangeResult, Logins, TermsResult, Visit
 from nmvs.recovery import Recovery
 from nmvs.soap.catalogue import Shape
-from nmvs.soap.logins import code_in
+from nmvs.soap.codes import code_in
 from nmvs.soap.messages import AccountCall
 from nmvs.soap.render import escape, render_return_code
 

@@ -67,6 +67,7 @@ class Service(NamedTuple):
 SERVICES: Final = {
     "single": Service("SinglePackServices", "WS_SINGLE_TRANSACTIONS_V1", "SinglePackService"),
     "bulk": Service("BulkServices", "WS_BULK_TRANSACTIONS_V1", "BulkService"),
+    "mixed": Service("MixedBulkServices", "WS_MIXED_BULK_TRANSACTIONS_V1", "MixedBulkService"),
     "support": Service("SupportServices", "WS_SUPPORT_V1", "SupportService"),
     "pki": Service("PkiServices", "WS_PKI_V1", "PkiService"),
 }
@@ -85,6 +86,16 @@ class Shape(Enum):
     UNDO_MANUAL = "UndoManualRequestType"
     PING = "PingRequestType"
     """No header; the text comes back."""
+    BULK = "BulkRequestType"
+    """Product with batch, and many packs."""
+    BULK_UNDO = "BulkUndoRequestType"
+    BULK_RESULT = "BulkResultRequestType"
+    """The ticket of a bulk."""
+    MIXED = "MixedBulkRequestType"
+    """Many items, each with an operation, a product and a pack of its own."""
+    MIXED_RESULT = "MixedBulkResultRequestType"
+    TICKETS = "TicketsRequestType"
+    """Header alone."""
     CHANGE_PASSWORD = "ChangePasswordRequestType"  # noqa: S105 - name of a type
     LOAD_TERMS = "LoadTermsRequestType"
     """Header alone."""
@@ -97,6 +108,16 @@ class Shape(Enum):
         return _RESPONSE_TYPES.get(self, "PackResponseType")
 
     @property
+    def submits_many(self) -> bool:
+        """Whether a request holds many packs."""
+        return self in _SUBMITS_MANY
+
+    @property
+    def is_about_many(self) -> bool:
+        """Whether a request holds many packs, or asks what came of them."""
+        return self in _ABOUT_MANY
+
+    @property
     def is_about_account(self) -> bool:
         """Whether a request is about the login itself, or its certificate."""
         return self in _ABOUT_ACCOUNT
@@ -104,12 +125,22 @@ class Shape(Enum):
 
 _RESPONSE_TYPES: Final = {
     Shape.PING: "PingResponseType",
+    Shape.BULK: "AcknowledgementType",
+    Shape.BULK_UNDO: "AcknowledgementType",
+    Shape.BULK_RESULT: "BulkResultResponseType",
+    Shape.MIXED: "AcknowledgementType",
+    Shape.MIXED_RESULT: "MixedBulkResultResponseType",
+    Shape.TICKETS: "TicketsResponseType",
     Shape.CHANGE_PASSWORD: "AcknowledgementType",
     Shape.LOAD_TERMS: "TermsResponseType",
     Shape.CONFIRM_TERMS: "AcknowledgementType",
     Shape.CERTIFICATE: "CertificateResponseType",
 }
-_ABOUT_ACCOUNT: Final = _RESPONSE_TYPES.keys() - {Shape.PING}
+_SUBMITS_MANY: Final = frozenset({Shape.BULK, Shape.BULK_UNDO, Shape.MIXED})
+_ABOUT_MANY: Final = _SUBMITS_MANY | {Shape.BULK_RESULT, Shape.MIXED_RESULT, Shape.TICKETS}
+_ABOUT_ACCOUNT: Final = frozenset(
+    {Shape.CHANGE_PASSWORD, Shape.LOAD_TERMS, Shape.CONFIRM_TERMS, Shape.CERTIFICATE}
+)
 
 
 class SoapOperation(NamedTuple):
@@ -122,7 +153,7 @@ class SoapOperation(NamedTuple):
     service: Service
     shape: Shape
     operation: Operation | None
-    """None for what is about no pack."""
+    """None for what is about no pack, and for items that name one each."""
     version_numbers: frozenset[int]
 
 
@@ -147,6 +178,26 @@ G171           G171UndoLock                =          single  UNDO        UNDO_L
 G180           G180Stolen                  =          single  PACK        STOLEN           245
 G182           G182StolenManualEntry       =          single  MANUAL      STOLEN           245
 BulkPing       PingBulk                    =          bulk    PING        -                245
+G101           G101RequestBulkIds          =          bulk    TICKETS     -                245
+G115           G115BulkVerify              =          bulk    BULK        VERIFY           245
+G125           G125BulkDispense            =          bulk    BULK        SUPPLY           245
+G127           G127BulkUndoDispense        =          bulk    BULK_UNDO   UNDO_SUPPLY      245
+G135           G135BulkDestroy             =          bulk    BULK        DESTROY          245
+G137           G137BulkUndoDestroy         =          bulk    BULK_UNDO   UNDO_DESTROY     2
+G145           G145BulkExport              =          bulk    BULK        EXPORT           245
+G147           G147BulkUndoExport          =          bulk    BULK_UNDO   UNDO_EXPORT      245
+G155           G155BulkSample              =          bulk    BULK        SAMPLE           245
+G157           G157BulkUndoSample          =          bulk    BULK_UNDO   UNDO_SAMPLE      245
+G165           G165BulkFreeSample          =          bulk    BULK        FREE_SAMPLE      245
+G167           G167BulkUndoFreeSample      =          bulk    BULK_UNDO   UNDO_FREE_SAMPLE 245
+G175           G175BulkLocks               =          bulk    BULK        LOCK             245
+G177           G177BulkUndoLock            =          bulk    BULK_UNDO   UNDO_LOCK        245
+G185           G185BulkStolen              =          bulk    BULK        STOLEN           245
+G187           G187BulkUndoStolen          =          bulk    BULK_UNDO   UNDO_STOLEN      2
+G188           G188RequestBulkPackResult   =          bulk    BULK_RESULT -                245
+MixedBulkPing  PingMixedBulk               =          mixed   PING        -                245
+G195           G195SubmitBulkTransaction   =          mixed   MIXED       -                245
+G196           G196RequestBulkTransactionResult =     mixed   MIXED_RESULT -               245
 SupportPing    PingSupport                 =          support PING        -                245
 G445           G445ChangePassword          =          support CHANGE_PASSWORD -            245
 G482           G482LoadTermsAndConditions  =          support LOAD_TERMS  -                245
@@ -154,8 +205,8 @@ G483           G483ConfirmTermsAndConditions =        support CONFIRM_TERMS -   
 PkiPing        PingPki                     =          pki     PING        -                245
 G615           G615DownloadCertificate     =          pki     CERTIFICATE -                245
 """
-# Inferred: the WSDL operations and soapActions of all services but the single-pack one, and the
-# ping of the PKI service altogether.
+# Inferred: the WSDL operations and soapActions of all services but the single-pack one; G101; the
+# pings of mixed bulk and PKI altogether.
 
 
 def _read_rows(text: str) -> tuple[SoapOperation, ...]:
@@ -195,26 +246,13 @@ class Endpoint:
         return f"{self.row.name}Response"
 
 
-def _endpoint(row: SoapOperation, version: Version) -> Endpoint:
+def make_endpoint(row: SoapOperation, version: Version) -> Endpoint:
+    """Return an operation as it is in `version`."""
     return Endpoint(
         row,
         version,
         row.operation,
-        has_batch=row.shape in (Shape.PACK, Shape.UNDO),
+        has_batch=row.shape in (Shape.PACK, Shape.UNDO, Shape.BULK, Shape.BULK_UNDO),
         is_manual=row.shape in (Shape.MANUAL, Shape.UNDO_MANUAL),
         is_undo=row.operation is not None and row.operation.is_undo,
     )
-
-
-ENDPOINTS: Final = {
-    f"{{{version.elements_namespace}}}{row.name}Request": _endpoint(row, version)
-    for version in VERSIONS.values()
-    for row in OPERATIONS
-    if version.number in row.version_numbers
-}
-"""By the qualified name of a request's outermost element, in lxml's notation."""
-
-
-def find_endpoint(name: str, version: Version) -> Endpoint | None:
-    """Return the operation with this name, such as "G110", in `version`."""
-    return ENDPOINTS.get(f"{{{version.elements_namespace}}}{name}Request")

@@ -53,6 +53,11 @@ def known_codes(number: int) -> tuple[str, ...]:
     return _known_in(number, _KNOWN)
 
 
+def code_in(version: Version, code: str) -> str:
+    """Return a return code, or what stands for it in a version that does not know it."""
+    return code if code in known_codes(version.number) else version.fallback_code
+
+
 def notification_codes(number: int) -> tuple[str, ...]:
     """Return the codes of notifications in an interface version, without their prefix."""
     return _known_in(number, _NOTIFICATIONS)

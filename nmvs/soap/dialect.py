@@ -17,12 +17,14 @@ from multidict import CIMultiDict
 
 from emvs.errors import BadRequestError, EmvsError, TooLargeError
 from emvs.identifiers import check_identifiers
+from emvs.infra.body_parts import BodyParts
 from emvs.infra.logs import get_logger
 from emvs.infra.plain_response import Head, PlainResponse
 from emvs.infra.tls import peer_fingerprint
 from emvs.infra.web import SlowSenderError, read_body
 from emvs.outcomes import Outcome
 from emvs.scheme import Scheme
+from nmvs.bulk.engine import Bulk
 from nmvs.certificates.gate import NOBODY, forbidden
 from nmvs.certificates.registry import Certificates, Problem
 from nmvs.logins.registry import Logins
@@ -30,19 +32,26 @@ from nmvs.operations import Operations
 from nmvs.participants import Participant
 from nmvs.requests import Answer, PackRequest
 from nmvs.soap.accounts import Accounts
+from nmvs.soap.bulk_calls import BulkCalls
+from nmvs.soap.bulk_intake import Entered, Intake, Submitted
+from nmvs.soap.bulk_messages import AnyCall, BulkCall
 from nmvs.soap.catalogue import NEWEST, SERVICES, Endpoint
+from nmvs.soap.interface import Interface
 from nmvs.soap.logins import admit, render_notices
-from nmvs.soap.messages import NOT_READ, AccountCall, Call, Frame, PackCall, PingCall, Refusal
+from nmvs.soap.messages import NOT_READ, AccountCall, Frame, PackCall, PingCall, Refusal
 from nmvs.soap.reader import LOGIN_BYTES_FREE, Reader
 from nmvs.soap.render import render_answer, render_ping, render_refusal, render_reply
 from nmvs.soap.settings import SoapSettings
 from nmvs.soap.wsdl import describe, list_addresses
+from nmvs.streaming import send_parts
 
 _SOAP: Final = CIMultiDict({"Content-Type": "application/soap+xml; charset=utf-8"})
 _SOAP_HEAD: Final = Head(200, _SOAP)
 _XML: Final = CIMultiDict({"Content-Type": "text/xml; charset=utf-8"})
 _TEXT: Final = CIMultiDict({"Content-Type": "text/plain; charset=utf-8"})
 
+_ANY_SIZE: Final = 1 << 62
+"""The beginning alone is bounded, until it is known who sends it."""
 _PKI: Final = SERVICES["pki"]
 _SCHEMES: Final = {scheme.value: scheme for scheme in Scheme}
 
@@ -64,6 +73,7 @@ class SoapDialect:
         operations: Operations,
         logins: Logins,
         certificates: Certificates,
+        bulk: Bulk,
         settings: SoapSettings | None = None,
         *,
         certificate_client: Callable[[web.BaseRequest], str | None] | None = None,
@@ -75,14 +85,17 @@ class SoapDialect:
         self._logins = logins
         self._accounts = Accounts(logins, certificates)
         self._settings = settings or SoapSettings()
-        self._reader = Reader()
+        self._interface = interface = Interface(self._settings.open_names)
+        self._reader = Reader(interface=interface)
+        self._bulk_calls = BulkCalls(bulk, operations, self._settings, interface)
+        self._intake = Intake(bulk, self._settings, interface)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one HTTP request."""
         try:
             if request.method == "POST":
                 return await self._answer(request)
-            return _describe(request)
+            return _describe(request, self._interface)
         except ConnectionError:
             raise  # Nobody is there to be answered.
         except Exception:  # noqa: BLE001 - a defect of ours: logged, answered without detail.
@@ -90,32 +103,38 @@ class SoapDialect:
             _log.exception("request failed", action="request_failed", request_id=request_id)
             return self._broken(None, request_id)
 
-    async def _answer(self, request: web.BaseRequest) -> web.Response:
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        bytes_max, wait_s_max = self._settings.body_bytes_max, self._settings.body_read_s_max
         try:
-            message = await read_body(
-                request,
-                bytes_max=self._settings.body_bytes_max,
-                timeout_s=self._settings.body_read_s_max,
-            )
+            content = request.content
+            if content.is_eof() and content.total_bytes <= bytes_max:
+                # The usual case: it came with the head.
+                message = await read_body(request, bytes_max=bytes_max, timeout_s=wait_s_max)
+            else:
+                parts = BodyParts(request, bytes_max=_ANY_SIZE, wait_s_max=wait_s_max)
+                message, is_whole = await parts.read_beginning(bytes_max)
+                if not is_whole:
+                    return await self._answer_large(request, message, parts)
         except (TooLargeError, SlowSenderError, BadRequestError) as error:
             response = self._refuse(_unread(error))
             response.force_close()  # The rest of the body may still be under way.
             return response
         reader = self._reader
-        call: Call | Refusal | None = reader.read_known(message)
+        call: AnyCall | Refusal | None = reader.read_known(message)
         is_known = call is not None
         if call is None:
             call = await reader.read_apart(message) if reader.reads_apart else reader.read(message)
-        if isinstance(call, PackCall | AccountCall):
+        if isinstance(call, (PackCall, BulkCall, AccountCall)):
             if self._certificate_client is not None:
                 stopped = self._stop(self._certificate_client(request), call)
                 if stopped is not None:
                     return stopped
             try:
-                if isinstance(call, PackCall):
-                    body = await self._answer_pack_call(call, message, is_known=is_known)
-                else:
-                    body = await self._answer_account_call(call, message, request)
+                if not isinstance(call, PackCall):
+                    return await self._answer_rare_call(call, message, request)
+                body = await self._answer_pack_call(call, message, is_known=is_known)
+            except ConnectionError:
+                raise
             except Exception:  # noqa: BLE001 - a defect of ours: logged, answered without detail.
                 request_id = secrets.token_hex(8)
                 _log.exception("request failed", action="request_failed", request_id=request_id)
@@ -125,7 +144,9 @@ class SoapDialect:
             return web.Response(body=render_ping(call), headers=_SOAP)
         return self._refuse(call)
 
-    def _stop(self, shown: str | None, call: PackCall | AccountCall) -> web.Response | None:
+    def _stop(
+        self, shown: str | None, call: PackCall | BulkCall | AccountCall
+    ) -> web.Response | None:
         """Return the answer to a call that the certificate shown does not entitle to, else None."""
         if shown is None or shown == call.frame.client_login_id:
             return None
@@ -134,6 +155,55 @@ class SoapDialect:
         if call.endpoint.row.service is _PKI:
             return None
         return forbidden(Problem.NONE_SHOWN)  # Let in to fetch a certificate, and for nothing else.
+
+    async def _answer_rare_call(
+        self, call: BulkCall | AccountCall, message: bytes, request: web.BaseRequest
+    ) -> web.StreamResponse:
+        if isinstance(call, AccountCall):
+            body = await self._answer_account_call(call, message, request)
+            return PlainResponse(_SOAP_HEAD, body)
+        entered = await self._enter(call)
+        if isinstance(entered, Refusal):
+            body = self._turn_away(entered, message, is_known=False)
+            return PlainResponse(_SOAP_HEAD, body)
+        return await self._answer_entered(call, entered, request)
+
+    async def _answer_entered(
+        self, call: BulkCall, entered: Entered, request: web.BaseRequest
+    ) -> web.StreamResponse:
+        reply = await self._bulk_calls.answer(call, *entered)
+        if isinstance(reply, bytes):
+            return PlainResponse(_SOAP_HEAD, reply)
+        return await send_parts(request, reply, status=200, headers=_SOAP)
+
+    async def _enter(self, call: BulkCall) -> Entered | Refusal:
+        visit = await admit(self._logins, self._operations, call)
+        if isinstance(visit, Refusal):
+            return visit
+        return Entered(visit.participant, render_notices(visit.notices, call.endpoint.version))
+
+    async def _answer_large(
+        self, request: web.BaseRequest, beginning: bytes, parts: BodyParts
+    ) -> web.StreamResponse:
+        """Answer a message that is too large for all but bulk requests."""
+
+        async def enter(opening: BulkCall) -> Entered | web.Response:
+            if self._certificate_client is not None:
+                stopped = self._stop(self._certificate_client(request), opening)
+                if stopped is not None:
+                    return stopped
+            entered = await self._enter(opening)
+            if isinstance(entered, Refusal):
+                return self._refuse(entered)
+            refused = self._bulk_calls.refuse_unread(opening, *entered)
+            return entered if refused is None else PlainResponse(_SOAP_HEAD, refused)
+
+        read = await self._intake.read(beginning, parts, enter)
+        if isinstance(read, Submitted):
+            return await self._answer_entered(*read, request)
+        response = self._refuse(read) if isinstance(read, Refusal) else read
+        response.force_close()  # The rest of the body may still be under way.
+        return response
 
     async def _answer_pack_call(self, call: PackCall, message: bytes, *, is_known: bool) -> bytes:
         frame = call.frame
@@ -213,7 +283,9 @@ class SoapDialect:
         operations = self._operations
         return render_refusal(refusal, operations.new_transaction_id(), operations.clock.now_ms())
 
-    def _broken(self, call: PackCall | AccountCall | None, request_id: str) -> web.Response:
+    def _broken(
+        self, call: PackCall | BulkCall | AccountCall | None, request_id: str
+    ) -> web.Response:
         """Answer in the interface's technical form; what broke is in the log, not in the reply."""
         endpoint: Endpoint | None = call.endpoint if call is not None else None
         return self._refuse(
@@ -231,7 +303,7 @@ class SoapDialect:
 _NOBODY: Final = Frame(NOT_READ, NOT_READ, None, NOT_READ, "eng")
 
 
-def _of_another(call: PackCall | AccountCall) -> Refusal:
+def _of_another(call: PackCall | BulkCall | AccountCall) -> Refusal:
     """The return code is our choice; the real systems' is not public."""
     text = "The client certificate belongs to another client"
     return Refusal("FE_PKI_06", text, call.endpoint.version, call.endpoint, call.frame)
@@ -242,14 +314,14 @@ def _unread(error: EmvsError) -> Refusal:
     return Refusal(_UNREAD[type(error)], str(error), NEWEST, None, _NOBODY)
 
 
-def _describe(request: web.BaseRequest) -> web.Response:
+def _describe(request: web.BaseRequest, interface: Interface) -> web.Response:
     """Answer a GET: the definitions, or where they are."""
     if request.method not in ("GET", "HEAD"):
         headers = _TEXT.copy()
         headers["Allow"] = "GET, HEAD, POST"
         return web.Response(status=405, text="SOAP messages come by POST\n", headers=headers)
     path, query = request.rel_url.raw_path, request.rel_url.raw_query_string
-    document = describe(path, query, scheme=request.scheme, host=request.host)
+    document = describe(path, query, scheme=request.scheme, host=request.host, interface=interface)
     if document is not None:
         return web.Response(body=document.encode(), headers=_XML)
     text = list_addresses(scheme=request.scheme, host=request.host)

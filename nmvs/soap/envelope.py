@@ -8,13 +8,24 @@ positions of all elements are certain, so fields are read by position. No HTTP, 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from lxml import etree
 
-from nmvs.soap.catalogue import ENDPOINTS, Endpoint, Shape
-from nmvs.soap.messages import AccountCall, Call, Frame, PackCall, PingCall, Refusal
-from nmvs.soap.salvage import refuse, unfit_code, unfit_description
+from nmvs.soap.bulk_messages import AnyCall
+from nmvs.soap.bulk_reading import read_bulk_call
+from nmvs.soap.catalogue import VERSIONS, Endpoint, Shape
+from nmvs.soap.interface import INFERRED, Interface
+from nmvs.soap.messages import AccountCall, Frame, PackCall, PingCall, Refusal
+from nmvs.soap.salvage import (
+    DTD_DESCRIPTION,
+    not_offered_description,
+    refuse,
+    unfit_code,
+    unfit_description,
+    unreadable_description,
+)
 
 SOAP_NAMESPACE: Final = "http://www.w3.org/2003/05/soap-envelope"
 _ENVELOPE: Final = f"{{{SOAP_NAMESPACE}}}Envelope"
@@ -28,12 +39,10 @@ _AUTH_CHILDREN_MAX: Final = 4
 """With SubUserId, which may be absent."""
 
 _SCHEME_TAGS: Final = {
-    endpoint.version.number: f"{{{endpoint.version.types_namespace}}}scheme"
-    for endpoint in ENDPOINTS.values()
+    number: f"{{{version.types_namespace}}}scheme" for number, version in VERSIONS.items()
 }
 _SERIAL_TAGS: Final = {
-    endpoint.version.number: f"{{{endpoint.version.types_namespace}}}sn"
-    for endpoint in ENDPOINTS.values()
+    number: f"{{{version.types_namespace}}}sn" for number, version in VERSIONS.items()
 }
 
 
@@ -54,36 +63,41 @@ def create_parser() -> etree.XMLParser:
 
 
 def read_message(
-    message: bytes, parser: etree.XMLParser, schemas: Mapping[int, etree.XMLSchema]
-) -> Call | Refusal:
+    message: bytes,
+    parser: etree.XMLParser,
+    schemas: Mapping[int, etree.XMLSchema],
+    interface: Interface = INFERRED,
+) -> AnyCall | Refusal:
     """Return what `message` asks for, or why it asks for nothing that is offered."""
+    refused = partial(refuse, interface=interface)
     try:
-        root = etree.fromstring(_from_its_start(message), parser)
+        root = etree.fromstring(from_its_start(message), parser)
     except etree.XMLSyntaxError as error:
-        return refuse(message, "TE_XM_01", f"XML is not well-formed: {error.msg or 'empty'}")
+        return refused(message, "TE_XM_01", unreadable_description(error))
     if root.getroottree().docinfo.internalDTD is not None:
-        # SOAP 1.2, part 1, section 5: a message has no document type declaration.
-        return refuse(message, "TE_XM_01", "XML must not hold a document type declaration")
-    request, defect = _find_request(root)
+        return refused(message, "TE_XM_01", DTD_DESCRIPTION)
+    request, defect = find_request(root)
     if request is None:
-        return refuse(root, "TE_XM_02", defect)
+        return refused(root, "TE_XM_02", defect)
     request_tag = str(request.tag)
-    endpoint = ENDPOINTS.get(request_tag)
+    endpoint = interface.endpoints.get(request_tag)
     if endpoint is None:
-        return refuse(root, "TE_XM_02", unfit_description(request_tag), request_tag)
+        return refused(root, "TE_XM_02", not_offered_description(request_tag), request_tag)
     schema = schemas[endpoint.version.number]
     if not schema.validate(request):
         why_unfit = next(iter(schema.error_log), None)
         code = unfit_code(why_unfit, endpoint.version)
-        return refuse(root, code, unfit_description(request_tag, why_unfit), request_tag)
+        return refused(root, code, unfit_description(endpoint, why_unfit), request_tag)
     if endpoint.row.shape is Shape.PING:
         return PingCall(endpoint, request[0].text or "")
+    if endpoint.row.shape.is_about_many:
+        return read_bulk_call(endpoint, request)
     if endpoint.row.shape.is_about_account:
         return _read_account_call(endpoint, request)
     return _read_pack_call(endpoint, request)
 
 
-def _from_its_start(message: bytes) -> bytes:
+def from_its_start(message: bytes) -> bytes:
     """Return the message without what deployed clients put before an XML declaration."""
     if message[:1] == b"<":
         return message
@@ -97,7 +111,7 @@ def _from_its_start(message: bytes) -> bytes:
     return message.lstrip(_BLANKS)
 
 
-def _find_request(root: etree._Element) -> tuple[etree._Element | None, str]:
+def find_request(root: etree._Element) -> tuple[etree._Element | None, str]:
     """Return the only child of the SOAP body, or None and what is wrong with the envelope."""
     if root.tag != _ENVELOPE:
         return None, "the outermost element is not a SOAP 1.2 Envelope"

@@ -12,8 +12,9 @@ from emvs.login_rules import Duty, Notice, NoticeKind
 from emvs.outcomes import OUTCOMES, Outcome
 from nmvs.logins.registry import LoginRefusal, Logins, Visit
 from nmvs.operations import Operations
+from nmvs.soap.bulk_messages import BulkCall
 from nmvs.soap.catalogue import Shape, Version
-from nmvs.soap.codes import PREFIX, known_codes, notification_codes
+from nmvs.soap.codes import PREFIX, code_in, notification_codes
 from nmvs.soap.messages import AccountCall, PackCall, Refusal
 
 
@@ -87,13 +88,8 @@ def render_notices(notices: Iterable[Notice], version: Version) -> str:
     return "".join(parts)
 
 
-def code_in(version: Version, code: str) -> str:
-    """Return a return code, or what stands for it in a version that does not know it."""
-    return code if code in known_codes(version.number) else version.fallback_code
-
-
 async def admit(
-    logins: Logins, operations: Operations, call: PackCall | AccountCall
+    logins: Logins, operations: Operations, call: PackCall | BulkCall | AccountCall
 ) -> Visit | Refusal:
     """Return who asks, or why they are refused: by the login, then by a duty."""
     frame, endpoint = call.frame, call.endpoint

@@ -17,9 +17,11 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 from emvs.infra.logs import get_logger
+from nmvs.soap.bulk_messages import AnyCall
 from nmvs.soap.envelope import create_parser, read_message
+from nmvs.soap.interface import INFERRED, Interface
 from nmvs.soap.known_forms import KnownForms
-from nmvs.soap.messages import Call, PackCall, PingCall, Refusal
+from nmvs.soap.messages import PackCall, PingCall, Refusal
 from nmvs.soap.schema import compile_schemas
 
 STRANGE_BYTES_MAX: Final = 4 * 1024 * 1024
@@ -38,9 +40,12 @@ _log = get_logger(__name__)
 class Reader:
     """Turns messages into calls."""
 
-    def __init__(self, strange_bytes_max: int = STRANGE_BYTES_MAX) -> None:
+    def __init__(
+        self, strange_bytes_max: int = STRANGE_BYTES_MAX, interface: Interface = INFERRED
+    ) -> None:
+        self._interface = interface
         self._parser = create_parser()
-        self._schemas = compile_schemas()
+        self.schemas = compile_schemas(interface)
         self._strange_bytes_max = strange_bytes_max
         self._strange_bytes = 0
         self._apart: ThreadPoolExecutor | None = None
@@ -65,14 +70,14 @@ class Reader:
             return False
         return True
 
-    def read(self, message: bytes) -> Call | Refusal:
+    def read(self, message: bytes) -> AnyCall | Refusal:
         """Return what a message asks for, or why it asks for nothing that is offered."""
-        call = read_message(message, self._parser, self._schemas)
+        call = read_message(message, self._parser, self.schemas, self._interface)
         if call.__class__ is not PackCall:
             self._note(call, len(message))
         return call
 
-    async def read_apart(self, message: bytes) -> Call | Refusal:
+    async def read_apart(self, message: bytes) -> AnyCall | Refusal:
         """Do the same in a thread of limited life."""
         assert self._apart is not None, "the caller has asked whether it is needed"
         loop = asyncio.get_running_loop()
@@ -81,14 +86,15 @@ class Reader:
             self._note(call, len(message))
         return call
 
-    def _read_in_thread(self, message: bytes) -> Call | Refusal:
+    def _read_in_thread(self, message: bytes) -> AnyCall | Refusal:
         """Read with a parser and schemas that are the thread's own and end with it."""
         tools = getattr(self._of_thread, "tools", None)
         if tools is None:
-            tools = self._of_thread.tools = create_parser(), compile_schemas()
-        return read_message(message, *tools)
+            tools = self._of_thread.tools = create_parser(), compile_schemas(self._interface)
+        parser, schemas = tools
+        return read_message(message, parser, schemas, self._interface)
 
-    def _note(self, call: Call | Refusal, byte_count: int) -> None:
+    def _note(self, call: AnyCall | Refusal, byte_count: int) -> None:
         is_ping = isinstance(call, PingCall)
         if isinstance(call, Refusal) or (is_ping and byte_count > PING_BYTES_FREE):
             self.distrust(byte_count)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from time import gmtime, strftime
-from typing import Final
+from typing import Final, Protocol
 
 from emvs.expiry import last_day
 from emvs.states import State
@@ -87,6 +87,35 @@ def render_answer(
     )
 
 
+def render_frame(
+    endpoint: Endpoint,
+    frame: Frame,
+    transaction_id: str,
+    at_ms: int,
+    *,
+    notifications: str,
+    req_type: str = "",
+) -> tuple[str, str]:
+    """Return what stands before and after the content of a reply's Body. `notifications`: XML;
+    `req_type`: of the bulk that the reply is about."""
+    name = endpoint.response_name
+    client_login_id, user_id, sub_user_id, client_transaction_id, language = frame
+    sub_user = (
+        "" if sub_user_id is None else f"<ns1:SubUserId>{escape(sub_user_id)}</ns1:SubUserId>"
+    )
+    asked = f"<ns1:ReqType>{req_type}</ns1:ReqType>" if req_type else ""
+    return (
+        f"{_OPENING[endpoint.version.number]}<ns2:{name}><ns1:Header><ns1:Auth>"
+        f"<ns1:ClientLoginId>{client_login_id}</ns1:ClientLoginId>"
+        f"<ns1:UserId>{user_id}</ns1:UserId>{sub_user}</ns1:Auth><ns1:Transaction>"
+        f"<ns1:Language>{language}</ns1:Language>"
+        f"<ns1:ClientTrxId>{client_transaction_id}</ns1:ClientTrxId>"
+        f"<ns1:NMVSTrxId>{transaction_id}</ns1:NMVSTrxId>"
+        f"<ns1:Timestamp>{render_time(at_ms)}</ns1:Timestamp>{asked}"
+        f"</ns1:Transaction>{notifications}</ns1:Header><ns1:Body>"
+    ), f"</ns1:Body></ns2:{name}>{_CLOSING}"
+
+
 def render_reply(
     endpoint: Endpoint,
     frame: Frame,
@@ -97,21 +126,13 @@ def render_reply(
     notifications: str,
 ) -> bytes:
     """Return a reply whose Body has this content: XML, as are the notifications."""
-    name = endpoint.response_name
-    client_login_id, user_id, sub_user_id, client_transaction_id, language = frame
-    sub_user = (
-        "" if sub_user_id is None else f"<ns1:SubUserId>{escape(sub_user_id)}</ns1:SubUserId>"
-    )
-    return (
-        f"{_OPENING[endpoint.version.number]}<ns2:{name}><ns1:Header><ns1:Auth>"
-        f"<ns1:ClientLoginId>{client_login_id}</ns1:ClientLoginId>"
-        f"<ns1:UserId>{user_id}</ns1:UserId>{sub_user}</ns1:Auth><ns1:Transaction>"
-        f"<ns1:Language>{language}</ns1:Language>"
-        f"<ns1:ClientTrxId>{client_transaction_id}</ns1:ClientTrxId>"
-        f"<ns1:NMVSTrxId>{transaction_id}</ns1:NMVSTrxId>"
-        f"<ns1:Timestamp>{_second(at_ms // 1000)}.{at_ms % 1000:03d}Z</ns1:Timestamp>"
-        f"</ns1:Transaction>{notifications}</ns1:Header><ns1:Body>{content}</ns1:Body></ns2:{name}>{_CLOSING}"
-    ).encode()
+    head, tail = render_frame(endpoint, frame, transaction_id, at_ms, notifications=notifications)
+    return f"{head}{content}{tail}".encode()
+
+
+def render_time(at_ms: int) -> str:
+    """Return an instant, given in milliseconds since 1970, in UTC."""
+    return f"{_second(at_ms // 1000)}.{at_ms % 1000:03d}Z"
 
 
 @lru_cache(maxsize=64)
@@ -119,31 +140,58 @@ def _second(at_s: int) -> str:
     return strftime("%Y-%m-%dT%H:%M:%S", gmtime(at_s))
 
 
+class Asked(Protocol):
+    """What was asked about a pack."""
+
+    @property
+    def scheme(self) -> str:
+        """Of the product code."""
+
+    @property
+    def product_code(self) -> str:
+        """As it was sent."""
+
+    @property
+    def batch_id(self) -> str | None:
+        """None if it was typed in by hand."""
+
+    @property
+    def expiry(self) -> str | None:
+        """YYMMDD."""
+
+
 def _pack(call: PackCall, answer: Answer) -> str:
     """Product and pack as asked, with what is stored about them."""
-    state, reasons = _state(answer)
-    product = answer.product
-    national_code = product.national_code if product is not None else None
-    nhrn = f"<ns1:NHRN>{escape(national_code)}</ns1:NHRN>" if national_code else ""
-    flag = "true" if answer.intermarket else "false"
-    serial = escape(call.serial_number)
-    pack = f'<ns1:Pack ns1:sn="{serial}" ns1:state="{state}"'
+    state, reasons = render_state(answer)
+    pack = f'<ns1:Pack ns1:sn="{escape(call.serial_number)}" ns1:state="{state}"'
     pack += f">{reasons}</ns1:Pack>" if reasons else "/>"
+    return f"{render_product(call, answer)}{pack}"
+
+
+def render_product(asked: Asked, answer: Answer | None) -> str:
+    """Return the product as asked, with what is stored about it."""
+    nhrn, flag = "", "false"
+    if answer is not None:
+        product = answer.product
+        national_code = product.national_code if product is not None else None
+        nhrn = f"<ns1:NHRN>{escape(national_code)}</ns1:NHRN>" if national_code else ""
+        flag = "true" if answer.intermarket else "false"
     return (
-        f'<ns1:Product><ns1:ProductCode ns1:scheme="{call.scheme}">{call.product_code}'
+        f'<ns1:Product><ns1:ProductCode ns1:scheme="{asked.scheme}">{asked.product_code}'
         f"</ns1:ProductCode><ns1:IntermarketFlag>{flag}</ns1:IntermarketFlag>{nhrn}"
-        f"{_batch(call, answer)}</ns1:Product>{pack}"
+        f"{_batch(asked, answer)}</ns1:Product>"
     )
 
 
-def _batch(call: PackCall, answer: Answer) -> str:
-    stored = answer.batch.facts if answer.batch is not None else None
-    batch_id = call.batch_id or (stored.batch_id if stored is not None else None)
+def _batch(asked: Asked, answer: Answer | None) -> str:
+    batch = answer.batch if answer is not None else None
+    stored = batch.facts if batch is not None else None
+    batch_id = asked.batch_id or (stored.batch_id if stored is not None else None)
     if batch_id is None:
         return ""
-    asked = f"<ns1:ExpDate>{call.expiry}</ns1:ExpDate>" if call.expiry else ""
+    expiry = f"<ns1:ExpDate>{asked.expiry}</ns1:ExpDate>" if asked.expiry else ""
     known = f"<ns1:ExpDateNMVS>{_date(stored.expiry)}</ns1:ExpDateNMVS>" if stored else ""
-    return f"<ns1:Batch><ns1:Id>{escape(batch_id)}</ns1:Id>{asked}{known}</ns1:Batch>"
+    return f"<ns1:Batch><ns1:Id>{escape(batch_id)}</ns1:Id>{expiry}{known}</ns1:Batch>"
 
 
 @lru_cache(maxsize=4096)
@@ -151,7 +199,7 @@ def _date(expiry: str) -> str:
     return last_day(expiry).isoformat()
 
 
-def _state(answer: Answer) -> tuple[str, str]:
+def render_state(answer: Answer) -> tuple[str, str]:
     """Return the state and its reasons, the pack's own before those of batch and product."""
     own, effective = answer.state, answer.effective
     if effective is None:

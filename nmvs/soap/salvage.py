@@ -11,22 +11,15 @@ from typing import Final
 
 from lxml import etree
 
-from nmvs.soap.catalogue import (
-    ENDPOINTS,
-    NEWEST,
-    OPERATIONS,
-    VERSIONS,
-    Shape,
-    Version,
-    find_endpoint,
-)
+from nmvs.soap.catalogue import NEWEST, VERSIONS, Endpoint, Shape, Version
 from nmvs.soap.codes import known_codes
+from nmvs.soap.interface import INFERRED, Interface
 from nmvs.soap.messages import NOT_READ, Frame, Refusal
 
 DESCRIPTION_LENGTH_MAX: Final = 255
+DTD_DESCRIPTION: Final = "XML must not hold a document type declaration"
+"""SOAP 1.2, part 1, section 5: a message has none."""
 
-_NAMES: Final = "|".join(row.name for row in OPERATIONS)
-_REQUEST: Final = re.compile(rf"<(?:[\w.-]{{1,64}}:)?({_NAMES})Request[\s/>]")
 _VERSION: Final = re.compile(r"urn:wsdltypes\.nmvs\.eu:v(\d)\.0[\"']")
 _QUALIFIED: Final = re.compile(r"\{urn:wsdltypes\.nmvs\.eu:v(\d)\.0\}(.+)Request")
 _NAMESPACE: Final = re.compile(r"\{([^}]*)\}")
@@ -44,7 +37,12 @@ _LANGUAGE: Final = _field("Language", "[A-Za-z]{3}")
 
 
 def refuse(
-    message: bytes | etree._Element, code: str, description: str, request_tag: str | None = None
+    message: bytes | etree._Element,
+    code: str,
+    description: str,
+    request_tag: str | None = None,
+    *,
+    interface: Interface = INFERRED,
 ) -> Refusal:
     """Return the refusal of a message, in the shape of the reply that its sender waits for.
 
@@ -60,13 +58,13 @@ def refuse(
     if tag:
         number, name = tag[1], tag[2]
     else:
-        version, request = _VERSION.search(text), _REQUEST.search(text)
+        version, request = _VERSION.search(text), interface.find_request(text)
         number, name = version and version[1], request and request[1]
     known = VERSIONS.get(int(number), NEWEST) if number else NEWEST
-    endpoint = find_endpoint(name, known) if name else None
+    endpoint = interface.find_endpoint(name, known) if name else None
     if endpoint is not None and endpoint.row.shape is Shape.PING:
         endpoint = None
-    return Refusal(code, _one_line(description), known, endpoint, _read_frame(text))
+    return Refusal(code, one_line(description), known, endpoint, _read_frame(text))
 
 
 def _decode(message: bytes) -> str:
@@ -97,23 +95,31 @@ def unfit_code(error: etree._LogEntry | None, version: Version) -> str:
     return "FE_TX_06" if is_too_long and "}SubUserId'" in error.message else "TE_XM_02"
 
 
-def unfit_description(request_tag: str, error: etree._LogEntry | None = None) -> str:
+def unreadable_description(error: etree.XMLSyntaxError) -> str:
+    """Return one line on why a message is no XML."""
+    return f"XML is not well-formed: {error.msg or 'empty'}"
+
+
+def not_offered_description(request_tag: str) -> str:
+    """Return one line on a request that does not exist."""
+    local = request_tag.rpartition("}")[2]
+    namespaces = " ".join(version.elements_namespace for version in VERSIONS.values())
+    return f"XML does not fit the schema: element {local} is not offered in {namespaces}"
+
+
+def unfit_description(endpoint: Endpoint, error: etree._LogEntry | None) -> str:
     """Return one line on why a request does not fit the schema, naming the element."""
-    if error is None:
-        local = request_tag.rpartition("}")[2]
-        namespaces = " ".join(version.elements_namespace for version in VERSIONS.values())
-        return f"XML does not fit the schema: element {local} is not offered in {namespaces}"
-    endpoint = ENDPOINTS[request_tag]
     own = (endpoint.version.types_namespace, endpoint.version.elements_namespace)
     text = _VALUE_FACET.sub(
         lambda found: f"the value breaks its {found[1]}" if found[1] else "the value is wrong",
-        error.message,
+        error.message if error is not None else "",
     )
     text = _NAMESPACE.sub(lambda found: "" if found[1] in own else found[0], text)
     return f"XML does not fit the schema: {text}"
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
+    """Return `text` as a description may be: one line, not too long."""
     line = " ".join(text.split())
     return (
         line if len(line) <= DESCRIPTION_LENGTH_MAX else line[: DESCRIPTION_LENGTH_MAX - 3] + "..."

@@ -6,14 +6,17 @@ They are checked against and served; the texts are the same. No request is read 
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
 
 from lxml import etree
 
-from nmvs.soap.catalogue import OPERATIONS, VERSIONS, Version
+from nmvs.soap.catalogue import VERSIONS, Service, Version
 from nmvs.soap.codes import PREFIX, known_codes, notification_codes
+from nmvs.soap.interface import INFERRED, Interface
+from nmvs.soap.mixed_items import request_types
 
 if TYPE_CHECKING:
     from lxml.etree._docloader import _InputDocument
@@ -23,25 +26,50 @@ TYPES: Final = "types"
 """Names under which the two schemas of a version are served and imported."""
 
 
-def types_schema(version: Version) -> str:
+_BULK_TYPES_FILE: Final = "bulk_types.xsd"
+
+# What a large message is checked by, piece by piece; not served.
+_PIECES: Final = """
+  <xs:element name="Header" type="RequestHeaderType"/>
+  <xs:element name="Pack" type="RequestPackType"/>
+  <xs:element name="TrxItem" type="RequestItemType"/>
+"""
+_END: Final = "</xs:schema>"
+
+
+def types_schema(version: Version, interface: Interface = INFERRED) -> str:
     """Return the schema of everything inside the requests and replies of `version`."""
-    text = files("nmvs.soap").joinpath("definitions", version.types_file).read_text("utf-8")
-    return Template(text).substitute(
+    first = _definition(version.types_file).rpartition(_END)[0]
+    # The other files are schemas by themselves, for whoever edits them: only what is in them.
+    others = _definition(_BULK_TYPES_FILE).partition("<!-- Types -->")[2]
+    return Template(first + others).substitute(
         number=version.number,
-        return_codes=_enumeration(known_codes(version.number)),
-        notification_codes=_enumeration(notification_codes(version.number)),
+        return_codes=_enumeration(known_codes(version.number), PREFIX),
+        notification_codes=_enumeration(notification_codes(version.number), PREFIX),
+        manual_undo_item=interface.names.manual_undo_item,
+        **{name: _enumeration(types) for name, types in request_types(version).items()},
     )
 
 
-def _enumeration(codes: tuple[str, ...]) -> str:
-    return "\n".join(f'      <xs:enumeration value="{PREFIX}{code}"/>' for code in codes)
+def _definition(name: str) -> str:
+    return files("nmvs.soap").joinpath("definitions", name).read_text("utf-8")
 
 
-def elements_schema(version: Version, types_location: str) -> str:
-    """Return the schema of the outermost elements; it imports the types from `types_location`."""
+def _enumeration(values: Iterable[str], prefix: str = "") -> str:
+    return "\n".join(f'      <xs:enumeration value="{prefix}{value}"/>' for value in values)
+
+
+def elements_schema(
+    version: Version,
+    types_location: str,
+    interface: Interface = INFERRED,
+    service: Service | None = None,
+) -> str:
+    """Return the schema of the outermost elements, of one service or of all; it imports the types
+    from `types_location`."""
     lines = []
-    for row in OPERATIONS:
-        if version.number in row.version_numbers:
+    for row in interface.operations:
+        if version.number in row.version_numbers and service in (None, row.service):
             lines += [
                 f'  <xs:element name="{row.name}Request" type="t:{row.shape.value}"/>',
                 f'  <xs:element name="{row.name}Response" type="t:{row.shape.response_type}"/>',
@@ -58,8 +86,9 @@ def elements_schema(version: Version, types_location: str) -> str:
 class _OwnTypes(etree.Resolver):
     """Gives the compiler the types of one version, so that nothing is read from elsewhere."""
 
-    def __init__(self, version: Version) -> None:
-        self._types = types_schema(version).encode()
+    def __init__(self, version: Version, interface: Interface) -> None:
+        types = types_schema(version, interface).rpartition(_END)[0]
+        self._types = f"{types}{_PIECES}{_END}".encode()
 
     def resolve(
         self, system_url: str | None, public_id: str | None, context: Any
@@ -68,13 +97,15 @@ class _OwnTypes(etree.Resolver):
         return self.resolve_string(self._types, context)
 
 
-def compile_schema(version: Version) -> etree.XMLSchema:
-    """Return the compiled schema of all requests and replies of `version`."""
+def compile_schema(version: Version, interface: Interface = INFERRED) -> etree.XMLSchema:
+    """Return the compiled schema of all requests and replies of `version`, and of the pieces that
+    large requests are read in. It may be used in any thread."""
     parser = etree.XMLParser(no_network=True, resolve_entities=False)
-    parser.resolvers.add(_OwnTypes(version))
-    return etree.XMLSchema(etree.fromstring(elements_schema(version, TYPES).encode(), parser))
+    parser.resolvers.add(_OwnTypes(version, interface))
+    elements = elements_schema(version, TYPES, interface)
+    return etree.XMLSchema(etree.fromstring(elements.encode(), parser))
 
 
-def compile_schemas() -> dict[int, etree.XMLSchema]:
+def compile_schemas(interface: Interface = INFERRED) -> dict[int, etree.XMLSchema]:
     """Return the compiled schemas by version number."""
-    return {number: compile_schema(version) for number, version in VERSIONS.items()}
+    return {number: compile_schema(version, interface) for number, version in VERSIONS.items()}

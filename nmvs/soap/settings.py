@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from emvs.limits import SERVICE_BODY_BYTES_MAX, SERVICE_BODY_READ_S_MAX
 from emvs.states import State
+from nmvs.soap.interface import OpenNames
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,5 +19,21 @@ class SoapSettings:
     state and its reasons are the answer that a user acts on. No source tells for certain which
     code goes with an inactive pack. Also possible: NC_PCK_03 for any of them; or FE_LOT_01 for
     RECALLED, NC_PCK_02 for EXPIRED and FE_LOT_08 for WITHDRAWN."""
+    bulk_packs_max: int = 100_000
+    """Packs, or items of a mixed bulk, that are taken at once; FE_TX_07 beyond. The schema allows
+    as many as this, and no more."""
+    bulk_body_bytes_max: int = 128 * 1024 * 1024
+    """A hundred thousand items with all blanks of the published examples have some 80 MB."""
+    bulk_body_read_s_max: float = 300.0
+    """How long the sender of a large body may keep us waiting, all in all."""
+    ticket_list: str = OpenNames().ticket_list
+    """Operation that lists the own open bulk requests; its number is not public."""
+    manual_undo_item: str = OpenNames().manual_undo_item
+    """Element of a mixed bulk that undoes what was typed in by hand; its name is not public."""
     body_bytes_max: int = SERVICE_BODY_BYTES_MAX
     body_read_s_max: float = SERVICE_BODY_READ_S_MAX
+
+    @property
+    def open_names(self) -> OpenNames:
+        """Return the names that a market may set."""
+        return OpenNames(self.ticket_list, self.manual_undo_item)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from nmvs.soap.catalogue import OPERATIONS, SERVICES, VERSIONS, Service, SoapOperation, Version
+from nmvs.soap.catalogue import SERVICES, VERSIONS, Service, SoapOperation, Version
+from nmvs.soap.interface import INFERRED, Interface
 from nmvs.soap.schema import ELEMENTS, TYPES, elements_schema, types_schema
 
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,255}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
@@ -23,7 +24,9 @@ DESCRIBED: Final = {
 """Services by path, in lower case. Paths matter to definitions only, never to requests."""
 
 
-def describe(path: str, query: str, *, scheme: str, host: str) -> str | None:
+def describe(
+    path: str, query: str, *, scheme: str, host: str, interface: Interface = INFERRED
+) -> str | None:
     """Return the document that `query` ("wsdl", "xsd=types") asks for at `path`, None if there is
     none. `host` is the Host header: what the client reached us by."""
     found = DESCRIBED.get(path.lower())
@@ -33,11 +36,11 @@ def describe(path: str, query: str, *, scheme: str, host: str) -> str | None:
     address = f"{scheme}://{host}{service.path(version)}"
     key, _, name = query.partition("=")
     if key.lower() in ("wsdl", "singlewsdl"):
-        return _wsdl(service, version, address)
+        return _wsdl(service, version, address, interface)
     if key.lower() == "xsd" and name == TYPES:
-        return types_schema(version)
+        return types_schema(version, interface)
     if key.lower() == "xsd" and name == ELEMENTS:
-        return elements_schema(version, f"{address}?xsd={TYPES}")
+        return elements_schema(version, f"{address}?xsd={TYPES}", interface, service)
     return None
 
 
@@ -49,11 +52,11 @@ def list_addresses(*, scheme: str, host: str) -> str:
     )
 
 
-def _wsdl(service: Service, version: Version, address: str) -> str:
+def _wsdl(service: Service, version: Version, address: str, interface: Interface) -> str:
     name = service.name
     rows = [
         row
-        for row in OPERATIONS
+        for row in interface.operations
         if row.service is service and version.number in row.version_numbers
     ]
     return f"""<?xml version="1.0" encoding="UTF-8"?>

@@ -129,7 +129,7 @@ async def test_strangers_slow_the_reading_but_change_no_answer(
     start_system: StartSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader = Reader(strange_bytes_max=1_000)
-    monkeypatch.setattr("nmvs.soap.dialect.Reader", lambda: reader)
+    monkeypatch.setattr("nmvs.soap.dialect.Reader", lambda **_: reader)
     running = await start_system("AT", dialects=("soap",))
     await running.register("pharmacy", 1)
     till = Till(running)

@@ -7,7 +7,8 @@ from pathlib import Path
 from lxml import etree
 
 from emvs.outcomes import NEVER_ANSWERED, OUTCOMES, Outcome
-from nmvs.soap.messages import PackCall, PingCall, Refusal
+from nmvs.soap.bulk_messages import AnyCall
+from nmvs.soap.messages import PackCall, Refusal
 from nmvs.soap.reader import Reader
 from nmvs.soap.schema import compile_schemas
 
@@ -28,7 +29,7 @@ def changed(old: str, new: str, *, name: str = "g110-request", version: int = 5)
     return text.replace(old.encode(), new.encode())
 
 
-def read(message: bytes) -> PackCall | PingCall | Refusal:
+def read(message: bytes) -> AnyCall | Refusal:
     """Return what a message asks for."""
     return READER.read(message)
 

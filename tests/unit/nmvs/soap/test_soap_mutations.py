@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 
 import pytest
 from lxml import etree
 
+from nmvs.soap.bulk_messages import BulkCall
 from nmvs.soap.messages import AccountCall, PackCall, PingCall
 from nmvs.soap.render import render_ping, render_refusal
 from tests.unit.nmvs.soap.soap_messages import SCHEMAS, VECTORS, read
@@ -19,8 +21,9 @@ _PIECES = [
 ]  # fmt: skip
 
 
-def damaged(rng: random.Random) -> bytes:
-    message = bytearray(rng.choice(_MESSAGES))
+def damaged(rng: random.Random, messages: Sequence[bytes] = _MESSAGES) -> bytes:
+    """Return one of the messages with up to four pieces replaced."""
+    message = bytearray(rng.choice(messages))
     for _ in range(rng.randint(1, 4)):
         at, length = rng.randrange(len(message)), rng.choice((0, 1, 1, 5, 40))
         piece = rng.choice((*_PIECES, bytes(message[at : at + 30]), b""))
@@ -40,7 +43,7 @@ def test_whatever_comes_is_answered_in_form(seed: int) -> None:
         if isinstance(call, PackCall):
             assert call.serial_number
             continue
-        if isinstance(call, AccountCall):
+        if isinstance(call, AccountCall | BulkCall):
             assert len(call.password) >= 8
             continue
         if isinstance(call, PingCall):

@@ -1,0 +1,173 @@
+"""Large messages: read in small steps while they arrive, beside the single requests.
+
+Each is parsed in a thread of its own, so that the names in it are forgotten with the thread; step
+by step, so that the thread keeps nobody waiting. Who sends it is asked as soon as its header is
+there: a stranger gets no further.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Final, NamedTuple, ParamSpec, TypeVar
+
+from aiohttp import web
+
+from emvs.errors import BadRequestError, OverloadedError, TooLargeError
+from emvs.infra.body_parts import BodyParts
+from emvs.infra.web import SlowSenderError
+from nmvs.bulk.engine import AllowanceSpentError, Bulk
+from nmvs.participants import Participant
+from nmvs.soap.bulk_messages import BulkCall
+from nmvs.soap.bulk_stream import BulkStream, Checks, UnfitError
+from nmvs.soap.codes import code_in
+from nmvs.soap.envelope import from_its_start
+from nmvs.soap.interface import Interface
+from nmvs.soap.messages import Refusal
+from nmvs.soap.salvage import refuse
+from nmvs.soap.settings import SoapSettings
+
+_STEP_BYTES: Final = 8_192
+"""A millisecond or two (our choice, measured)."""
+_AT_ONCE_MAX: Final = 8
+_AT_ONCE_PER_ORGANISATION_MAX: Final = 2
+"""Large messages that are read at the same time (our choice)."""
+
+_UNREAD: Final = {
+    TooLargeError: "FE_TX_07",
+    SlowSenderError: "TI_TO_01",
+    BadRequestError: "TE_XM_01",
+}
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class Entered(NamedTuple):
+    """Whose large message may be read."""
+
+    participant: Participant
+    notifications: str
+    """XML that belongs into the header of the reply."""
+
+
+Enter = Callable[[BulkCall], Awaitable[Entered | web.Response]]
+"""Looks at the login of a call without packs; gives the answer if it is refused."""
+
+
+class Submitted(NamedTuple):
+    """A large message, read, and whose it is."""
+
+    call: BulkCall
+    entered: Entered
+
+
+class _Message:
+    """One large message under way, and the thread that reads it."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1, "soap-bulk")
+        self.opening: BulkCall | None = None
+
+    async def run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, lambda: work(*args, **kwargs))
+
+    def end(self) -> None:
+        self._thread.shutdown(wait=False)
+
+
+class Intake:
+    """Reads large messages."""
+
+    def __init__(self, bulk: Bulk, settings: SoapSettings, interface: Interface) -> None:
+        self._bulk = bulk
+        self._settings = settings
+        self._interface = interface
+        self._checks = Checks(interface)
+        self._under_way: Counter[str] = Counter()
+
+    async def read(
+        self, beginning: bytes, parts: BodyParts, enter: Enter
+    ) -> Submitted | Refusal | web.Response:
+        """Return what a message submits that goes on after `beginning`, or why it does not. If it
+        is not read to its end, the connection must not be used again."""
+        text = f"the body has more than {self._settings.body_bytes_max} bytes"
+        guess = refuse(beginning, "FE_TX_07", text, interface=self._interface)
+        if guess.endpoint is None or not guess.endpoint.row.shape.submits_many:
+            return guess._replace(endpoint=None)
+        message = _Message()
+        try:
+            return await self._read(message, beginning, parts, enter)
+        except UnfitError as unfit:
+            code, description = unfit.code, unfit.description
+        except AllowanceSpentError as error:
+            code, description = "FE_TX_07", str(error)
+        except OverloadedError as error:
+            code, description = "TE_TX_03", str(error)
+        except (TooLargeError, SlowSenderError, BadRequestError) as error:
+            code, description = _UNREAD[type(error)], str(error)
+        finally:
+            message.end()
+        opening = message.opening
+        if opening is None:
+            return refuse(beginning, code, description, interface=self._interface)
+        version = opening.endpoint.version
+        return Refusal(
+            code_in(version, code), description, version, opening.endpoint, opening.frame
+        )
+
+    async def _read(
+        self, message: _Message, beginning: bytes, parts: BodyParts, enter: Enter
+    ) -> Submitted | web.Response:
+        stream = await message.run(BulkStream, self._checks, self._interface)
+        pieces = _in_steps(from_its_start(beginning))
+        for piece in pieces:
+            await message.run(stream.feed, piece)
+            if stream.opening is not None:
+                break
+        opening = message.opening = stream.opening
+        if opening is None:
+            raise UnfitError(
+                "TE_XM_02",
+                "XML does not fit the schema: Element 'Header': it must come first",
+            )
+        entered = await enter(opening)
+        if isinstance(entered, web.Response):
+            return entered
+        with self._turn(entered.participant.organisation):
+            parts.allow(
+                bytes_max=self._settings.bulk_body_bytes_max,
+                wait_s_max=self._settings.bulk_body_read_s_max,
+            )
+            await self._feed(message, stream, pieces)
+            while part := await parts.read():
+                await self._feed(message, stream, _in_steps(part))
+            return Submitted(await message.run(stream.close), entered)
+
+    async def _feed(self, message: _Message, stream: BulkStream, pieces: Iterator[bytes]) -> None:
+        pacer = self._bulk.pacer()
+        for piece in pieces:
+            pacer.start()
+            await message.run(stream.feed, piece)
+            await pacer.rest()
+
+    @contextmanager
+    def _turn(self, organisation: str) -> Iterator[None]:
+        if self._under_way[organisation] >= _AT_ONCE_PER_ORGANISATION_MAX:
+            raise AllowanceSpentError("other large requests of this client are being read")
+        if self._under_way.total() >= _AT_ONCE_MAX:
+            raise OverloadedError("other large requests are being read")
+        self._under_way[organisation] += 1
+        try:
+            yield
+        finally:
+            self._under_way[organisation] -= 1
+
+
+def _in_steps(part: bytes) -> Iterator[bytes]:
+    for start in range(0, len(part), _STEP_BYTES):
+        yield part[start : start + _STEP_BYTES]
