@@ -130,7 +130,7 @@ class Markets:
     async def listens(self, code: str, ports: dict[str, int]) -> None:
         """Note where a national system listens, and log the pharmacy in."""
         self._ports[code] = ports
-        running = self.running[code] = RunningSystem(self.http, ports)
+        running = self.running[code] = RunningSystem(self.http, ports, passwords_expire=False)
         registration = await running.register("pharmacy", 1)
         self.soap_tills[code] = SoapTill(self.http, running.service, registration)
         self.tills[code] = RestTill(self.http, running.service, registration)

@@ -138,7 +138,7 @@ async def route(postgres: EmbeddedPostgres) -> AsyncIterator[Route]:
                 password_hash_cost_log2=6,
             )
             national = await exits.enter_async_context(NationalSystem(config))
-            systems[market] = RunningSystem(http, national.ports)
+            systems[market] = RunningSystem(http, national.ports, passwords_expire=False)
         tills: dict[str, RestTill] = {}
         for market, system in systems.items():
             registration = await system.register(

@@ -53,7 +53,9 @@ async def world(dsn: str, schema_name: str) -> AsyncIterator[World]:
                 password_hash_cost_log2=6,
             )
             system = await stop.enter_async_context(NationalSystem(config))
-            running = world.running[market] = RunningSystem(world.http, system.ports)
+            running = world.running[market] = RunningSystem(
+                world.http, system.ports, passwords_expire=False
+            )
             till = RestTill(world.http, running.service, await running.register("pharmacy", 1))
             await till.log_in()
             world.tills[market] = till

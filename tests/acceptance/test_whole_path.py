@@ -74,7 +74,7 @@ async def europe(dsn: str, schema_name: str) -> AsyncIterator[Europe]:
                 password_hash_cost_log2=6,
             )
             system = await exits.enter_async_context(NationalSystem(config))
-            systems[market] = RunningSystem(http, system.ports)
+            systems[market] = RunningSystem(http, system.ports, passwords_expire=False)
         hub = await exits.enter_async_context(
             Hub(
                 HubConfig(
@@ -229,7 +229,7 @@ async def test_a_million_packs_in_one_go_stay_inside_eight_gibibytes(
         for transaction_id in sent:
             ended = await obp.ended(transaction_id)
             assert ended["status"] == "STDS", ended
-        running = RunningSystem(http, nmvs.ready)
+        running = RunningSystem(http, nmvs.ready, passwords_expire=False)
         till = RestTill(http, running.service, await running.register("pharmacy", 1))
         await till.log_in()
         sample = random.Random(2).sample(serials, 1_000)

@@ -37,6 +37,8 @@ class RunningSystem:
     product_code: str = gtin(600013437)
     batch_id: str = "LOT1"
     expiry: str = "301231"
+    passwords_expire: bool = True
+    """Whether those of the logins it registers end after 90 days; tests move the clock by years."""
     stop: Callable[[], Awaitable[None]] | None = None
     """Stops it before the test ends, where the test may."""
 
@@ -98,7 +100,7 @@ class RunningSystem:
 
     async def register(self, kind: str, number: int, **login: Any) -> dict[str, Any]:
         """Register a participant with a login to both dialects; return the registration."""
-        registration = {
+        registration: dict[str, Any] = {
             "kind": kind,
             "name": f"{kind.title()} {number}",
             "location": f"{kind}-{number}",
@@ -109,6 +111,8 @@ class RunningSystem:
                 "password": f"Demo-Pass-{number}",
             },
         } | login
+        if registration["soap"] is not None and not self.passwords_expire:
+            registration["soap"] |= {"expires": False}
         async with self.http.post(f"{self.management}/participants", json=registration) as response:
             assert response.status == 201, await response.text()
         return registration

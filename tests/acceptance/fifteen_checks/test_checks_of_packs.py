@@ -51,7 +51,7 @@ async def test_check_01_in_full(
         "dialects": ["soap", "rest"],
     }
     async with running_process("nmvs", config, tmp_path) as nmvs:
-        running = RunningSystem(europe.http, nmvs.ready)
+        running = RunningSystem(europe.http, nmvs.ready, passwords_expire=False)
         serials = await running.load_packs(20_000)
         identity = (running.product_code, running.batch_id, running.expiry)
         pharmacy = await participant(running, "pharmacy", 1)

@@ -73,7 +73,7 @@ class PackLives(RuleBasedStateMachine):
         self.system = NationalSystem(config)
         await self.system.__aenter__()
         self.http = aiohttp.ClientSession()
-        self.running = RunningSystem(self.http, self.system.ports)
+        self.running = RunningSystem(self.http, self.system.ports, passwords_expire=False)
         self.packs: dict[str, ModelPack] = {}
         for batch in ("LOT1", "LOT2"):
             for serial in await self.running.load_packs(3, batch_id=batch):
