@@ -36,7 +36,7 @@ from nmvs.soap.bulk_render import (
 from nmvs.soap.catalogue import Endpoint, Shape
 from nmvs.soap.codes import code_in
 from nmvs.soap.interface import Interface
-from nmvs.soap.render import render_frame, render_reply, render_return_code
+from nmvs.soap.render import render_around, render_reply, render_return_code
 from nmvs.soap.settings import SoapSettings
 
 BULK: Final = "soap-bulk"
@@ -248,7 +248,7 @@ class BulkCalls:
         call, header = asker.call, JobHeader.read(job.header)
         endpoint, codes = call.endpoint, self._settings.verify_codes
         operations, slices = self._operations, self._bulk.results(job)
-        head, tail = render_frame(
+        head, tail = render_around(
             endpoint,
             call.frame,
             operations.new_transaction_id(),
@@ -257,7 +257,7 @@ class BulkCalls:
             req_type=header.req_type if job.kind == BULK else "",
         )
         code, rest = SUCCESS, self._bulk.pacer().rest
-        yield head.encode()
+        yield head
         submitted = self._submitted_as(header, endpoint)
         if header.wrong is not None:
             code = render_answer_code(submitted, _stored_answer(*header.wrong), {})
@@ -270,7 +270,7 @@ class BulkCalls:
                 pieces = render_packs(job, slices, submitted, codes, rest)
             async for piece in pieces:
                 yield piece.encode()
-        yield f"{code}{tail}".encode()
+        yield code.encode() + tail
 
     def _submitted_as(self, header: JobHeader, asked: Endpoint) -> Endpoint:
         """Return what submitted a job, in the version it is asked for in if that has it."""

@@ -87,35 +87,6 @@ def render_answer(
     )
 
 
-def render_frame(
-    endpoint: Endpoint,
-    frame: Frame,
-    transaction_id: str,
-    at_ms: int,
-    *,
-    notifications: str,
-    req_type: str = "",
-) -> tuple[str, str]:
-    """Return what stands before and after the content of a reply's Body. `notifications`: XML;
-    `req_type`: of the bulk that the reply is about."""
-    name = endpoint.response_name
-    client_login_id, user_id, sub_user_id, client_transaction_id, language = frame
-    sub_user = (
-        "" if sub_user_id is None else f"<ns1:SubUserId>{escape(sub_user_id)}</ns1:SubUserId>"
-    )
-    asked = f"<ns1:ReqType>{req_type}</ns1:ReqType>" if req_type else ""
-    return (
-        f"{_OPENING[endpoint.version.number]}<ns2:{name}><ns1:Header><ns1:Auth>"
-        f"<ns1:ClientLoginId>{client_login_id}</ns1:ClientLoginId>"
-        f"<ns1:UserId>{user_id}</ns1:UserId>{sub_user}</ns1:Auth><ns1:Transaction>"
-        f"<ns1:Language>{language}</ns1:Language>"
-        f"<ns1:ClientTrxId>{client_transaction_id}</ns1:ClientTrxId>"
-        f"<ns1:NMVSTrxId>{transaction_id}</ns1:NMVSTrxId>"
-        f"<ns1:Timestamp>{render_time(at_ms)}</ns1:Timestamp>{asked}"
-        f"</ns1:Transaction>{notifications}</ns1:Header><ns1:Body>"
-    ), f"</ns1:Body></ns2:{name}>{_CLOSING}"
-
-
 def render_reply(
     endpoint: Endpoint,
     frame: Frame,
@@ -124,10 +95,50 @@ def render_reply(
     *,
     content: str,
     notifications: str,
+    req_type: str = "",
 ) -> bytes:
-    """Return a reply whose Body has this content: XML, as are the notifications."""
-    head, tail = render_frame(endpoint, frame, transaction_id, at_ms, notifications=notifications)
-    return f"{head}{content}{tail}".encode()
+    """Return a reply whose Body has this content: XML, as are the notifications. `req_type` is
+    that of the bulk whose result it is."""
+    name = endpoint.response_name
+    client_login_id, user_id, sub_user_id, client_transaction_id, language = frame
+    sub_user = (
+        "" if sub_user_id is None else f"<ns1:SubUserId>{escape(sub_user_id)}</ns1:SubUserId>"
+    )
+    asked = req_type and f"<ns1:ReqType>{req_type}</ns1:ReqType>"
+    return (
+        f"{_OPENING[endpoint.version.number]}<ns2:{name}><ns1:Header><ns1:Auth>"
+        f"<ns1:ClientLoginId>{client_login_id}</ns1:ClientLoginId>"
+        f"<ns1:UserId>{user_id}</ns1:UserId>{sub_user}</ns1:Auth><ns1:Transaction>"
+        f"<ns1:Language>{language}</ns1:Language>"
+        f"<ns1:ClientTrxId>{client_transaction_id}</ns1:ClientTrxId>"
+        f"<ns1:NMVSTrxId>{transaction_id}</ns1:NMVSTrxId>"
+        f"<ns1:Timestamp>{_second(at_ms // 1000)}.{at_ms % 1000:03d}Z</ns1:Timestamp>{asked}"
+        f"</ns1:Transaction>{notifications}</ns1:Header><ns1:Body>{content}</ns1:Body></ns2:{name}>{_CLOSING}"
+    ).encode()
+
+
+def render_around(
+    endpoint: Endpoint,
+    frame: Frame,
+    transaction_id: str,
+    at_ms: int,
+    *,
+    notifications: str,
+    req_type: str = "",
+) -> tuple[bytes, bytes]:
+    """Return what stands before and behind the content of a reply's Body."""
+    gap = "\0"  # No XML has it.
+    whole = render_reply(
+        endpoint,
+        frame,
+        transaction_id,
+        at_ms,
+        content=gap,
+        notifications=notifications,
+        req_type=req_type,
+    )
+    head, _, tail = whole.partition(gap.encode())
+    return head, tail
 
 
 def render_time(at_ms: int) -> str:
