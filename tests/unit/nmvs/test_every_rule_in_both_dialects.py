@@ -30,10 +30,12 @@ from nmvs.participants import Participant
 from nmvs.requests import Answer, PackRequest
 from nmvs.rest.answers import render_answer
 from nmvs.scanner_hints import hint_for
-from nmvs.soap.catalogue import VERSIONS, find_endpoint
+from nmvs.soap.catalogue import VERSIONS
 from nmvs.soap.codes import choose_return_code
+from nmvs.soap.interface import Interface
 
 VECTORS = Path(__file__).parents[2] / "vectors" / "rules"
+INTERFACE = Interface()
 HERE, ELSEWHERE = 7, 8
 NOW_S = 1_900_000_000
 AGES_S = {"-": 0, "1h": 3600, "239h": 239 * 3600, "240h": 240 * 3600, "241h": 241 * 3600}
@@ -70,7 +72,7 @@ def codes_of(answer: Answer, operation: Operation, *, soap_name: str | None) -> 
     """Return what both dialects make of an answer, in the order of the columns."""
     cells = []
     for number in (5, 4):
-        endpoint = soap_name and find_endpoint(soap_name, VERSIONS[number])
+        endpoint = soap_name and INTERFACE.find_endpoint(soap_name, VERSIONS[number])
         cells.append(
             choose_return_code(endpoint, answer, {}).code.removeprefix("NMVS_") if endpoint else "-"
         )
