@@ -1,14 +1,23 @@
-"""A body read part by part, for messages that are worked on while they arrive."""
+"""A body read part by part: whoever reads one, whole or while it arrives, reads it so."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from emvs.errors import BadRequestError, TooLargeError
-from emvs.infra.web import SlowSenderError, let_sender_continue
+from emvs.errors import BadRequestError, EmvsError, TooLargeError
+
+_PAUSE_S_MAX: Final = 0.05
+
+
+class SlowSenderError(EmvsError):
+    """The body did not arrive in time."""
+
+    http_status = 408
+    title = "Body too slow"
 
 
 class BodyParts:
@@ -17,15 +26,17 @@ class BodyParts:
     def __init__(self, request: web.BaseRequest, *, bytes_max: int, wait_s_max: float) -> None:
         self._request = request
         self._bytes_max = bytes_max
-        self._wait_s_left = wait_s_max
+        self._wait_s_max = self._wait_s_left = wait_s_max
         self._bytes = 0
         self._is_begun = False
+        self._is_packed = "Content-Encoding" in request.headers
+        self._pause_s = 0.0
 
     def allow(self, *, bytes_max: int, wait_s_max: float) -> None:
         """Take a larger body than was agreed to first, and wait for it as long as this from now
         on."""
         self._bytes_max = bytes_max
-        self._wait_s_left = wait_s_max
+        self._wait_s_max = self._wait_s_left = wait_s_max
 
     async def read(self) -> bytes:
         """Return the next part; nothing at the end. Only the time that is spent here counts.
@@ -36,17 +47,25 @@ class BodyParts:
         request = self._request
         if not self._is_begun:
             self._is_begun = True
-            await let_sender_continue(request)
+            await _let_sender_continue(request)
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         try:
             async with asyncio.timeout(self._wait_s_left):
+                await asyncio.sleep(self._pause_s)
+                waited_s = loop.time()
                 part = await request.content.readany()
         except TimeoutError as error:
-            raise SlowSenderError("the body did not arrive in time") from error
+            text = f"the body did not arrive within {self._wait_s_max:g} s"
+            raise SlowSenderError(text) from error
         except (web.RequestPayloadError, HttpProcessingError) as error:
             raise BadRequestError("the body ends early or its compression is broken") from error
-        self._wait_s_left -= loop.time() - began_s
+        now_s = loop.time()
+        self._wait_s_left -= now_s - began_s
+        if self._is_packed:
+            # There is always more of a body that unpacks to a thousand times its size, and it is
+            # unpacked in here: others get as much time as that takes.
+            self._pause_s = min(now_s - waited_s, _PAUSE_S_MAX)
         self._bytes += len(part)
         if self._bytes > self._bytes_max:
             raise TooLargeError(f"the body has more than {self._bytes_max} bytes")
@@ -64,3 +83,13 @@ class BodyParts:
             parts.append(part)
             size += len(part)
         return b"".join(parts), False
+
+
+async def _let_sender_continue(request: web.BaseRequest) -> None:
+    """Answer `Expect: 100-continue`, which .NET clients send: without it they wait before the
+    body. An application's router has answered it already."""
+    if isinstance(request, web.Request) or request.version != HttpVersion11:
+        return
+    if request.headers.get("Expect", "").lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0  # The answer proper has not begun.

@@ -16,10 +16,10 @@ from typing import Any, Final, TypeVar
 import asyncpg
 import msgspec
 import orjson
-from aiohttp import HttpVersion11, web
-from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp import web
 
 from emvs.errors import BadRequestError, EmvsError, OverloadedError, TooLargeError, UnavailableError
+from emvs.infra.body_parts import BodyParts
 from emvs.infra.database import CONNECTION_ERRORS
 from emvs.infra.logs import get_logger
 
@@ -32,14 +32,6 @@ KEEP_ALIVE_S: Final = 75.0
 LINGER_S: Final = 2.0
 """How long the rest of a refused body is read and thrown away, so that the answer arrives."""
 _BACKLOG: Final = 1024
-_PAUSE_S_MAX: Final = 0.05
-
-
-class SlowSenderError(EmvsError):
-    """The body did not arrive in time."""
-
-    http_status = 408
-    title = "Body too slow"
 
 
 async def read_body(request: web.BaseRequest, *, bytes_max: int, timeout_s: float) -> bytes:
@@ -90,36 +82,9 @@ async def _receive(
     length = request.content_length
     if length is not None and length > bytes_max:
         raise TooLargeError(f"the body has {length} bytes, at most {bytes_max} are taken")
-    content, is_packed = request.content, "Content-Encoding" in request.headers
-    await let_sender_continue(request)
-    size, loop = 0, asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(timeout_s):
-            started_s = loop.time()
-            while chunk := await content.readany():
-                take(chunk)
-                size += len(chunk)
-                if size > bytes_max:
-                    raise TooLargeError(f"the body has more than {bytes_max} bytes")
-                # There is always more of a body that unpacks to a thousand times its size, and
-                # it is unpacked in here: others get as much time as that takes.
-                pause_s = min(loop.time() - started_s, _PAUSE_S_MAX) if is_packed else 0
-                await asyncio.sleep(pause_s)
-                started_s = loop.time()
-    except TimeoutError as error:
-        raise SlowSenderError(f"the body did not arrive within {timeout_s:g} s") from error
-    except (web.RequestPayloadError, HttpProcessingError) as error:
-        raise BadRequestError("the body ends early or its compression is broken") from error
-
-
-async def let_sender_continue(request: web.BaseRequest) -> None:
-    """Answer `Expect: 100-continue`, which .NET clients send: without it they wait before the
-    body. An application's router has answered it already."""
-    if isinstance(request, web.Request) or request.version != HttpVersion11:
-        return
-    if request.headers.get("Expect", "").lower() == "100-continue":
-        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        request.writer.output_size = 0  # The answer proper has not begun.
+    parts = BodyParts(request, bytes_max=bytes_max, wait_s_max=timeout_s)
+    while part := await parts.read():
+        take(part)
 
 
 def _joined(chunks: list[bytes], bytes_max: int) -> bytes:

@@ -17,9 +17,10 @@ from aiohttp import web
 from multidict import CIMultiDict, istr
 
 from emvs.errors import BadRequestError, TooLargeError
+from emvs.infra.body_parts import SlowSenderError
 from emvs.infra.logs import get_logger
 from emvs.infra.plain_response import Head, PlainResponse
-from emvs.infra.web import SlowSenderError, read_body, read_large_body
+from emvs.infra.web import read_body, read_large_body
 from emvs.limits import SERVICE_BODY_BYTES_MAX, SERVICE_BODY_READ_S_MAX, URL_LENGTH_MAX
 from nmvs.directory import Directory
 from nmvs.operations import Operations

@@ -13,7 +13,8 @@ from aiohttp import web
 from multidict import CIMultiDict
 
 from emvs.errors import BadRequestError, TooLargeError
-from emvs.infra.web import SlowSenderError, read_body
+from emvs.infra.body_parts import SlowSenderError
+from emvs.infra.web import read_body
 from emvs.limits import SERVICE_BODY_BYTES_MAX, SERVICE_BODY_READ_S_MAX
 from emvs.outcomes import Outcome
 from nmvs.directory import Directory

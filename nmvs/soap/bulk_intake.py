@@ -17,8 +17,7 @@ from typing import Final, NamedTuple, ParamSpec, TypeVar
 from aiohttp import web
 
 from emvs.errors import BadRequestError, OverloadedError, TooLargeError
-from emvs.infra.body_parts import BodyParts
-from emvs.infra.web import SlowSenderError
+from emvs.infra.body_parts import BodyParts, SlowSenderError
 from nmvs.bulk.engine import AllowanceSpentError, Bulk
 from nmvs.participants import Participant
 from nmvs.soap.bulk_messages import BulkCall

@@ -17,11 +17,11 @@ from multidict import CIMultiDict
 
 from emvs.errors import BadRequestError, EmvsError, TooLargeError
 from emvs.identifiers import check_identifiers
-from emvs.infra.body_parts import BodyParts
+from emvs.infra.body_parts import BodyParts, SlowSenderError
 from emvs.infra.logs import get_logger
 from emvs.infra.plain_response import Head, PlainResponse
 from emvs.infra.tls import peer_fingerprint
-from emvs.infra.web import SlowSenderError, read_body
+from emvs.infra.web import read_body
 from emvs.outcomes import Outcome
 from emvs.scheme import Scheme
 from nmvs.bulk.engine import Bulk
