@@ -62,7 +62,8 @@ async def test_what_waits_behind_a_recall_for_a_dead_market_ends_in_time(
         entries = {entry["market"]: entry for entry in ended["markets"]}
         assert (entries["IE"]["status"], entries["DE"]["status"]) == ("Failed", "Distributed")
         assert entries["IE"]["lastError"].startswith("given up")
-    assert (await status_of(stand, young))["status"] == "STLD", "it has its own seven days"
+    loaded = await stand.obp.ended(young, until={"STLD", "STDF"})
+    assert loaded["status"] == "STLD", "it has its own seven days"
     assert await stored_serials(stand.hub) == 1, "of the young one"
     # The manufacturer sees that the recall is not heard, and why.
     seen = await stand.obp.attempted(recall, 2)

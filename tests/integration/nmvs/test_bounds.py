@@ -118,7 +118,8 @@ async def test_a_reader_of_the_trail_holds_up_neither_clock_nor_other_readers(
                 await moving
         await till.log_in()
         assert (await till.supply(*identity)).code == "11210200", "the default takes its entry"
-        assert await reader.fetchval("select count(*) from trail_default") == 1
+        # A scan that was under way when the clock moved may be there as well.
+        assert await reader.fetchval("select count(*) from trail_default") in {1, 2}
         await running.advance_clock(0)
         assert await reader.fetchval("select count(*) from trail_default") == 0, "made now"
     finally:
