@@ -17,7 +17,7 @@ _MESSAGES = [path.read_bytes() for path in sorted(VECTORS.glob("*-request*.xml")
 _PIECES = [
     b"&", b"<", b">", b'"', b"'", b"\x00", b"\xff", b"]]>", b"<![CDATA[", b"<!--", b"-->", b"<?x?>",
     b"&#0;", b"&#x1F600;", b"&amp;", b"xmlns:t=''", b" t:x='1'", b"<t:Pack/>", b"</t:Body>", b"\n",
-    b"<!DOCTYPE x []>", b"v4.0", b"v1.0", "é".encode(), "\u2028".encode(), b"1" * 300,
+    b"<!DOCTYPE x []>", b"v4.0", b"v2.0", b"v1.0", "é".encode(), "\u2028".encode(), b"1" * 300,
 ]  # fmt: skip
 
 
