@@ -1,8 +1,8 @@
 """What one operation costs: processor time of the national system and of PostgreSQL, each.
 
-`python -m loadtests.operation_cost [--rounds 9] [--only core|wire|soap]`. Verify and supply, without
-HTTP ("core": a request as dialects make it, until it is durable), through REST and through SOAP, with 64
-requests under way; beside them aiohttp answering a constant to the same requests. Rounds of all
+`python -m loadtests.operation_cost [--rounds 9] [--only core|wire|soap]`. Verify and supply,
+without HTTP ("core": a request as dialects make it, until it is durable), through REST and through
+SOAP, with 64 requests under way; beside them aiohttp answering a constant to the same requests. Rounds of all
 cases follow one another; shown are the least of all rounds, which is the least disturbed one, and
 their median, in microseconds per operation. Processor time depends on what else the machine does,
 though less than rates do: compare figures of one run. Linux only.
