@@ -2,10 +2,10 @@
 
 `python -m loadtests.operation_cost [--rounds 9] [--only core|wire|soap]`. Verify and supply,
 without HTTP ("core": a request as dialects make it, until it is durable), through REST and through
-SOAP, with 64 requests under way; beside them aiohttp answering a constant to the same requests. Rounds of all
-cases follow one another; shown are the least of all rounds, which is the least disturbed one, and
-their median, in microseconds per operation. Processor time depends on what else the machine does,
-though less than rates do: compare figures of one run. Linux only.
+SOAP, with 64 requests under way; beside them aiohttp answering a constant to the same requests.
+Rounds of all cases follow one another; shown are the least of all rounds, which is the least
+disturbed one, and their median, in microseconds per operation. Processor time depends on what else
+the machine does, though less than rates do: compare figures of one run. Linux only.
 
 "soap" is the dialect's own part alone: a message to a call, and an answer to its bytes, in each
 version of the interface, by a form met before and by parser and schema.
