@@ -9,8 +9,8 @@ import pytest
 from nmvs.soap import known_forms
 from nmvs.soap.known_forms import FORMS_PER_HEAD_MAX, KnownForms
 from nmvs.soap.messages import PackCall
+from tests.unit.nmvs.soap.soap_damage import damaged
 from tests.unit.nmvs.soap.soap_messages import VECTORS, pack_call, read, vector
-from tests.unit.nmvs.soap.test_soap_mutations import damaged
 
 PACKS = [
     path.stem
