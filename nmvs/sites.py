@@ -31,13 +31,17 @@ from nmvs.ledger_metrics import LedgerCollector
 from nmvs.listener import Handler, choose_dialect
 from nmvs.logins.enrolment import LoginEnrolment
 from nmvs.logins.routes import add_routes as add_login_routes
+from nmvs.master_data import MasterData
 from nmvs.metrics import NationalSystemCollector
+from nmvs.packs_for_tests import MakerOfTestPacks
 from nmvs.reports.rights_routes import add_rights_routes
 from nmvs.rest.body_memory import BodyMemory
 from nmvs.rest.bulk_routes import BulkRoutes
 from nmvs.rest.dialect import RestDialect
 from nmvs.rest.route_list import all_routes
 from nmvs.soap.dialect import SoapDialect
+from nmvs.soap.frequency import Frequency
+from nmvs.soap.parts import SoapParts
 
 if TYPE_CHECKING:
     from nmvs.app import NationalSystem
@@ -94,14 +98,7 @@ def _service(system: NationalSystem) -> tuple[Handler, Handler]:
         shown = None
         if tls is not None and tls.client_certificates:
             shown = partial(certificate_client, certificates=system.certificates)
-        soap = SoapDialect(
-            system.operations,
-            system.logins,
-            system.certificates,
-            system.bulk,
-            system.soap_settings,
-            certificate_client=shown,
-        )
+        soap = SoapDialect(_soap_parts(system, shown))
         guarded = soap if shown is None else Guarded(soap, system.certificates)
     if Dialect.REST in system.dialects:
         rest = RestDialect(
@@ -121,6 +118,29 @@ def _service(system: NationalSystem) -> tuple[Handler, Handler]:
             ),
         )
     return choose_dialect(soap, rest), choose_dialect(guarded, rest)
+
+
+def _soap_parts(
+    system: NationalSystem, certificate_client: Callable[[web.BaseRequest], str | None] | None
+) -> SoapParts:
+    settings = system.soap_settings
+    return SoapParts(
+        operations=system.operations,
+        logins=system.logins,
+        certificates=system.certificates,
+        bulk=system.bulk,
+        master_data=MasterData(system.database, system.catalogue),
+        test_packs=MakerOfTestPacks(
+            system.database,
+            system.catalogue,
+            system.deliveries,
+            system.clock,
+            per_day_max=settings.test_packs_per_day_max,
+        ),
+        settings=settings,
+        frequency=None if settings.rate_plan is None else Frequency(settings.rate_plan),
+        certificate_client=certificate_client,
+    )
 
 
 def _interconnect(system: NationalSystem) -> web.Application:

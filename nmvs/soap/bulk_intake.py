@@ -22,6 +22,7 @@ from nmvs.bulk.engine import AllowanceSpentError, Bulk
 from nmvs.participants import Participant
 from nmvs.soap.bulk_messages import BulkCall
 from nmvs.soap.bulk_stream import BulkStream, Checks, UnfitError
+from nmvs.soap.catalogue import Shape
 from nmvs.soap.codes import code_in
 from nmvs.soap.envelope import from_its_start
 from nmvs.soap.interface import Interface
@@ -49,8 +50,6 @@ class Entered(NamedTuple):
     """Whose large message may be read."""
 
     participant: Participant
-    notifications: str
-    """XML that belongs into the header of the reply."""
 
 
 Enter = Callable[[BulkCall], Awaitable[Entered | web.Response]]
@@ -88,6 +87,11 @@ class Intake:
         self._interface = interface
         self._checks = Checks(interface)
         self._under_way: Counter[str] = Counter()
+
+    def is_list_of_products(self, beginning: bytes) -> bool:
+        """Whether a message that begins so asks for master data."""
+        guess = refuse(beginning, "FE_TX_07", "", interface=self._interface)
+        return guess.endpoint is not None and guess.endpoint.row.shape is Shape.MASTER_DATA
 
     async def read(
         self, beginning: bytes, parts: BodyParts, enter: Enter

@@ -27,6 +27,15 @@ TYPES: Final = "types"
 
 
 _BULK_TYPES_FILE: Final = "bulk_types.xsd"
+_PAGED_FROM: Final = 4
+"""Version from which master data have pages."""
+
+
+def _further_types_files(version: Version) -> tuple[str, ...]:
+    is_paged = version.number >= _PAGED_FROM
+    master_data = "master_data_types.xsd" if is_paged else "master_data_types_v2.xsd"
+    return _BULK_TYPES_FILE, master_data, "test_data_types.xsd"
+
 
 # What a large message is checked by, piece by piece; not served.
 _PIECES: Final = """
@@ -41,12 +50,16 @@ def types_schema(version: Version, interface: Interface = INFERRED) -> str:
     """Return the schema of everything inside the requests and replies of `version`."""
     first = _definition(version.types_file).rpartition(_END)[0]
     # The other files are schemas by themselves, for whoever edits them: only what is in them.
-    others = _definition(_BULK_TYPES_FILE).partition("<!-- Types -->")[2]
-    return Template(first + others).substitute(
+    others = [
+        _definition(file).partition("<!-- Types -->")[2].rpartition(_END)[0]
+        for file in _further_types_files(version)
+    ]
+    return Template("".join((first, *others, _END, "\n"))).substitute(
         number=version.number,
         return_codes=_enumeration(known_codes(version.number), PREFIX),
         notification_codes=_enumeration(notification_codes(version.number), PREFIX),
         manual_undo_item=interface.names.manual_undo_item,
+        page_number=interface.names.master_data_page,
         **{name: _enumeration(types) for name, types in request_types(version).items()},
     )
 

@@ -33,6 +33,8 @@ def describe(
     if found is None or not _HOST.fullmatch(host):
         return None
     service, version = found
+    if service not in interface.services:
+        return None
     address = f"{scheme}://{host}{service.path(version)}"
     key, _, name = query.partition("=")
     if key.lower() in ("wsdl", "singlewsdl"):
@@ -44,11 +46,13 @@ def describe(
     return None
 
 
-def list_addresses(*, scheme: str, host: str) -> str:
+def list_addresses(*, scheme: str, host: str, interface: Interface = INFERRED) -> str:
     """Return a text that lists where the definitions are."""
     base = f"{scheme}://{host}" if _HOST.fullmatch(host) else ""
     return "".join(
-        f"{base}{service.path(version)}?wsdl\n" for service, version in DESCRIBED.values()
+        f"{base}{service.path(version)}?wsdl\n"
+        for service, version in DESCRIBED.values()
+        if service in interface.services
     )
 
 
