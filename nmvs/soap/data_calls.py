@@ -25,6 +25,7 @@ from nmvs.soap.codes import code_in
 from nmvs.soap.messages import DataCall
 from nmvs.soap.render import escape, render_around, render_reply, render_return_code
 from nmvs.soap.settings import SoapSettings
+from nmvs.soap.turns import Turns
 
 _PAGED_FROM: Final = 4
 _WHOLESALERS_MAX: Final = 100
@@ -32,6 +33,7 @@ _WHOLESALERS_MAX: Final = 100
 _TEST_PACKS: Final = 10
 """Without a word on how many (our choice)."""
 _DOWNLOADS_AT_ONCE_MAX: Final = 8
+_DOWNLOADS_OF_ONE_CLIENT_MAX: Final = 2
 """Beyond, the client is told to come again (our choice)."""
 _VALID: Final = {"GTIN": is_valid_gtin, "PPN": is_valid_ppn}
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -61,7 +63,11 @@ class DataCalls:
         self._test_packs = test_packs
         self._operations = operations
         self._settings = settings
-        self._downloads_count = 0
+        self._downloads = Turns(
+            "downloads are under way",
+            count_max=_DOWNLOADS_AT_ONCE_MAX,
+            count_of_one_max=_DOWNLOADS_OF_ONE_CLIENT_MAX,
+        )
 
     async def answer(self, call: DataCall, notifications: str = "") -> Reply:
         """Return the reply. `notifications`: XML that belongs into its header."""
@@ -79,7 +85,8 @@ class DataCalls:
             refused = _Refused("TE_REQ_01", OUTCOMES[Outcome.UNAVAILABLE].text)
         else:
             if not isinstance(found, _Refused):
-                return self._counted(self._download(call, *found, notifications))
+                pieces = self._download(call, *found, notifications)
+                return self._counted(call.frame.client_login_id, pieces)
             refused = found
         code = code_in(call.endpoint.version, refused.code)
         return self._whole(call, render_return_code(code, refused.description), notifications)
@@ -96,8 +103,7 @@ class DataCalls:
 
     def _find(self, call: DataCall) -> tuple[str, AsyncIterator[list[ProductMaster]]] | _Refused:
         """Return what stands before the products, and the products; or why there are none."""
-        if self._downloads_count >= _DOWNLOADS_AT_ONCE_MAX:
-            raise OverloadedError("too many downloads are under way", retry_after_s=1)
+        self._downloads.check(call.frame.client_login_id)
         master_data, codes = self._master_data, call.product_codes
         known: list[str] = []
         if codes:
@@ -153,13 +159,12 @@ class DataCalls:
             + closing
         )
 
-    async def _counted(self, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-        self._downloads_count += 1
-        try:
+    async def _counted(
+        self, client: str, pieces: AsyncGenerator[bytes, None]
+    ) -> AsyncGenerator[bytes, None]:
+        with self._downloads.take(client):
             async for piece in pieces:
                 yield piece
-        finally:
-            self._downloads_count -= 1
 
     async def _hand_out(self, call: DataCall) -> str:
         count = _TEST_PACKS if call.number is None else call.number

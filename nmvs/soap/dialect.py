@@ -23,12 +23,13 @@ from emvs.infra.logs import get_logger
 from emvs.infra.plain_response import Head, PlainResponse
 from emvs.infra.tls import peer_fingerprint
 from emvs.infra.web import read_body
-from emvs.outcomes import Outcome
+from emvs.outcomes import OUTCOMES, Outcome
 from emvs.scheme import Scheme
 from nmvs.certificates.gate import NOBODY, forbidden
 from nmvs.certificates.registry import Problem
 from nmvs.logins.registry import Visit
 from nmvs.participants import Participant
+from nmvs.recovery import Recovery
 from nmvs.requests import Answer, PackRequest
 from nmvs.soap.accounts import Accounts
 from nmvs.soap.bulk_calls import BulkCalls, Reply
@@ -176,6 +177,8 @@ class SoapDialect:
     ) -> web.StreamResponse:
         """Answer within the time there is. What is told piece by piece has begun by then."""
         wait_s_max = self._settings.answer_s_max
+        if isinstance(call, BulkCall):  # To cut it into slices takes time, beside the tills.
+            wait_s_max = max(wait_s_max, self._settings.bulk_body_read_s_max)
         try:
             async with asyncio.timeout(wait_s_max):
                 reply = await self._reply_to(call, visit, request)
@@ -185,7 +188,13 @@ class SoapDialect:
             return self._refuse(refusal._replace(sender_at_fault=False))
         if isinstance(reply, bytes):
             return PlainResponse(_SOAP_HEAD, reply)
-        return await send_parts(request, reply, status=200, headers=_SOAP)
+        try:
+            return await send_parts(request, reply, status=200, headers=_SOAP)
+        except Recovery.TROUBLE as error:  # Nothing has been sent yet.
+            _log.warning("reply not made", action="reply_unavailable", error=repr(error))
+            text = OUTCOMES[Outcome.UNAVAILABLE].text
+            refusal = _refusal_of(call, "TE_REQ_01", text)
+            return self._refuse(refusal._replace(sender_at_fault=False))
 
     async def _reply_to(
         self, call: BulkCall | AccountCall | DataCall, visit: Visit, request: web.BaseRequest
