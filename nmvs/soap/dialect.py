@@ -117,17 +117,14 @@ class SoapDialect:
                 # The usual case: it came with the head.
                 message = await read_body(request, bytes_max=bytes_max, timeout_s=wait_s_max)
             else:
-                parts = BodyParts(request, bytes_max=_ANY_SIZE, wait_s_max=wait_s_max)
-                message, is_whole = await parts.read_beginning(bytes_max)
-                if not is_whole:
-                    return await self._answer_large(request, message, parts)
+                read = await self._receive(request)
+                if isinstance(read, web.StreamResponse):
+                    return read
+                message = read
         except (TooLargeError, SlowSenderError, BadRequestError) as error:
             response = self._refuse(_unread(error))
             response.force_close()  # The rest of the body may still be under way.
             return response
-        return await self._answer_message(request, message)
-
-    async def _answer_message(self, request: web.BaseRequest, message: bytes) -> web.StreamResponse:
         reader = self._reader
         call: AnyCall | Refusal | None = reader.read_known(message)
         is_known = call is not None
@@ -152,6 +149,13 @@ class SoapDialect:
         if isinstance(call, PingCall):
             return web.Response(body=render_ping(call), headers=_SOAP)
         return self._refuse(call)
+
+    async def _receive(self, request: web.BaseRequest) -> web.StreamResponse | bytes:
+        """Return a message that comes bit by bit; the answer to one that is too large for that."""
+        bytes_max, wait_s_max = self._settings.body_bytes_max, self._settings.body_read_s_max
+        parts = BodyParts(request, bytes_max=_ANY_SIZE, wait_s_max=wait_s_max)
+        message, is_whole = await parts.read_beginning(bytes_max)
+        return message if is_whole else await self._answer_large(request, message, parts)
 
     def _stop(self, shown: str | None, call: LoginCall) -> web.Response | None:
         """Return the answer to a call that the certificate shown does not entitle to, else None."""
@@ -235,14 +239,15 @@ class SoapDialect:
 
     async def _answer_large(
         self, request: web.BaseRequest, beginning: bytes, parts: BodyParts
-    ) -> web.StreamResponse:
-        """Answer a message that is too large for all but bulk requests and lists of products."""
+    ) -> web.StreamResponse | bytes:
+        """Answer a message that is too large for all but bulk requests and lists of products; of
+        such a list return the whole message."""
         if self._intake.is_list_of_products(beginning):
             bytes_max = self._settings.master_data_body_bytes_max
             parts.allow(bytes_max=bytes_max, wait_s_max=self._settings.body_read_s_max)
             rest, is_whole = await parts.read_beginning(bytes_max)
             assert is_whole, "a larger one is refused by its parts"
-            return await self._answer_message(request, beginning + rest)
+            return beginning + rest
 
         async def enter(opening: BulkCall) -> Entered | web.Response:
             visit = await self._let_in(opening, request)
