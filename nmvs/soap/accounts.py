@@ -133,7 +133,7 @@ class Accounts:
         if found is Problem.NOTHING_WAITS:
             problem = self._problem(client, fingerprint)
             if problem is None:
-                found = await self._certificates.fetch_successor(client)
+                found = await self._certificates.fetch_successor(client, fingerprint)
             elif not tan:
                 found = problem
         if isinstance(found, Problem):

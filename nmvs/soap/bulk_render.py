@@ -33,6 +33,8 @@ class JobHeader(NamedTuple):
     """None of a mixed bulk."""
     wrong: tuple[int, str | None] | None = None
     """Outcome and alert id, if the common data were wrong for all packs."""
+    client: str | None = None
+    """Client login id that submitted; None of jobs that earlier versions stored."""
 
     def stored(self) -> dict[str, Any]:
         """Return what can be stored as JSON."""
@@ -135,14 +137,15 @@ async def render_items(
     job: Job, slices: AsyncIterator[list[Worked]], version: Version, codes: VerifyCodes, rest: Rest
 ) -> AsyncGenerator[str, None]:
     """Yield the items of a mixed bulk."""
-    yield "<ns1:TrxList>"
+    opening = "<ns1:TrxList>"
     async for worked in slices:
         for start in range(0, len(worked), PACKS_AT_ONCE):
-            yield "".join(
+            yield opening + "".join(
                 [
                     render_item(job, each, version, codes)
                     for each in worked[start : start + PACKS_AT_ONCE]
                 ]
             )
+            opening = ""
             await rest()
-    yield "</ns1:TrxList>"
+    yield f"{opening}</ns1:TrxList>"

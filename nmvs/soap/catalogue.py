@@ -92,6 +92,7 @@ SERVICES: Final = {
     "mixed": Service("MixedBulkServices", "WS_MIXED_BULK_TRANSACTIONS_V1", "MixedBulkService"),
     "support": Service("SupportServices", "WS_SUPPORT_V1", "SupportService"),
     "pki": Service("PkiServices", "WS_PKI_V1", "PkiService"),
+    "master": Service("MasterDataServices", "WS_MASTER_DATA_V1", "MasterDataService"),
 }
 # Inferred: the names of all but the single-pack service inside their WSDL.
 
@@ -123,6 +124,10 @@ class Shape(Enum):
     """Header alone."""
     CONFIRM_TERMS = "ConfirmTermsRequestType"
     CERTIFICATE = "CertificateRequestType"
+    MASTER_DATA = "MasterDataRequestType"
+    """Product codes, or none for all."""
+    TEST_DATA = "TestDataRequestType"
+    """Header, and perhaps how many packs."""
 
     @property
     def response_type(self) -> str:
@@ -144,6 +149,11 @@ class Shape(Enum):
         """Whether a request is about the login itself, or its certificate."""
         return self in _ABOUT_ACCOUNT
 
+    @property
+    def is_about_data(self) -> bool:
+        """Whether a request asks for data that are there: about products, or packs for tests."""
+        return self in _ABOUT_DATA
+
 
 _RESPONSE_TYPES: Final = {
     Shape.PING: "PingResponseType",
@@ -157,12 +167,15 @@ _RESPONSE_TYPES: Final = {
     Shape.LOAD_TERMS: "TermsResponseType",
     Shape.CONFIRM_TERMS: "AcknowledgementType",
     Shape.CERTIFICATE: "CertificateResponseType",
+    Shape.MASTER_DATA: "MasterDataResponseType",
+    Shape.TEST_DATA: "TestDataResponseType",
 }
 _SUBMITS_MANY: Final = frozenset({Shape.BULK, Shape.BULK_UNDO, Shape.MIXED})
 _ABOUT_MANY: Final = _SUBMITS_MANY | {Shape.BULK_RESULT, Shape.MIXED_RESULT, Shape.TICKETS}
 _ABOUT_ACCOUNT: Final = frozenset(
     {Shape.CHANGE_PASSWORD, Shape.LOAD_TERMS, Shape.CONFIRM_TERMS, Shape.CERTIFICATE}
 )
+_ABOUT_DATA: Final = frozenset({Shape.MASTER_DATA, Shape.TEST_DATA})
 
 
 class SoapOperation(NamedTuple):
@@ -226,11 +239,14 @@ SupportPing    PingSupport                 =          support PING        -     
 G445           G445ChangePassword          =          support CHANGE_PASSWORD -            245
 G482           G482LoadTermsAndConditions  =          support LOAD_TERMS  -                245
 G483           G483ConfirmTermsAndConditions =        support CONFIRM_TERMS -              245
+G901           G901RequestTestData         =          support TEST_DATA   -                245
 PkiPing        PingPki                     =          pki     PING        -                245
 G615           G615DownloadCertificate     =          pki     CERTIFICATE -                245
+MasterDataPing PingMasterData              =          master  PING        -                245
+G201           G201DownloadMasterData      =          master  MASTER_DATA -                245
 """
-# Inferred: the WSDL operations and soapActions of all services but the single-pack one; G101; the
-# pings of mixed bulk and PKI altogether.
+# Inferred: the WSDL operations and soapActions of all services but the single-pack one; G101, G201,
+# and G901 with its service; the pings of mixed bulk, PKI and master data altogether.
 
 
 def _read_rows(text: str) -> tuple[SoapOperation, ...]:
@@ -263,11 +279,10 @@ class Endpoint:
     """Whether the product of a request holds a batch."""
     is_manual: bool
     is_undo: bool
-
-    @property
-    def response_name(self) -> str:
-        """Local name of the reply's outermost element."""
-        return f"{self.row.name}Response"
+    response_name: str
+    """Local name of the reply's outermost element."""
+    body_name: str
+    """Local name of what stands behind the reply's header."""
 
 
 def make_endpoint(row: SoapOperation, version: Version) -> Endpoint:
@@ -279,4 +294,6 @@ def make_endpoint(row: SoapOperation, version: Version) -> Endpoint:
         has_batch=row.shape in (Shape.PACK, Shape.UNDO, Shape.BULK, Shape.BULK_UNDO),
         is_manual=row.shape in (Shape.MANUAL, Shape.UNDO_MANUAL),
         is_undo=row.operation is not None and row.operation.is_undo,
+        response_name=f"{row.name}Response",
+        body_name="TransactionData" if row.shape is Shape.TEST_DATA else "Body",
     )

@@ -20,7 +20,8 @@ from nmvs.soap.catalogue import VERSIONS, Endpoint, Version
 
 PREFIX: Final = "NMVS_"
 
-# Versions, then the codes that are in exactly these. v2 has 65 codes, v4 has 95.
+# Versions, then the codes that are in exactly these. v2 has 65 codes, v4 has 95. FI_SE_CLI_01 is in
+# neither; that v5 has it is inferred.
 _KNOWN: Final = """
 245 SUCCESS ERROR
 245 FE_AU_01 FE_AU_02 FE_AU_03 FE_AU_05 FE_AU_09 FE_AU_10 FE_AU_11 FE_AU_12 FE_AU_15 FE_AU_23
@@ -37,7 +38,7 @@ _KNOWN: Final = """
 45  FE_TX_06 FE_TX_07 FE_TX_08 FE_TX_09 FE_TX_10 NC_PC_12 NC_PC_14 NC_PC_15 NC_PC_16 NC_PC_17
 45  NC_PCK_26 NC_PCK_27 NC_PCK_28 NC_PCK_29 NC_PCK_30 NC_PMS_11
 45  TE_IF_01 TE_REQ_01 TE_REQ_03 TE_REQ_04 TE_REQ_05 TE_TX_03 TI_RT_03
-5   FE_LOT_17 FE_LOT_18 NC_PCK_31
+5   FE_LOT_17 FE_LOT_18 NC_PCK_31 FI_SE_CLI_01
 """
 _NOTIFICATIONS: Final = """
 245 NOTIFY_AU_01 NOTIFY_AU_02 NOTIFY_PMS_01

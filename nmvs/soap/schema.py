@@ -28,7 +28,7 @@ TYPES: Final = "types"
 
 
 _TYPES_FILE: Final = "types.xsd"
-_BULK_TYPES_FILE: Final = "bulk_types.xsd"
+_FURTHER_TYPES_FILES: Final = ("bulk_types.xsd", "master_data_types.xsd", "test_data_types.xsd")
 _IN: Final = "{versions}in"
 """Attribute of what is not in all versions: the numbers of those that it is in."""
 _MARKS_NAMESPACE: Final = ' xmlns:v="versions"'
@@ -46,12 +46,16 @@ def types_schema(version: Version, interface: Interface = INFERRED) -> str:
     """Return the schema of everything inside the requests and replies of `version`."""
     first = _definition(_TYPES_FILE, version).rpartition(_END)[0]
     # The other files are schemas by themselves, for whoever edits them: only what is in them.
-    others = _definition(_BULK_TYPES_FILE, version).partition("<!-- Types -->")[2]
-    return Template(first + others).substitute(
+    others = [
+        _definition(file, version).partition("<!-- Types -->")[2].rpartition(_END)[0]
+        for file in _FURTHER_TYPES_FILES
+    ]
+    return Template("".join((first, *others, _END, "\n"))).substitute(
         number=version.number,
         return_codes=_enumeration(known_codes(version.number), PREFIX),
         notification_codes=_enumeration(notification_codes(version.number), PREFIX),
         manual_undo_item=interface.names.manual_undo_item,
+        page_number=interface.names.master_data_page,
         **{name: _enumeration(types) for name, types in request_types(version).items()},
     )
 

@@ -34,6 +34,8 @@ def describe(
     if found is None or not _HOST.fullmatch(host):
         return None
     service, version, own_path = found
+    if service not in interface.services:
+        return None
     address = f"{scheme}://{host}{own_path}"
     key, _, name = query.partition("=")
     if key.lower() in ("wsdl", "singlewsdl"):
@@ -45,10 +47,14 @@ def describe(
     return None
 
 
-def list_addresses(*, scheme: str, host: str) -> str:
+def list_addresses(*, scheme: str, host: str, interface: Interface = INFERRED) -> str:
     """Return a text that lists where the definitions are."""
     base = f"{scheme}://{host}" if _HOST.fullmatch(host) else ""
-    return "".join(f"{base}{path}?wsdl\n" for _, _, path in DESCRIBED.values())
+    return "".join(
+        f"{base}{path}?wsdl\n"
+        for service, _, path in DESCRIBED.values()
+        if service in interface.services
+    )
 
 
 def _wsdl(service: Service, version: Version, address: str, interface: Interface) -> str:
