@@ -82,6 +82,14 @@ def up(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
             ' {"typing_tolerance": 5}}}; without it those of the last start.',
         ),
     ] = None,
+    soap_ports: Annotated[
+        str | None,
+        typer.Option(
+            help="Each SOAP service on a port of its own, too: real (8443 to 8458), or N in place"
+            " of 8443; the next market's are 20 higher. off: none. Otherwise as at the last start.",
+            metavar="real|N|off",
+        ),
+    ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", "-d", help="Return when everything is ready.")
     ] = False,
@@ -91,7 +99,7 @@ def up(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
     def run() -> ExitCode:
         from emvs.infra.launch.markets_choice import parse_markets
         from emvs.infra.launch.overrides import read_overrides
-        from emvs.infra.launch.settings import Wishes
+        from emvs.infra.launch.settings import Wishes, parse_soap_ports
         from emvs.infra.launch.up import UpOptions, run_up
 
         wishes = Wishes(
@@ -99,6 +107,7 @@ def up(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
             port_base=port_base,
             dsn=dsn,
             overrides=None if settings is None else read_overrides(settings),
+            soap_ports=None if soap_ports is None else parse_soap_ports(soap_ports),
         )
         options = UpOptions(
             data=str(data),

@@ -23,6 +23,19 @@ from typing import Any
 
 
 @dataclass(slots=True)
+class Wholesaler:
+    """A wholesaler that a marketing authorisation holder has designated for a product."""
+
+    name: str
+    id: str | None = None
+    street: str | None = None
+    street2: str | None = None
+    city: str | None = None
+    postCode: str | None = None
+    country: str | None = None
+
+
+@dataclass(slots=True)
 class ProductDelivery:
     """A version of a product for one market."""
 
@@ -35,6 +48,11 @@ class ProductDelivery:
     articleFields: dict[str, str] = field(default_factory=dict)
     markets: list[str] = field(default_factory=list)
     """All markets of the version, this one included."""
+    holderId: str | None = None
+    """Of the marketing authorisation holder in this market."""
+    holderName: str | None = None
+    wholesalers: list[Wholesaler] = field(default_factory=list)
+    """Those designated for this market."""
 
 
 @dataclass(slots=True)

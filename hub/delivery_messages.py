@@ -10,12 +10,13 @@ from typing import Final
 
 import msgspec
 
-from emvs.interconnect import ProductDelivery, RecallDelivery, WithdrawalDelivery
+from emvs.interconnect import ProductDelivery, RecallDelivery, Wholesaler, WithdrawalDelivery
 from emvs.markets import MARKETS
 from emvs.obp_messages import (
     LinkMessage,
     MarketPart,
     PacksMessage,
+    PostalOrganisation,
     ProductMessage,
     RecallMessage,
 )
@@ -101,6 +102,21 @@ def _product(message: ProductMessage, judgement: Judgement, system: str) -> Prod
         nationalCode=part.nationalCode,
         articleFields=fields,
         markets=[part.market for part in message.markets if part.market],
+        holderId=holder.id if holder is not None else None,
+        holderName=holder.name if holder is not None else None,
+        wholesalers=[_wholesaler(each) for each in part.designatedWholesalers],
+    )
+
+
+def _wholesaler(organisation: PostalOrganisation) -> Wholesaler:
+    return Wholesaler(
+        organisation.name or "",
+        organisation.id,
+        organisation.street,
+        organisation.street2,
+        organisation.city,
+        organisation.postCode,
+        organisation.country,
     )
 
 

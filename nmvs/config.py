@@ -44,6 +44,9 @@ class TlsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Host names and addresses in the server's certificate."""
     client_certificates: bool = True
     """Whether SOAP messages need a client certificate (mutual TLS)."""
+    soap_ports: Annotated[int, msgspec.Meta(ge=0, le=65_520)] | None = None
+    """Each SOAP service on a port of its own besides, placed as in the real systems: that of the
+    single-pack service, 8443 there. 0 takes free ones, None opens none."""
 
 
 class NmvsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, Generic, TypeVar
 
 from emvs.errors import OverloadedError
@@ -58,8 +59,11 @@ def find_fitting(secret: str, stored: Sequence[str]) -> str | None:
     return None
 
 
-NOBODYS_HASH: Final = hash_secret(secrets.token_hex(16))
-"""Of a secret that nobody has."""
+@lru_cache(maxsize=16)
+def nobodys_hash(cost_log2: int = COST_LOG2) -> str:
+    """Return the hash of a secret that nobody has: as slow as this system's others, so that nobody
+    learns which logins exist."""
+    return hash_secret(secrets.token_hex(16), cost_log2)
 
 
 class LoginCache(Generic[Login]):

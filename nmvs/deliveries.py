@@ -107,6 +107,9 @@ class Deliveries:
                 message.commonName,
                 message.nationalCode,
                 msgspec.json.encode(message.articleFields).decode(),
+                message.holderId,
+                message.holderName,
+                msgspec.json.encode(message.wholesalers).decode(),
             )
             await self._written.put_product(
                 delivery_id,

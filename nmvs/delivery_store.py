@@ -57,16 +57,19 @@ class DeliveryStore:
         markets: list[str],
     ) -> None:
         """Store a product version and the answer to its delivery. `product` holds code, scheme,
-        version, name, common name, national code and the rest of the master data as JSON;
+        version, name, common name, national code, the rest of the master data as JSON, id and
+        name of the marketing authorisation holder, and the designated wholesalers as JSON;
         `markets` are those of the version."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(
                 "insert into product (product_code, scheme, version, name, common_name,"
-                " national_code, article_fields) values ($1, $2, $3, $4, $5, $6, $7::text::jsonb)"
+                " national_code, article_fields, holder_id, holder_name, wholesalers)"
+                " values ($1, $2, $3, $4, $5, $6, $7::text::jsonb, $8, $9, $10::text::jsonb)"
                 " on conflict (product_code)"
                 " do update set version = excluded.version, name = excluded.name,"
                 " common_name = excluded.common_name, national_code = excluded.national_code,"
-                " article_fields = excluded.article_fields"
+                " article_fields = excluded.article_fields, holder_id = excluded.holder_id,"
+                " holder_name = excluded.holder_name, wholesalers = excluded.wholesalers"
                 " where excluded.version >= product.version",
                 *product,
             )

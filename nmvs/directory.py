@@ -16,7 +16,7 @@ from emvs.markets import Market
 from emvs.outcomes import Outcome
 from emvs.roles import Role
 from emvs.rules import MarketRules
-from nmvs.credentials import COST_LOG2, NOBODYS_HASH, LoginCache
+from nmvs.credentials import COST_LOG2, LoginCache, nobodys_hash
 from nmvs.enrolment import Enrolment
 from nmvs.identities import ConnectorRefusal, RestClient
 from nmvs.identity_index import IdentityIndex
@@ -67,6 +67,7 @@ class Directory:
         self.admitted: Callable[[int], Participant | None] = self._index.admitted.get
         """Returns the location with a number that may work at this moment, None if there is none.
         """
+        self._nobodys_hash = nobodys_hash(hash_cost_log2)
         self._verified = LoginCache[str]()
         """The stored hash that a login was found to fit; a changed secret has another one."""
 
@@ -103,7 +104,7 @@ class Directory:
             return None
         try:
             # Without a hash as slow as with one, so that nobody learns which logins exist.
-            if not await self._verified.verify(digest, secret, hashed or NOBODYS_HASH):
+            if not await self._verified.verify(digest, secret, hashed or self._nobodys_hash):
                 return Outcome.LOGIN_WRONG
         except OverloadedError:
             return Outcome.OVERLOADED

@@ -5,6 +5,7 @@ Which handlers stand behind which port is decided here; what they do, elsewhere.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
@@ -17,6 +18,7 @@ from emvs.infra.management import add_common_routes
 from emvs.infra.tls import server_context
 from emvs.infra.web import Site, render_errors, serve_app, serve_handler
 from emvs.markets import Dialect
+from emvs.soap_ports import SOAP_PORTS, placed
 from nmvs import management
 from nmvs.alert_routes import add_hub_routes, add_management_routes
 from nmvs.audit_routes import add_audit_routes, add_pack_audit_route
@@ -28,16 +30,21 @@ from nmvs.identity_routes import add_routes as add_identity_routes
 from nmvs.integrity import IntegrityReport, compare_index_with_database
 from nmvs.interconnect import create_interconnect_app
 from nmvs.ledger_metrics import LedgerCollector
-from nmvs.listener import Handler, choose_dialect
+from nmvs.listener import Handler, WireDialect, choose_dialect
 from nmvs.logins.enrolment import LoginEnrolment
 from nmvs.logins.routes import add_routes as add_login_routes
+from nmvs.master_data import MasterData
 from nmvs.metrics import NationalSystemCollector
+from nmvs.packs_for_tests import MakerOfTestPacks
 from nmvs.reports.rights_routes import add_rights_routes
 from nmvs.rest.body_memory import BodyMemory
 from nmvs.rest.bulk_routes import BulkRoutes
 from nmvs.rest.dialect import RestDialect
 from nmvs.rest.route_list import all_routes
 from nmvs.soap.dialect import SoapDialect
+from nmvs.soap.frequency import Frequency
+from nmvs.soap.parts import SoapParts
+from nmvs.soap.ports import SERVICE_PORTS, only_at_context
 
 if TYPE_CHECKING:
     from nmvs.app import NationalSystem
@@ -49,7 +56,8 @@ _SERVER_LIFE: Final = timedelta(days=825)
 async def open_sites(system: NationalSystem, exits: AsyncExitStack) -> dict[str, Site]:
     """Open all listeners of a system, the public one last; `exits` closes them, that one first."""
     config = system.config
-    handler, secure_handler = _service(system)
+    parts = _soap_parts(system)
+    handler, secure_handler = _service(system, parts)
     opening: list[tuple[str, Coroutine[Any, Any, Site]]] = [
         (
             "management",
@@ -59,6 +67,7 @@ async def open_sites(system: NationalSystem, exits: AsyncExitStack) -> dict[str,
     ]
     if config.tls is not None:
         opening.append(("secure", _serve_secure(system, secure_handler, config.tls)))
+        opening += _serve_services(system, config.tls, parts)
     if config.plain:
         opening.append(("service", serve_handler(handler, config.host, config.port)))
     sites: dict[str, Site] = {}
@@ -74,35 +83,49 @@ async def open_sites(system: NationalSystem, exits: AsyncExitStack) -> dict[str,
 
 
 async def _serve_secure(system: NationalSystem, handler: Handler, tls: TlsConfig) -> Site:
-    certificates = system.certificates
     asks_client = tls.client_certificates and Dialect.SOAP in system.dialects
-    authority = certificates.authority
-    issued = authority.issue_server(tls.names, system.clock.real_now(), _SERVER_LIFE)
     return await serve_handler(
-        handler,
-        system.config.host,
-        tls.port,
-        tls=server_context(issued, authority.root_pem, asks_client=asks_client),
+        handler, system.config.host, tls.port, tls=_context(system, tls, asks_client=asks_client)
     )
 
 
-def _service(system: NationalSystem) -> tuple[Handler, Handler]:
+def _context(system: NationalSystem, tls: TlsConfig, *, asks_client: bool) -> ssl.SSLContext:
+    authority = system.certificates.authority
+    issued = authority.issue_server(tls.names, system.clock.real_now(), _SERVER_LIFE)
+    return server_context(issued, authority.root_pem, asks_client=asks_client)
+
+
+def _serve_services(
+    system: NationalSystem, tls: TlsConfig, parts: SoapParts
+) -> list[tuple[str, Coroutine[Any, Any, Site]]]:
+    """Return the listeners of the SOAP services, one for each, if they are wanted."""
+    if tls.soap_ports is None or Dialect.SOAP not in system.dialects:
+        return []
+    numbers = placed(tls.soap_ports) if tls.soap_ports else dict.fromkeys(SOAP_PORTS, 0)
+    contexts = {asks: _context(system, tls, asks_client=asks) for asks in (False, True)}
+    opening = []
+    for port in SERVICE_PORTS:
+        asks_client = tls.client_certificates and port.asks_certificate
+        dialect: WireDialect = SoapDialect(parts, (port.service,))
+        if asks_client:
+            dialect = Guarded(dialect, system.certificates, first_comes_here=False)
+        site = serve_handler(
+            only_at_context(dialect.handle, port.service),
+            system.config.host,
+            numbers[port.name],
+            tls=contexts[asks_client],
+        )
+        opening.append((f"soap_{port.name}", site))
+    return opening
+
+
+def _service(system: NationalSystem, parts: SoapParts) -> tuple[Handler, Handler]:
     """Return what stands behind the port without TLS, and behind the one with it."""
     soap = rest = guarded = None
     if Dialect.SOAP in system.dialects:
-        tls = system.config.tls
-        shown = None
-        if tls is not None and tls.client_certificates:
-            shown = partial(certificate_client, certificates=system.certificates)
-        soap = SoapDialect(
-            system.operations,
-            system.logins,
-            system.certificates,
-            system.bulk,
-            system.soap_settings,
-            certificate_client=shown,
-        )
-        guarded = soap if shown is None else Guarded(soap, system.certificates)
+        soap = SoapDialect(parts)
+        wants_certificates = parts.certificate_client is not None
+        guarded = Guarded(soap, system.certificates) if wants_certificates else soap
     if Dialect.REST in system.dialects:
         rest = RestDialect(
             system.operations,
@@ -121,6 +144,30 @@ def _service(system: NationalSystem) -> tuple[Handler, Handler]:
             ),
         )
     return choose_dialect(soap, rest), choose_dialect(guarded, rest)
+
+
+def _soap_parts(system: NationalSystem) -> SoapParts:
+    settings, tls = system.soap_settings, system.config.tls
+    shown = None
+    if tls is not None and tls.client_certificates:
+        shown = partial(certificate_client, certificates=system.certificates)
+    return SoapParts(
+        operations=system.operations,
+        logins=system.logins,
+        certificates=system.certificates,
+        bulk=system.bulk,
+        master_data=MasterData(system.database, system.catalogue),
+        test_packs=MakerOfTestPacks(
+            system.database,
+            system.catalogue,
+            system.deliveries,
+            system.clock,
+            per_day_max=settings.test_packs_per_day_max,
+        ),
+        settings=settings,
+        frequency=None if settings.rate_plan is None else Frequency(settings.rate_plan),
+        certificate_client=shown,
+    )
 
 
 def _interconnect(system: NationalSystem) -> web.Application:

@@ -193,13 +193,20 @@ class Bulk:
             return job.location_number == participant.number
         return job.organisation == participant.organisation
 
-    async def open_jobs_of(self, participant: Participant, kinds: Sequence[str]) -> list[Job]:
+    async def open_jobs_of(
+        self, participant: Participant, kinds: Sequence[str], client: str | None = None
+    ) -> list[Job]:
         """Return the jobs that the participant may see and nobody has fetched yet, oldest first,
-        done or not."""
-        jobs = await self._store.open_jobs_of(
-            participant.organisation, kinds, self._clock.now(), _LIST_COUNT_MAX
+        done or not; with `client` none that name another client in their header."""
+        is_shared = self.settings.shared_within is SharedWithin.ORGANISATION
+        return await self._store.open_jobs_of(
+            participant.organisation,
+            kinds,
+            self._clock.now(),
+            _LIST_COUNT_MAX,
+            location_number=None if is_shared else participant.number,
+            client=client,
         )
-        return [job for job in jobs if self._may_see(job, participant)]
 
     def is_ready(self, job: Job) -> bool:
         """Whether the results may be fetched."""

@@ -126,17 +126,29 @@ class BulkStore:
         return None if row is None else _job(row)
 
     async def open_jobs_of(
-        self, organisation: str, kinds: Sequence[str], now: datetime, limit: int
+        self,
+        organisation: str,
+        kinds: Sequence[str],
+        now: datetime,
+        limit: int,
+        *,
+        location_number: int | None,
+        client: str | None,
     ) -> list[Job]:
         """Return the jobs of an organisation that were not fetched and have not expired, oldest
-        first."""
+        first; of one location, and of none but one client, if these are given."""
         rows = await self._pool.fetch(
             f"select {_JOB} from bulk_job where organisation = $1 and kind = any($2::text[])"  # noqa: S608 - a constant.
-            " and fetched_at is null and expires_at > $3 order by accepted_at, job_id limit $4",
+            " and fetched_at is null and expires_at > $3"
+            " and ($5::integer is null or location_number = $5)"
+            " and ($6::text is null or coalesce(header ->> 'client', $6) = $6)"
+            " order by accepted_at, job_id limit $4",
             organisation,
             list(kinds),
             now,
             limit,
+            location_number,
+            client,
         )
         return [_job(row) for row in rows]
 

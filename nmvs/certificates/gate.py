@@ -24,7 +24,11 @@ login id is empty."""
 class Guarded:
     """The SOAP dialect behind the door."""
 
-    def __init__(self, dialect: WireDialect, certificates: Certificates) -> None:
+    def __init__(
+        self, dialect: WireDialect, certificates: Certificates, *, first_comes_here: bool = True
+    ) -> None:
+        """`first_comes_here`: whether a first certificate can be fetched at this address."""
+        self._first_path = _FIRST_CERTIFICATE if first_comes_here else None
         self._dialect = dialect
         self._certificates = certificates
 
@@ -35,7 +39,7 @@ class Guarded:
         message asks for: of `certificate_client` it learns that it is nobody's.
         """
         path = request.raw_path[: len(_FIRST_CERTIFICATE)].upper()
-        if request.method == "POST" and path != _FIRST_CERTIFICATE:
+        if request.method == "POST" and path != self._first_path:
             problem = self._certificates.problem(peer_fingerprint(request))
             if problem is not None:
                 return forbidden(problem)

@@ -134,10 +134,14 @@ class Certificates:
                 return package
         return Problem.NOTHING_WAITS
 
-    async def fetch_successor(self, client_login_id: str) -> Package | Problem:
+    async def fetch_successor(
+        self, client_login_id: str, shown: bytes | None = None
+    ) -> Package | Problem:
         """Return the package of the newest successor, as often as it is asked for: it may be
-        installed on several machines."""
+        installed on several machines. Nothing waits for who shows that one already."""
         for fingerprint in reversed(self._of_client.get(client_login_id, ())):
+            if fingerprint == shown:
+                break
             known = self._by_fingerprint[fingerprint]
             if known.replaces is not None and self._can_be_fetched(known):
                 return await self._package(known)
@@ -180,7 +184,11 @@ class Certificates:
     async def _do_what_is_due(self) -> None:
         try:
             now = self._clock.now()
-            replaced = {known.replaces for known in self._by_fingerprint.values()}
+            replaced = {
+                known.replaces
+                for known in self._by_fingerprint.values()
+                if known.revoked_at is None
+            }
             soon = now + timedelta(seconds=self.settings.successor_before_s)
             for known in list(self._by_fingerprint.values()):
                 due = known.ends_at <= soon and now < known.ends_at

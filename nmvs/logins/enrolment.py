@@ -71,6 +71,7 @@ class LoginEnrolment:
         async with logins.changing:
             known = logins.by_id.get(ids)
             if known is not None:
+                await logins.settle(known)
                 stored = known.stored._replace(location_number=location_number)
                 await self._assign(
                     known, stored, hashed, is_initial=is_initial, expires=wanted.expires
@@ -91,7 +92,7 @@ class LoginEnrolment:
         check_password(password)
         login = self.find(client_login_id, user_id)
         hashed = await self._hash(password, login)
-        async with self._logins.changing:
+        async with self._logins.change(login):
             known = login.stored
             await self._assign(
                 login, known, hashed, is_initial=is_initial, expires=known.state.expires
@@ -134,7 +135,7 @@ class LoginEnrolment:
         )
 
     async def _change(self, login: Login, change: Callable[[LoginState], LoginState]) -> Login:
-        async with self._logins.changing:
+        async with self._logins.change(login):
             stored = login.stored
             await self._logins.put(login, stored._replace(state=change(stored.state)))
         return login

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final, NamedTuple
@@ -30,7 +31,7 @@ from emvs.login_rules import (
     is_locked,
     standing,
 )
-from nmvs.credentials import NOBODYS_HASH, LoginCache
+from nmvs.credentials import LoginCache, nobodys_hash
 from nmvs.logins.store import LoginStore, StoredLogin, from_ms
 from nmvs.logins.terms import TermsOnFile
 from nmvs.participants import Participant
@@ -38,6 +39,8 @@ from nmvs.recovery import Recovery
 
 _CHECKS_OF_ONE_LOGIN_MAX: Final = 8
 """Passwords of one login that are checked at once: more is guessing (our choice)."""
+_STRANGERS_AT_ONCE_MAX: Final = 64
+"""Logins that do not exist and are checked at once all the same: a second's worth (our choice)."""
 
 _log = get_logger(__name__)
 
@@ -132,6 +135,8 @@ class Logins:
         self.terms = terms
         self.rules = rules
         self.hash_cost_log2 = hash_cost_log2
+        self._nobodys_hash = nobodys_hash(hash_cost_log2)
+        self._strangers_count = 0
         self.changing = asyncio.Lock()
         """Held while a login is changed."""
         self.cache = LoginCache[tuple[Login, str]]()
@@ -186,8 +191,7 @@ class Logins:
         digest = self.cache.digest("soap", client_login_id, user_id, password)
         login = self.by_id.get((client_login_id, user_id))
         if login is None:
-            # As slow as a wrong password, so that nobody learns which logins exist.
-            await self.cache.verify(digest, password, NOBODYS_HASH)
+            await self._check_stranger(digest, password)
             return LoginRefusal.WRONG
         if login.in_doubt:
             await self._reload(login)
@@ -199,8 +203,10 @@ class Logins:
             fits = await self._check(login, digest, password)
             if self._is_locked(login):  # Others have guessed meanwhile.
                 return LoginRefusal.LOCKED
-            if fits is None or fits not in self._good_hashes(login):
+            if fits is None:
                 return await self._note_failure(login)
+            if fits not in self._good_hashes(login):
+                return LoginRefusal.WRONG  # It was right when it was sent: no guess.
         uses_former = fits != login.password_hash
         self.cache.put(digest, (login, fits))
         state = login.stored.state
@@ -218,7 +224,8 @@ class Logins:
         needs_sub_user = login.stored.client_login_id in self.sub_user_clients
         if needs_sub_user and sub_user_id is None and found.duty is None:
             return LoginRefusal.SUB_USER_MISSING
-        if not uses_former and not needs_sub_user:
+        # While a lock or another change may have been stored, the next request looks first.
+        if not (uses_former or needs_sub_user or login.in_doubt):
             login.calm_until_ms = found.calm_until_ms
         return Visit(login, participant, uses_former, found.duty, found.notices)
 
@@ -249,8 +256,33 @@ class Logins:
         finally:
             checking.discard(digest)
 
-    async def _note_failure(self, login: Login) -> LoginRefusal:
+    async def _check_stranger(self, digest: bytes, password: str) -> None:
+        """Take as long as for a wrong password. Strangers wait in a line of their own, so that
+        users find room however many there are."""
+        if self._strangers_count >= _STRANGERS_AT_ONCE_MAX:
+            raise OverloadedError("too many logins that do not exist are being checked")
+        self._strangers_count += 1
+        try:
+            await self.cache.verify(digest, password, self._nobodys_hash)
+        finally:
+            self._strangers_count -= 1
+
+    @asynccontextmanager
+    async def change(self, login: Login) -> AsyncIterator[None]:
+        """Hold `changing`, the login being what is stored."""
         async with self.changing:
+            await self.settle(login)
+            yield
+
+    async def settle(self, login: Login) -> None:
+        """Make a login what is stored, `changing` being held: a write that failed may have been
+        done."""
+        if login.in_doubt:
+            login.take(await self.store.login(*login.stored[:2]))
+            login.in_doubt = False
+
+    async def _note_failure(self, login: Login) -> LoginRefusal:
+        async with self.change(login):
             if self._is_locked(login):
                 return LoginRefusal.LOCKED
             state = after_failure(login.stored.state, self.clock.now_ms(), self.rules)
@@ -261,16 +293,14 @@ class Logins:
         return LoginRefusal.LOCKED_NOW
 
     async def _note_success(self, login: Login) -> None:
-        async with self.changing:
+        async with self.change(login):
             state = login.stored.state
             if not self._is_locked(login):
                 await self.put(login, login.stored._replace(state=after_success(state)))
 
     async def _reload(self, login: Login) -> None:
-        async with self.changing:
-            if login.in_doubt:
-                login.take(await self.store.login(*login.stored[:2]))
-                login.in_doubt = False
+        async with self.change(login):
+            pass
 
     async def put(self, login: Login, stored: StoredLogin, *, replaced: str | None = None) -> None:
         """Change a login, `changing` being held: stored first, then known. `replaced`: hash of a
@@ -310,7 +340,7 @@ class Logins:
         except OverloadedError:
             return ChangeResult.OVERLOADED
         hashed = await self.cache.hash(new, self.hash_cost_log2, like=known.password_hash)
-        async with self.changing:
+        async with self.change(login):
             if login.password_hash != known.password_hash:
                 return ChangeResult.ALREADY_REPLACED
             state = after_change(login.stored.state, self.clock.now_ms(), self.rules)
@@ -324,7 +354,7 @@ class Logins:
         login = visit.login
         if version not in self.terms:
             return TermsResult.UNKNOWN
-        async with self.changing:
+        async with self.change(login):
             state: LoginState = login.stored.state
             if version <= state.accepted_version:
                 return TermsResult.ALREADY_ACCEPTED

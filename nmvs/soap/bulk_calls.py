@@ -34,14 +34,16 @@ from nmvs.soap.bulk_render import (
     render_tickets,
 )
 from nmvs.soap.catalogue import Endpoint, Shape
-from nmvs.soap.codes import code_in
+from nmvs.soap.codes import report_in
 from nmvs.soap.interface import Interface
 from nmvs.soap.render import render_around, render_reply, render_return_code
 from nmvs.soap.settings import SoapSettings
+from nmvs.soap.turns import Turns
 
 BULK: Final = "soap-bulk"
 MIXED: Final = "soap-mixed"
 _RESULTS_AT_ONCE_MAX: Final = 32
+_RESULTS_OF_ONE_CLIENT_MAX: Final = 8
 """Results that are sent at the same time; beyond, the client is told to come again (our choice)."""
 _ITEMS_PER_STEP: Final = 250
 
@@ -78,7 +80,11 @@ class BulkCalls:
         self._operations = operations
         self._settings = settings
         self._interface = interface
-        self._results_count = 0
+        self._results = Turns(
+            "results are being sent",
+            count_max=_RESULTS_AT_ONCE_MAX,
+            count_of_one_max=_RESULTS_OF_ONE_CLIENT_MAX,
+        )
 
     async def answer(
         self, call: BulkCall, participant: Participant, notifications: str = ""
@@ -129,8 +135,8 @@ class BulkCalls:
         return self._refusal(asker, "TE_TX_03", OUTCOMES[Outcome.OVERLOADED].text)
 
     def _refusal(self, asker: _Asker, code: str, description: str) -> bytes:
-        version = asker.call.endpoint.version
-        return self._reply(asker, render_return_code(code_in(version, code), description))
+        told = report_in(asker.call.endpoint.version, code, description)
+        return self._reply(asker, render_return_code(*told))
 
     def _reply(self, asker: _Asker, content: str, transaction_id: str | None = None) -> bytes:
         operations = self._operations
@@ -148,7 +154,11 @@ class BulkCalls:
         refusal = self._not_permitted(asker)
         if refusal is not None:
             return refusal
-        header = JobHeader(call.endpoint.row.name, call.frame.client_transaction_id)
+        header = JobHeader(
+            call.endpoint.row.name,
+            call.frame.client_transaction_id,
+            client=call.frame.client_login_id,
+        )
         if isinstance(call.packs, MixedItems):
             items = call.packs.slices
             self._check_count(items.item_count, participant)
@@ -223,7 +233,8 @@ class BulkCalls:
                 await pacer.rest()
 
     async def _list(self, asker: _Asker) -> bytes:
-        jobs = await self._bulk.open_jobs_of(asker.participant, (BULK, MIXED))
+        client = asker.call.frame.client_login_id
+        jobs = await self._bulk.open_jobs_of(asker.participant, (BULK, MIXED), client)
         bulk = render_tickets("BulkTransactionList", [job for job in jobs if job.kind == BULK])
         mixed = render_tickets(
             "MixedBulkTransactionList", [job for job in jobs if job.kind == MIXED]
@@ -231,18 +242,19 @@ class BulkCalls:
         return self._reply(asker, f"{bulk}{mixed}{SUCCESS}")
 
     async def _fetch(self, asker: _Asker) -> Reply:
-        call = asker.call
+        call, client = asker.call, asker.call.frame.client_login_id
         kind = BULK if call.endpoint.row.shape is Shape.BULK_RESULT else MIXED
         job_id = _read_ticket(call.ticket or "")
         job = job_id and await self._bulk.find(job_id, asker.participant, kind)
-        if not job or not self._bulk.is_ready(job):
+        # Only the client that submitted may read it (inferred).
+        owner = JobHeader.read(job.header).client if job else None
+        if not job or not self._bulk.is_ready(job) or owner not in (None, client):
             raise _RefusedError("FE_TX_02", "There is no result for this id, or not yet")
         pieces = self._result(asker, job)
         if job.slice_count <= 1:
             return b"".join([piece async for piece in pieces])
-        if self._results_count >= _RESULTS_AT_ONCE_MAX:
-            raise OverloadedError("too many results are being sent", retry_after_s=1)
-        return self._counted(pieces)
+        self._results.check(client)
+        return self._counted(client, pieces)
 
     async def _result(self, asker: _Asker, job: Job) -> AsyncGenerator[bytes, None]:
         call, header = asker.call, JobHeader.read(job.header)
@@ -257,7 +269,6 @@ class BulkCalls:
             req_type=header.req_type if job.kind == BULK else "",
         )
         code, rest = SUCCESS, self._bulk.pacer().rest
-        yield head
         submitted = self._submitted_as(header, endpoint)
         if header.wrong is not None:
             code = render_answer_code(submitted, _stored_answer(*header.wrong), {})
@@ -269,21 +280,22 @@ class BulkCalls:
             else:
                 pieces = render_packs(job, slices, submitted, codes, rest)
             async for piece in pieces:
-                yield piece.encode()
-        yield code.encode() + tail
+                # The head waits for the first packs: trouble with them can still be told.
+                yield head + piece.encode()
+                head = b""
+        yield head + code.encode() + tail
 
     def _submitted_as(self, header: JobHeader, asked: Endpoint) -> Endpoint:
         """Return what submitted a job, in the version it is asked for in if that has it."""
         found = self._interface.find_endpoint(header.req_type, asked.version)
         return found or asked
 
-    async def _counted(self, pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-        self._results_count += 1
-        try:
+    async def _counted(
+        self, client: str, pieces: AsyncGenerator[bytes, None]
+    ) -> AsyncGenerator[bytes, None]:
+        with self._results.take(client):
             async for piece in pieces:
                 yield piece
-        finally:
-            self._results_count -= 1
 
 
 def _item(common: CommonData, scheme: Scheme, serial_number: str, transaction_id: str) -> Item:

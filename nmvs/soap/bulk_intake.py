@@ -8,10 +8,8 @@ there: a stranger gets no further.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Final, NamedTuple, ParamSpec, TypeVar
 
 from aiohttp import web
@@ -22,18 +20,22 @@ from nmvs.bulk.engine import AllowanceSpentError, Bulk
 from nmvs.participants import Participant
 from nmvs.soap.bulk_messages import BulkCall
 from nmvs.soap.bulk_stream import BulkStream, Checks, UnfitError
-from nmvs.soap.codes import code_in
+from nmvs.soap.catalogue import Shape
+from nmvs.soap.codes import report_in
 from nmvs.soap.envelope import from_its_start
 from nmvs.soap.interface import Interface
 from nmvs.soap.messages import Refusal
 from nmvs.soap.salvage import refuse
 from nmvs.soap.settings import SoapSettings
+from nmvs.soap.turns import Turns
 
 _STEP_BYTES: Final = 8_192
 """A millisecond or two (our choice, measured)."""
 _AT_ONCE_MAX: Final = 8
 _AT_ONCE_PER_ORGANISATION_MAX: Final = 2
 """Large messages that are read at the same time (our choice)."""
+_OPENINGS_AT_ONCE_MAX: Final = 32
+"""Large messages whose sender is not known yet: each has a thread (our choice)."""
 
 _UNREAD: Final = {
     TooLargeError: "FE_TX_07",
@@ -49,8 +51,6 @@ class Entered(NamedTuple):
     """Whose large message may be read."""
 
     participant: Participant
-    notifications: str
-    """XML that belongs into the header of the reply."""
 
 
 Enter = Callable[[BulkCall], Awaitable[Entered | web.Response]]
@@ -87,7 +87,17 @@ class Intake:
         self._settings = settings
         self._interface = interface
         self._checks = Checks(interface)
-        self._under_way: Counter[str] = Counter()
+        self._turns = Turns(
+            "large requests are being read",
+            count_max=_AT_ONCE_MAX,
+            count_of_one_max=_AT_ONCE_PER_ORGANISATION_MAX,
+        )
+        self._openings_count = 0
+
+    def is_list_of_products(self, beginning: bytes) -> bool:
+        """Whether a message that begins so asks for master data."""
+        guess = refuse(beginning, "FE_TX_07", "", interface=self._interface)
+        return guess.endpoint is not None and guess.endpoint.row.shape is Shape.MASTER_DATA
 
     async def read(
         self, beginning: bytes, parts: BodyParts, enter: Enter
@@ -116,28 +126,34 @@ class Intake:
             return refuse(beginning, code, description, interface=self._interface)
         version = opening.endpoint.version
         return Refusal(
-            code_in(version, code), description, version, opening.endpoint, opening.frame
+            *report_in(version, code, description), version, opening.endpoint, opening.frame
         )
 
     async def _read(
         self, message: _Message, beginning: bytes, parts: BodyParts, enter: Enter
     ) -> Submitted | web.Response:
-        stream = await message.run(BulkStream, self._checks, self._interface)
-        pieces = _in_steps(from_its_start(beginning))
-        for piece in pieces:
-            await message.run(stream.feed, piece)
-            if stream.opening is not None:
-                break
-        opening = message.opening = stream.opening
-        if opening is None:
-            raise UnfitError(
-                "TE_XM_02",
-                "XML does not fit the schema: Element 'Header': it must come first",
-            )
-        entered = await enter(opening)
+        if self._openings_count >= _OPENINGS_AT_ONCE_MAX:
+            raise OverloadedError("the senders of other large requests are being looked at")
+        self._openings_count += 1
+        try:
+            stream = await message.run(BulkStream, self._checks, self._interface)
+            pieces = _in_steps(from_its_start(beginning))
+            for piece in pieces:
+                await message.run(stream.feed, piece)
+                if stream.opening is not None:
+                    break
+            opening = message.opening = stream.opening
+            if opening is None:
+                raise UnfitError(
+                    "TE_XM_02",
+                    "XML does not fit the schema: Element 'Header': it must come first",
+                )
+            entered = await enter(opening)
+        finally:
+            self._openings_count -= 1
         if isinstance(entered, web.Response):
             return entered
-        with self._turn(entered.participant.organisation):
+        with self._turns.take(entered.participant.organisation):
             parts.allow(
                 bytes_max=self._settings.bulk_body_bytes_max,
                 wait_s_max=self._settings.bulk_body_read_s_max,
@@ -153,18 +169,6 @@ class Intake:
             pacer.start()
             await message.run(stream.feed, piece)
             await pacer.rest()
-
-    @contextmanager
-    def _turn(self, organisation: str) -> Iterator[None]:
-        if self._under_way[organisation] >= _AT_ONCE_PER_ORGANISATION_MAX:
-            raise AllowanceSpentError("other large requests of this client are being read")
-        if self._under_way.total() >= _AT_ONCE_MAX:
-            raise OverloadedError("other large requests are being read")
-        self._under_way[organisation] += 1
-        try:
-            yield
-        finally:
-            self._under_way[organisation] -= 1
 
 
 def _in_steps(part: bytes) -> Iterator[bytes]:

@@ -33,6 +33,8 @@ class JobHeader(NamedTuple):
     """None of a mixed bulk."""
     wrong: tuple[int, str | None] | None = None
     """Outcome and alert id, if the common data were wrong for all packs."""
+    client: str | None = None
+    """Client login id that submitted; None of jobs that earlier versions stored."""
 
     def stored(self) -> dict[str, Any]:
         """Return what can be stored as JSON."""
@@ -85,7 +87,7 @@ def render_item(job: Job, worked: Worked, version: Version, codes: VerifyCodes) 
         f"<ns1:ClientTrxId>{item.client_transaction_id}</ns1:ClientTrxId>"
         f"<ns1:NMVSTrxId>{answer.transaction_id}</ns1:NMVSTrxId>"
         f"<ns1:Timestamp>{render_time(answer.at_ms)}</ns1:Timestamp></ns1:Transaction>"
-        f"{render_product(item, answer)}"
+        f"{render_product(item, answer, version)}"
         f"{render_pack(item_endpoint(req_type, version), item, answer, codes)}</ns1:TrxItem>"
     )
 
@@ -117,7 +119,8 @@ async def render_packs(
             # What is stored is told by any pack that was found as it was sent.
             answers = [each.answer for each in worked if each.answer is not None]
             answers.sort(key=lambda answer: answer.batch is None)
-            head = f"{render_product(common, answers[0] if answers else None)}<ns1:Packs>"
+            told = render_product(common, answers[0] if answers else None, endpoint.version)
+            head = f"{told}<ns1:Packs>"
             yield head
         for start in range(0, len(worked), PACKS_AT_ONCE):
             yield "".join(
@@ -134,14 +137,15 @@ async def render_items(
     job: Job, slices: AsyncIterator[list[Worked]], version: Version, codes: VerifyCodes, rest: Rest
 ) -> AsyncGenerator[str, None]:
     """Yield the items of a mixed bulk."""
-    yield "<ns1:TrxList>"
+    opening = "<ns1:TrxList>"
     async for worked in slices:
         for start in range(0, len(worked), PACKS_AT_ONCE):
-            yield "".join(
+            yield opening + "".join(
                 [
                     render_item(job, each, version, codes)
                     for each in worked[start : start + PACKS_AT_ONCE]
                 ]
             )
+            opening = ""
             await rest()
-    yield "</ns1:TrxList>"
+    yield f"{opening}</ns1:TrxList>"

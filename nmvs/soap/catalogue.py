@@ -8,6 +8,7 @@ by analogy.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
@@ -16,16 +17,29 @@ from emvs.states import Operation
 
 
 class Version(NamedTuple):
-    """One version of the interface; requests name it by their namespaces, never by the path."""
+    """One version of the interface; requests name it by their namespaces, never by the path.
+
+    What its messages may hold is marked in the files of `definitions`, the codes that it has are in
+    `nmvs.soap.codes`.
+    """
 
     number: int
-    types_file: str
-    """File in `definitions` with the types of everything inside requests and replies."""
+    path_numbers: tuple[int, ...]
+    """Ends of the paths under which its definitions are found, the usual one first."""
     has_alert_ids: bool
     has_silent_twins: bool
     """Whether a finding that raises no alert has a return code of its own."""
     fallback_code: str
     """Stands for a return code that this version does not know."""
+    national_numbers: re.Pattern[str]
+    """Numbers that a reply can hold."""
+    unique_by_schema: bool
+    """Whether a bulk with the same pack twice does not fit the schema; otherwise it has a return
+    code of its own."""
+
+    def can_tell_number(self, national_number: str) -> bool:
+        """Return whether a reply can hold a product's national number."""
+        return self.national_numbers.fullmatch(national_number) is not None
 
     @property
     def elements_namespace(self) -> str:
@@ -44,9 +58,11 @@ class Version(NamedTuple):
 
 
 VERSIONS: Final = {
-    4: Version(4, "types_v4.xsd", True, False, "TE_IF_01"),
-    5: Version(5, "types_v4.xsd", True, True, "TE_IF_01"),
+    2: Version(2, (20, 10), False, False, "ERROR", re.compile("[A-Z0-9]{8,20}"), True),
+    4: Version(4, (40,), True, False, "TE_IF_01", re.compile(".{1,50}"), False),
+    5: Version(5, (50,), True, True, "TE_IF_01", re.compile(".{1,50}"), False),
 }
+# TE_IF_01 says just this, but came with v4: software made for v2 does not know it (our choice).
 NEWEST: Final = VERSIONS[max(VERSIONS)]
 
 
@@ -61,7 +77,13 @@ class Service(NamedTuple):
 
     def path(self, version: Version) -> str:
         """Return the path as clients of `version` configure it."""
-        return f"/{self.context}/{self.path_stem}V{version.number}0"
+        return self.paths(version)[0]
+
+    def paths(self, version: Version) -> tuple[str, ...]:
+        """Return all paths that clients of `version` may have configured."""
+        return tuple(
+            f"/{self.context}/{self.path_stem}V{number:02d}" for number in version.path_numbers
+        )
 
 
 SERVICES: Final = {
@@ -70,6 +92,7 @@ SERVICES: Final = {
     "mixed": Service("MixedBulkServices", "WS_MIXED_BULK_TRANSACTIONS_V1", "MixedBulkService"),
     "support": Service("SupportServices", "WS_SUPPORT_V1", "SupportService"),
     "pki": Service("PkiServices", "WS_PKI_V1", "PkiService"),
+    "master": Service("MasterDataServices", "WS_MASTER_DATA_V1", "MasterDataService"),
 }
 # Inferred: the names of all but the single-pack service inside their WSDL.
 
@@ -101,6 +124,10 @@ class Shape(Enum):
     """Header alone."""
     CONFIRM_TERMS = "ConfirmTermsRequestType"
     CERTIFICATE = "CertificateRequestType"
+    MASTER_DATA = "MasterDataRequestType"
+    """Product codes, or none for all."""
+    TEST_DATA = "TestDataRequestType"
+    """Header, and perhaps how many packs."""
 
     @property
     def response_type(self) -> str:
@@ -122,6 +149,11 @@ class Shape(Enum):
         """Whether a request is about the login itself, or its certificate."""
         return self in _ABOUT_ACCOUNT
 
+    @property
+    def is_about_data(self) -> bool:
+        """Whether a request asks for data that are there: about products, or packs for tests."""
+        return self in _ABOUT_DATA
+
 
 _RESPONSE_TYPES: Final = {
     Shape.PING: "PingResponseType",
@@ -135,12 +167,15 @@ _RESPONSE_TYPES: Final = {
     Shape.LOAD_TERMS: "TermsResponseType",
     Shape.CONFIRM_TERMS: "AcknowledgementType",
     Shape.CERTIFICATE: "CertificateResponseType",
+    Shape.MASTER_DATA: "MasterDataResponseType",
+    Shape.TEST_DATA: "TestDataResponseType",
 }
 _SUBMITS_MANY: Final = frozenset({Shape.BULK, Shape.BULK_UNDO, Shape.MIXED})
 _ABOUT_MANY: Final = _SUBMITS_MANY | {Shape.BULK_RESULT, Shape.MIXED_RESULT, Shape.TICKETS}
 _ABOUT_ACCOUNT: Final = frozenset(
     {Shape.CHANGE_PASSWORD, Shape.LOAD_TERMS, Shape.CONFIRM_TERMS, Shape.CERTIFICATE}
 )
+_ABOUT_DATA: Final = frozenset({Shape.MASTER_DATA, Shape.TEST_DATA})
 
 
 class SoapOperation(NamedTuple):
@@ -167,6 +202,7 @@ G121           G121UndoDispense            =          single  UNDO        UNDO_S
 G122           G122DispenseManualEntry     =          single  MANUAL      SUPPLY           245
 G123           G123UndoDispenseManualEntry =          single  UNDO_MANUAL UNDO_SUPPLY      45
 G130           G130Destroy                 =          single  PACK        DESTROY          245
+G131           G131UndoDestroy             =          single  UNDO        UNDO_DESTROY     2
 G140           G140Export                  =          single  PACK        EXPORT           245
 G141           G141UndoExport              =          single  UNDO        UNDO_EXPORT      245
 G150           G150Sample                  =          single  PACK        SAMPLE           245
@@ -176,6 +212,7 @@ G161           G161UndoFreeSample          =          single  UNDO        UNDO_F
 G170           G170Lock                    =          single  PACK        LOCK             245
 G171           G171UndoLock                =          single  UNDO        UNDO_LOCK        245
 G180           G180Stolen                  =          single  PACK        STOLEN           245
+G181           G181UndoStolen              =          single  UNDO        UNDO_STOLEN      2
 G182           G182StolenManualEntry       =          single  MANUAL      STOLEN           245
 BulkPing       PingBulk                    =          bulk    PING        -                245
 G101           G101RequestBulkIds          =          bulk    TICKETS     -                245
@@ -202,11 +239,14 @@ SupportPing    PingSupport                 =          support PING        -     
 G445           G445ChangePassword          =          support CHANGE_PASSWORD -            245
 G482           G482LoadTermsAndConditions  =          support LOAD_TERMS  -                245
 G483           G483ConfirmTermsAndConditions =        support CONFIRM_TERMS -              245
+G901           G901RequestTestData         =          support TEST_DATA   -                245
 PkiPing        PingPki                     =          pki     PING        -                245
 G615           G615DownloadCertificate     =          pki     CERTIFICATE -                245
+MasterDataPing PingMasterData              =          master  PING        -                245
+G201           G201DownloadMasterData      =          master  MASTER_DATA -                245
 """
-# Inferred: the WSDL operations and soapActions of all services but the single-pack one; G101; the
-# pings of mixed bulk and PKI altogether.
+# Inferred: the WSDL operations and soapActions of all services but the single-pack one; G101, G201,
+# and G901 with its service; the pings of mixed bulk, PKI and master data altogether.
 
 
 def _read_rows(text: str) -> tuple[SoapOperation, ...]:
@@ -239,11 +279,10 @@ class Endpoint:
     """Whether the product of a request holds a batch."""
     is_manual: bool
     is_undo: bool
-
-    @property
-    def response_name(self) -> str:
-        """Local name of the reply's outermost element."""
-        return f"{self.row.name}Response"
+    response_name: str
+    """Local name of the reply's outermost element."""
+    body_name: str
+    """Local name of what stands behind the reply's header."""
 
 
 def make_endpoint(row: SoapOperation, version: Version) -> Endpoint:
@@ -255,4 +294,6 @@ def make_endpoint(row: SoapOperation, version: Version) -> Endpoint:
         has_batch=row.shape in (Shape.PACK, Shape.UNDO, Shape.BULK, Shape.BULK_UNDO),
         is_manual=row.shape in (Shape.MANUAL, Shape.UNDO_MANUAL),
         is_undo=row.operation is not None and row.operation.is_undo,
+        response_name=f"{row.name}Response",
+        body_name="TransactionData" if row.shape is Shape.TEST_DATA else "Body",
     )

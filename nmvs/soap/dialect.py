@@ -8,8 +8,9 @@ get. No exception leaves `handle`.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Collection
 from typing import Final
 
 from aiohttp import web
@@ -22,33 +23,40 @@ from emvs.infra.logs import get_logger
 from emvs.infra.plain_response import Head, PlainResponse
 from emvs.infra.tls import peer_fingerprint
 from emvs.infra.web import read_body
-from emvs.outcomes import Outcome
+from emvs.outcomes import OUTCOMES, Outcome
 from emvs.scheme import Scheme
-from nmvs.bulk.engine import Bulk
 from nmvs.certificates.gate import NOBODY, forbidden
-from nmvs.certificates.registry import Certificates, Problem
-from nmvs.logins.registry import Logins
-from nmvs.operations import Operations
+from nmvs.certificates.registry import Problem
+from nmvs.logins.registry import Visit
 from nmvs.participants import Participant
+from nmvs.recovery import Recovery
 from nmvs.requests import Answer, PackRequest
 from nmvs.soap.accounts import Accounts
-from nmvs.soap.bulk_calls import BulkCalls
+from nmvs.soap.bulk_calls import BulkCalls, Reply
 from nmvs.soap.bulk_intake import Entered, Intake, Submitted
 from nmvs.soap.bulk_messages import AnyCall, BulkCall
-from nmvs.soap.catalogue import NEWEST, SERVICES, Endpoint
+from nmvs.soap.catalogue import NEWEST, SERVICES, Endpoint, Service
+from nmvs.soap.codes import report_in
+from nmvs.soap.data_calls import DataCalls
+from nmvs.soap.describing import describe_services
 from nmvs.soap.interface import Interface
 from nmvs.soap.logins import admit, render_notices
-from nmvs.soap.messages import NOT_READ, AccountCall, Frame, PackCall, PingCall, Refusal
+from nmvs.soap.messages import (
+    NOT_READ,
+    AccountCall,
+    DataCall,
+    Frame,
+    PackCall,
+    PingCall,
+    Refusal,
+)
+from nmvs.soap.parts import SoapParts
 from nmvs.soap.reader import LOGIN_BYTES_FREE, Reader
 from nmvs.soap.render import render_answer, render_ping, render_refusal, render_reply
-from nmvs.soap.settings import SoapSettings
-from nmvs.soap.wsdl import describe, list_addresses
 from nmvs.streaming import send_parts
 
 _SOAP: Final = CIMultiDict({"Content-Type": "application/soap+xml; charset=utf-8"})
 _SOAP_HEAD: Final = Head(200, _SOAP)
-_XML: Final = CIMultiDict({"Content-Type": "text/xml; charset=utf-8"})
-_TEXT: Final = CIMultiDict({"Content-Type": "text/plain; charset=utf-8"})
 
 _ANY_SIZE: Final = 1 << 62
 """The beginning alone is bounded, until it is known who sends it."""
@@ -62,40 +70,38 @@ _UNREAD: Final = {
 }
 """Return codes for bodies that could not be read (our choice)."""
 
+LoginCall = PackCall | BulkCall | AccountCall | DataCall
+"""What bears a login."""
+
 _log = get_logger(__name__)
 
 
 class SoapDialect:
-    """One market's SOAP services, all on one address."""
+    """SOAP services of one market on one address."""
 
     def __init__(
-        self,
-        operations: Operations,
-        logins: Logins,
-        certificates: Certificates,
-        bulk: Bulk,
-        settings: SoapSettings | None = None,
-        *,
-        certificate_client: Callable[[web.BaseRequest], str | None] | None = None,
+        self, parts: SoapParts, services: Collection[Service] = tuple(SERVICES.values())
     ) -> None:
-        """`certificate_client` returns the client login id that a request's certificate belongs
-        to (`nmvs.certificates.gate`), None if it came where none is wanted."""
-        self._certificate_client = certificate_client
-        self._operations = operations
-        self._logins = logins
-        self._accounts = Accounts(logins, certificates)
-        self._settings = settings or SoapSettings()
-        self._interface = interface = Interface(self._settings.open_names)
+        self._certificate_client = parts.certificate_client
+        self._operations = operations = parts.operations
+        self._logins = parts.logins
+        self._accounts = Accounts(parts.logins, parts.certificates)
+        self._settings = settings = parts.settings
+        self._frequency = parts.frequency
+        self._interface = interface = Interface(
+            settings.open_names, services, sandbox=settings.sandbox
+        )
         self._reader = Reader(interface=interface)
-        self._bulk_calls = BulkCalls(bulk, operations, self._settings, interface)
-        self._intake = Intake(bulk, self._settings, interface)
+        self._bulk_calls = BulkCalls(parts.bulk, operations, settings, interface)
+        self._data_calls = DataCalls(parts.master_data, parts.test_packs, operations, settings)
+        self._intake = Intake(parts.bulk, settings, interface)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one HTTP request."""
         try:
             if request.method == "POST":
                 return await self._answer(request)
-            return _describe(request, self._interface)
+            return describe_services(request, self._interface)
         except ConnectionError:
             raise  # Nobody is there to be answered.
         except Exception:  # noqa: BLE001 - a defect of ours: logged, answered without detail.
@@ -111,10 +117,10 @@ class SoapDialect:
                 # The usual case: it came with the head.
                 message = await read_body(request, bytes_max=bytes_max, timeout_s=wait_s_max)
             else:
-                parts = BodyParts(request, bytes_max=_ANY_SIZE, wait_s_max=wait_s_max)
-                message, is_whole = await parts.read_beginning(bytes_max)
-                if not is_whole:
-                    return await self._answer_large(request, message, parts)
+                read = await self._receive(request)
+                if isinstance(read, web.StreamResponse):
+                    return read
+                message = read
         except (TooLargeError, SlowSenderError, BadRequestError) as error:
             response = self._refuse(_unread(error))
             response.force_close()  # The rest of the body may still be under way.
@@ -124,7 +130,7 @@ class SoapDialect:
         is_known = call is not None
         if call is None:
             call = await reader.read_apart(message) if reader.reads_apart else reader.read(message)
-        if isinstance(call, (PackCall, BulkCall, AccountCall)):
+        if isinstance(call, (PackCall, BulkCall, AccountCall, DataCall)):
             if self._certificate_client is not None:
                 stopped = self._stop(self._certificate_client(request), call)
                 if stopped is not None:
@@ -144,9 +150,14 @@ class SoapDialect:
             return web.Response(body=render_ping(call), headers=_SOAP)
         return self._refuse(call)
 
-    def _stop(
-        self, shown: str | None, call: PackCall | BulkCall | AccountCall
-    ) -> web.Response | None:
+    async def _receive(self, request: web.BaseRequest) -> web.StreamResponse | bytes:
+        """Return a message that comes bit by bit; the answer to one that is too large for that."""
+        bytes_max, wait_s_max = self._settings.body_bytes_max, self._settings.body_read_s_max
+        parts = BodyParts(request, bytes_max=_ANY_SIZE, wait_s_max=wait_s_max)
+        message, is_whole = await parts.read_beginning(bytes_max)
+        return message if is_whole else await self._answer_large(request, message, parts)
+
+    def _stop(self, shown: str | None, call: LoginCall) -> web.Response | None:
         """Return the answer to a call that the certificate shown does not entitle to, else None."""
         if shown is None or shown == call.frame.client_login_id:
             return None
@@ -157,53 +168,119 @@ class SoapDialect:
         return forbidden(Problem.NONE_SHOWN)  # Let in to fetch a certificate, and for nothing else.
 
     async def _answer_rare_call(
-        self, call: BulkCall | AccountCall, message: bytes, request: web.BaseRequest
+        self, call: BulkCall | AccountCall | DataCall, message: bytes, request: web.BaseRequest
     ) -> web.StreamResponse:
-        if isinstance(call, AccountCall):
-            body = await self._answer_account_call(call, message, request)
+        visit = await self._enter(call)
+        if isinstance(visit, Refusal):
+            body = self._turn_away(visit, message, is_known=False)
             return PlainResponse(_SOAP_HEAD, body)
-        entered = await self._enter(call)
-        if isinstance(entered, Refusal):
-            body = self._turn_away(entered, message, is_known=False)
-            return PlainResponse(_SOAP_HEAD, body)
-        return await self._answer_entered(call, entered, request)
+        return await self._answer_entered(call, visit, request)
 
     async def _answer_entered(
-        self, call: BulkCall, entered: Entered, request: web.BaseRequest
+        self, call: BulkCall | AccountCall | DataCall, visit: Visit, request: web.BaseRequest
     ) -> web.StreamResponse:
-        reply = await self._bulk_calls.answer(call, *entered)
+        """Answer within the time there is. What is told piece by piece has begun by then."""
+        wait_s_max = self._settings.answer_s_max
+        if isinstance(call, BulkCall):  # To cut it into slices takes time, beside the tills.
+            wait_s_max = max(wait_s_max, self._settings.bulk_body_read_s_max)
+        try:
+            async with asyncio.timeout(wait_s_max):
+                reply = await self._reply_to(call, visit, request)
+        except TimeoutError:
+            text = f"The process ran longer than {wait_s_max:g} s"
+            refusal = _refusal_of(call, "TI_TO_01", text)
+            return self._refuse(refusal._replace(sender_at_fault=False))
         if isinstance(reply, bytes):
             return PlainResponse(_SOAP_HEAD, reply)
-        return await send_parts(request, reply, status=200, headers=_SOAP)
+        try:
+            return await send_parts(request, reply, status=200, headers=_SOAP)
+        except Recovery.TROUBLE as error:  # Nothing has been sent yet.
+            _log.warning("reply not made", action="reply_unavailable", error=repr(error))
+            text = OUTCOMES[Outcome.UNAVAILABLE].text
+            refusal = _refusal_of(call, "TE_REQ_01", text)
+            return self._refuse(refusal._replace(sender_at_fault=False))
 
-    async def _enter(self, call: BulkCall) -> Entered | Refusal:
+    async def _reply_to(
+        self, call: BulkCall | AccountCall | DataCall, visit: Visit, request: web.BaseRequest
+    ) -> Reply:
+        notifications = render_notices(visit.notices, call.endpoint.version)
+        if isinstance(call, BulkCall):
+            return await self._bulk_calls.answer(call, visit.participant, notifications)
+        if isinstance(call, DataCall):
+            return await self._data_calls.answer(call, notifications)
+        content = await self._accounts.answer(call, visit, peer_fingerprint(request))
+        return render_reply(
+            call.endpoint,
+            call.frame,
+            self._operations.new_transaction_id(),
+            self._operations.clock.now_ms(),
+            content=content,
+            notifications=notifications,
+        )
+
+    async def _enter(self, call: BulkCall | AccountCall | DataCall) -> Visit | Refusal:
         visit = await admit(self._logins, self._operations, call)
         if isinstance(visit, Refusal):
             return visit
-        return Entered(visit.participant, render_notices(visit.notices, call.endpoint.version))
+        return self._too_frequent(call, visit.participant) or visit
+
+    def _too_frequent(self, call: LoginCall, participant: Participant) -> Refusal | None:
+        """Return the refusal of a client that asks more often than it may; the right to ask at all
+        comes before."""
+        operation, now_ms = call.endpoint.operation, self._operations.clock.now_ms()
+        if self._frequency is None or (
+            operation is not None and operation not in participant.permitted
+        ):
+            return None
+        if self._frequency.allows(call.frame.client_login_id, now_ms):
+            return None
+        self._operations.metrics.throttled_count += 1
+        return _refusal_of(call, "FI_SE_CLI_01", "The client asks more often than it may")
 
     async def _answer_large(
         self, request: web.BaseRequest, beginning: bytes, parts: BodyParts
-    ) -> web.StreamResponse:
-        """Answer a message that is too large for all but bulk requests."""
+    ) -> web.StreamResponse | bytes:
+        """Answer a message that is too large for all but bulk requests and lists of products; of
+        such a list return the whole message."""
+        if self._intake.is_list_of_products(beginning):
+            bytes_max = self._settings.master_data_body_bytes_max
+            parts.allow(bytes_max=bytes_max, wait_s_max=self._settings.body_read_s_max)
+            rest, is_whole = await parts.read_beginning(bytes_max)
+            assert is_whole, "a larger one is refused by its parts"
+            return beginning + rest
 
         async def enter(opening: BulkCall) -> Entered | web.Response:
-            if self._certificate_client is not None:
-                stopped = self._stop(self._certificate_client(request), opening)
-                if stopped is not None:
-                    return stopped
-            entered = await self._enter(opening)
-            if isinstance(entered, Refusal):
-                return self._refuse(entered)
-            refused = self._bulk_calls.refuse_unread(opening, *entered)
-            return entered if refused is None else PlainResponse(_SOAP_HEAD, refused)
+            visit = await self._let_in(opening, request)
+            if not isinstance(visit, Visit):
+                return visit
+            too_frequent = self._too_frequent(opening, visit.participant)
+            if too_frequent is not None:
+                return self._refuse(too_frequent)
+            notifications = render_notices(visit.notices, opening.endpoint.version)
+            refused = self._bulk_calls.refuse_unread(opening, visit.participant, notifications)
+            if refused is not None:
+                return PlainResponse(_SOAP_HEAD, refused)
+            return Entered(visit.participant)
 
         read = await self._intake.read(beginning, parts, enter)
         if isinstance(read, Submitted):
-            return await self._answer_entered(*read, request)
+            # That took minutes, perhaps: the login or its certificate may have ended meanwhile.
+            visit = await self._let_in(read.call, request)
+            if isinstance(visit, Visit):
+                return await self._answer_entered(read.call, visit, request)
+            return visit
         response = self._refuse(read) if isinstance(read, Refusal) else read
         response.force_close()  # The rest of the body may still be under way.
         return response
+
+    async def _let_in(self, opening: BulkCall, request: web.BaseRequest) -> Visit | web.Response:
+        """Return the visit of a large message's sender, or the answer that turns it away."""
+        if self._certificate_client is not None:
+            stopped = self._stop(self._certificate_client(request), opening)
+            if stopped is not None:
+                return stopped
+        visit = await admit(self._logins, self._operations, opening)
+        return self._refuse(visit) if isinstance(visit, Refusal) else visit
 
     async def _answer_pack_call(self, call: PackCall, message: bytes, *, is_known: bool) -> bytes:
         frame = call.frame
@@ -218,24 +295,12 @@ class SoapDialect:
                 notifications = render_notices(visit.notices, call.endpoint.version)
         if not is_known:
             self._reader.learn(message, call)
+        if self._frequency is not None:
+            refusal = self._too_frequent(call, participant)
+            if refusal is not None:
+                return self._render_refusal(refusal)
         answer = await self._perform(call, participant)
         return render_answer(call, answer, self._settings.verify_codes, notifications)
-
-    async def _answer_account_call(
-        self, call: AccountCall, message: bytes, request: web.BaseRequest
-    ) -> bytes:
-        visit = await admit(self._logins, self._operations, call)
-        if isinstance(visit, Refusal):
-            return self._turn_away(visit, message, is_known=False)
-        content = await self._accounts.answer(call, visit, peer_fingerprint(request))
-        return render_reply(
-            call.endpoint,
-            call.frame,
-            self._operations.new_transaction_id(),
-            self._operations.clock.now_ms(),
-            content=content,
-            notifications=render_notices(visit.notices, call.endpoint.version),
-        )
 
     def _turn_away(self, refusal: Refusal, message: bytes, *, is_known: bool) -> bytes:
         if len(message) > LOGIN_BYTES_FREE and not is_known:  # Those were not parsed.
@@ -283,9 +348,7 @@ class SoapDialect:
         operations = self._operations
         return render_refusal(refusal, operations.new_transaction_id(), operations.clock.now_ms())
 
-    def _broken(
-        self, call: PackCall | BulkCall | AccountCall | None, request_id: str
-    ) -> web.Response:
+    def _broken(self, call: LoginCall | None, request_id: str) -> web.Response:
         """Answer in the interface's technical form; what broke is in the log, not in the reply."""
         endpoint: Endpoint | None = call.endpoint if call is not None else None
         return self._refuse(
@@ -303,26 +366,16 @@ class SoapDialect:
 _NOBODY: Final = Frame(NOT_READ, NOT_READ, None, NOT_READ, "eng")
 
 
-def _of_another(call: PackCall | BulkCall | AccountCall) -> Refusal:
+def _of_another(call: LoginCall) -> Refusal:
     """The return code is our choice; the real systems' is not public."""
-    text = "The client certificate belongs to another client"
-    return Refusal("FE_PKI_06", text, call.endpoint.version, call.endpoint, call.frame)
+    return _refusal_of(call, "FE_PKI_06", "The client certificate belongs to another client")
+
+
+def _refusal_of(call: LoginCall, code: str, text: str) -> Refusal:
+    version = call.endpoint.version
+    return Refusal(*report_in(version, code, text), version, call.endpoint, call.frame)
 
 
 def _unread(error: EmvsError) -> Refusal:
     """A body that was not read names no operation, so a fault is the answer."""
     return Refusal(_UNREAD[type(error)], str(error), NEWEST, None, _NOBODY)
-
-
-def _describe(request: web.BaseRequest, interface: Interface) -> web.Response:
-    """Answer a GET: the definitions, or where they are."""
-    if request.method not in ("GET", "HEAD"):
-        headers = _TEXT.copy()
-        headers["Allow"] = "GET, HEAD, POST"
-        return web.Response(status=405, text="SOAP messages come by POST\n", headers=headers)
-    path, query = request.rel_url.raw_path, request.rel_url.raw_query_string
-    document = describe(path, query, scheme=request.scheme, host=request.host, interface=interface)
-    if document is not None:
-        return web.Response(body=document.encode(), headers=_XML)
-    text = list_addresses(scheme=request.scheme, host=request.host)
-    return web.Response(status=404, body=f"The definitions are at\n{text}".encode(), headers=_TEXT)

@@ -17,7 +17,7 @@ from nmvs.soap.bulk_messages import AnyCall
 from nmvs.soap.bulk_reading import read_bulk_call
 from nmvs.soap.catalogue import VERSIONS, Endpoint, Shape
 from nmvs.soap.interface import INFERRED, Interface
-from nmvs.soap.messages import AccountCall, Frame, PackCall, PingCall, Refusal
+from nmvs.soap.messages import AccountCall, DataCall, Frame, PackCall, PingCall, Refusal
 from nmvs.soap.salvage import (
     DTD_DESCRIPTION,
     not_offered_description,
@@ -82,7 +82,9 @@ def read_message(
     request_tag = str(request.tag)
     endpoint = interface.endpoints.get(request_tag)
     if endpoint is None:
-        return refused(root, "TE_XM_02", not_offered_description(request_tag), request_tag)
+        return refused(
+            root, "TE_XM_02", not_offered_description(request_tag, interface), request_tag
+        )
     schema = schemas[endpoint.version.number]
     if not schema.validate(request):
         why_unfit = next(iter(schema.error_log), None)
@@ -94,6 +96,8 @@ def read_message(
         return read_bulk_call(endpoint, request)
     if endpoint.row.shape.is_about_account:
         return _read_account_call(endpoint, request)
+    if endpoint.row.shape.is_about_data:
+        return _read_data_call(endpoint, request)
     return _read_pack_call(endpoint, request)
 
 
@@ -174,3 +178,19 @@ def _read_account_call(endpoint: Endpoint, request: etree._Element) -> AccountCa
     # Behind ClientTrxId, Language and Body, if there is a Body at all.
     values = tuple(element.text or "" for element in elements[transaction_at + 4 :])
     return AccountCall(endpoint, frame, elements[5].text or "", values)
+
+
+def _read_data_call(endpoint: Endpoint, request: etree._Element) -> DataCall:
+    """Return the fields of a request for data that has passed the schema."""
+    elements = list(request.iter())
+    frame, transaction_at = _read_frame(elements)
+    scheme_tag = _SCHEME_TAGS[endpoint.version.number]
+    codes, number = [], None
+    # Behind ClientTrxId, Language and Body, if there is a Body at all.
+    for element in elements[transaction_at + 4 :]:
+        scheme = element.get(scheme_tag)
+        if scheme is not None:
+            codes.append((scheme, element.text or ""))
+        elif element.text:
+            number = int(element.text)
+    return DataCall(endpoint, frame, elements[5].text or "", tuple(codes), number)

@@ -7,13 +7,16 @@ and a market may set another, so that a client that knows the real one works all
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import Final
 
 from nmvs.soap.catalogue import (
     OPERATIONS,
+    SERVICES,
     VERSIONS,
     Endpoint,
+    Service,
     Shape,
     SoapOperation,
     Version,
@@ -21,6 +24,12 @@ from nmvs.soap.catalogue import (
 )
 
 _IS_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}").fullmatch
+_OPEN: Final = {
+    Shape.TICKETS: "ticket_list",
+    Shape.MASTER_DATA: "master_data",
+    Shape.TEST_DATA: "test_data",
+}
+"""What names the operation of a shape."""
 _TAKEN_BRANCHES: Final = frozenset({"Item", "ItemUndo", "ItemMan"})
 
 
@@ -32,6 +41,12 @@ class OpenNames:
     """Operation that lists the own open bulk requests."""
     manual_undo_item: str = "ItemManUndo"
     """Element of an item of a mixed bulk that undoes what was typed in by hand."""
+    master_data: str = "G201"
+    """Operation that downloads master data."""
+    master_data_page: str = "PageNumber"
+    """Element that asks for a page of them."""
+    test_data: str = "G901"
+    """Operation that hands out packs for tests."""
 
     def problem(self) -> str | None:
         """Return why these names cannot be used, None if they can."""
@@ -39,9 +54,12 @@ class OpenNames:
             name = getattr(self, field.name)
             if not isinstance(name, str) or not _IS_NAME(name):
                 return f"{field.name}: {name!r} is no name of an XML element"
-        others = {row.name for row in OPERATIONS if row.shape is not Shape.TICKETS}
-        if self.ticket_list in others:
-            return f"ticket_list: {self.ticket_list!r} is another operation"
+        taken = {row.name for row in OPERATIONS if row.shape not in _OPEN}
+        for member in _OPEN.values():
+            name = getattr(self, member)
+            if name in taken:
+                return f"{member}: {name!r} is another operation"
+            taken.add(name)
         if self.manual_undo_item in _TAKEN_BRANCHES:
             return f"manual_undo_item: {self.manual_undo_item!r} is another item"
         return None
@@ -50,10 +68,22 @@ class OpenNames:
 class Interface:
     """Operations of one market, by their names in it."""
 
-    def __init__(self, names: OpenNames | None = None) -> None:
-        """`names` have no problem."""
+    def __init__(
+        self,
+        names: OpenNames | None = None,
+        services: Collection[Service] = tuple(SERVICES.values()),
+        *,
+        sandbox: bool = True,
+    ) -> None:
+        """`names` have no problem; of other `services` nothing is offered, nor what is there for
+        tests without `sandbox`."""
         self.names = names or OpenNames()
-        self.operations = tuple(map(self._named, OPERATIONS))
+        self.services = services
+        self.operations = tuple(
+            self._named(row)
+            for row in OPERATIONS
+            if row.service in services and (sandbox or row.shape is not Shape.TEST_DATA)
+        )
         self.endpoints: dict[str, Endpoint] = {
             f"{{{version.elements_namespace}}}{row.name}Request": make_endpoint(row, version)
             for version in VERSIONS.values()
@@ -68,9 +98,9 @@ class Interface:
         """Finds the outermost element of a request in text that may not be well-formed."""
 
     def _named(self, row: SoapOperation) -> SoapOperation:
-        name = self.names.ticket_list
-        if row.shape is not Shape.TICKETS or row.name == name:
+        if row.shape not in _OPEN:
             return row
+        name = getattr(self.names, _OPEN[row.shape])
         wsdl_name = row.wsdl_name.replace(row.name, name)
         return row._replace(name=name, wsdl_name=wsdl_name, action=f"urn:{wsdl_name}")
 

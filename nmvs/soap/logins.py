@@ -14,8 +14,8 @@ from nmvs.logins.registry import LoginRefusal, Logins, Visit
 from nmvs.operations import Operations
 from nmvs.soap.bulk_messages import BulkCall
 from nmvs.soap.catalogue import Shape, Version
-from nmvs.soap.codes import PREFIX, code_in, notification_codes
-from nmvs.soap.messages import AccountCall, PackCall, Refusal
+from nmvs.soap.codes import PREFIX, notification_codes, report_in
+from nmvs.soap.messages import AccountCall, DataCall, PackCall, Refusal
 
 
 class _Refused(NamedTuple):
@@ -89,7 +89,7 @@ def render_notices(notices: Iterable[Notice], version: Version) -> str:
 
 
 async def admit(
-    logins: Logins, operations: Operations, call: PackCall | BulkCall | AccountCall
+    logins: Logins, operations: Operations, call: PackCall | BulkCall | AccountCall | DataCall
 ) -> Visit | Refusal:
     """Return who asks, or why they are refused: by the login, then by a duty."""
     frame, endpoint = call.frame, call.endpoint
@@ -108,8 +108,7 @@ async def admit(
     refused = _REFUSED[why]
     operations.metrics.count(refused.outcome)
     return Refusal(
-        code_in(endpoint.version, refused.code),
-        refused.text,
+        *report_in(endpoint.version, refused.code, refused.text),
         endpoint.version,
         endpoint,
         frame,

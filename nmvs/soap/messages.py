@@ -46,6 +46,18 @@ class AccountCall(NamedTuple):
     """Texts of the elements in its body, in their order; "" for an empty one."""
 
 
+class DataCall(NamedTuple):
+    """A request for data that are there, that fits the schema."""
+
+    endpoint: Endpoint
+    frame: Frame
+    password: str
+    product_codes: tuple[tuple[str, str], ...]
+    """Schemes and codes of the products that are asked for; none for all."""
+    number: int | None
+    """Of the page, or of packs; None if the request does not tell."""
+
+
 class PingCall(NamedTuple):
     """A ping that fits the schema."""
 
@@ -69,5 +81,5 @@ class Refusal(NamedTuple):
     """XML of what else the sender is told."""
 
 
-Call = PackCall | AccountCall | PingCall
+Call = PackCall | AccountCall | DataCall | PingCall
 """What a message may ask for."""

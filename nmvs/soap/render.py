@@ -99,7 +99,7 @@ def render_reply(
 ) -> bytes:
     """Return a reply whose Body has this content: XML, as are the notifications. `req_type` is
     that of the bulk whose result it is."""
-    name = endpoint.response_name
+    name, body = endpoint.response_name, endpoint.body_name
     client_login_id, user_id, sub_user_id, client_transaction_id, language = frame
     sub_user = (
         "" if sub_user_id is None else f"<ns1:SubUserId>{escape(sub_user_id)}</ns1:SubUserId>"
@@ -113,7 +113,8 @@ def render_reply(
         f"<ns1:ClientTrxId>{client_transaction_id}</ns1:ClientTrxId>"
         f"<ns1:NMVSTrxId>{transaction_id}</ns1:NMVSTrxId>"
         f"<ns1:Timestamp>{_second(at_ms // 1000)}.{at_ms % 1000:03d}Z</ns1:Timestamp>{asked}"
-        f"</ns1:Transaction>{notifications}</ns1:Header><ns1:Body>{content}</ns1:Body></ns2:{name}>{_CLOSING}"
+        f"</ns1:Transaction>{notifications}</ns1:Header><ns1:{body}>{content}</ns1:{body}></ns2:{name}>"
+        f"{_CLOSING}"
     ).encode()
 
 
@@ -176,16 +177,17 @@ def _pack(call: PackCall, answer: Answer) -> str:
     state, reasons = render_state(answer)
     pack = f'<ns1:Pack ns1:sn="{escape(call.serial_number)}" ns1:state="{state}"'
     pack += f">{reasons}</ns1:Pack>" if reasons else "/>"
-    return f"{render_product(call, answer)}{pack}"
+    return f"{render_product(call, answer, call.endpoint.version)}{pack}"
 
 
-def render_product(asked: Asked, answer: Answer | None) -> str:
-    """Return the product as asked, with what is stored about it."""
+def render_product(asked: Asked, answer: Answer | None, version: Version) -> str:
+    """Return the product as asked, with what is stored about it and `version` can tell."""
     nhrn, flag = "", "false"
     if answer is not None:
         product = answer.product
         national_code = product.national_code if product is not None else None
-        nhrn = f"<ns1:NHRN>{escape(national_code)}</ns1:NHRN>" if national_code else ""
+        if national_code and version.can_tell_number(national_code):
+            nhrn = f"<ns1:NHRN>{escape(national_code)}</ns1:NHRN>"
         flag = "true" if answer.intermarket else "false"
     return (
         f'<ns1:Product><ns1:ProductCode ns1:scheme="{asked.scheme}">{asked.product_code}'

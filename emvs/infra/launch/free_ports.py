@@ -36,7 +36,10 @@ def refuse_taken_ports(settings: Settings) -> None:
     """Raise LaunchError if another program has one of the ports."""
     for listener, port in settings.listeners():
         if not is_free(port):
+            other = "choose other ports with --port-base N, or free ones with --port-base 0"
+            if port in settings.fixed_soap_ports:
+                other = "choose others with --soap-ports N"
             raise LaunchError(
                 f"port {port}, wanted for {listener}, is taken by another program. Stop that one,"
-                " or choose other ports with --port-base N, or free ones with --port-base 0"
+                f" or {other}"
             )

@@ -42,7 +42,11 @@ def endpoints_document(settings: Settings, batches: Sequence[Batch]) -> dict[str
     return {
         "ca": CA_FILE,
         "hub": {"url": hub_url(settings), "management": hub_management_url(settings)},
-        "markets": {market.code: _addresses(market) for market in settings.running_markets},
+        "markets": {
+            market.code: _addresses(market)
+            | {"soap_ports": _soap_ports(settings.soap_ports_of(market))}
+            for market in settings.running_markets
+        },
         "participants": [
             *(
                 _participant(market, registration)
@@ -113,6 +117,10 @@ def _addresses(market: MarketSettings) -> dict[str, Any]:
         "plain": plain,
         "secure": secure,
     }
+
+
+def _soap_ports(ports: dict[str, int]) -> dict[str, str] | None:
+    return {name: f"https://{HOST}:{port}" for name, port in ports.items()} or None
 
 
 def _services(market: MarketSettings, base: str) -> dict[str, str | None]:

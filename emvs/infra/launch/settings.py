@@ -5,6 +5,8 @@ Pure: what is stored and what is wished come in, what to do comes out. The layou
     base      the hub            base + 10 n      national system n = 1, 2 ...: pharmacies
     base + 1  its management     base + 10 n + 1  its management
     base + 2  PostgreSQL         base + 10 n + 2  where the hub reaches it
+
+The ports of the SOAP services, if they are wanted, have a layout of their own: `emvs.soap_ports`.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from emvs.infra.launch.markets_choice import MarketChoice, parse_markets
 from emvs.infra.launch.overrides import HUB, Overrides
 from emvs.infra.postgres_dsn import parse_dsn
 from emvs.markets import Dialect
+from emvs.soap_ports import FIRST, SPAN, placed
 
 PORTS_PER_SYSTEM: Final = 10
 _PORT_MAX: Final = 65_535
@@ -60,11 +63,27 @@ class Settings(msgspec.Struct, frozen=True):
     manufacturer_token: str
     dsn: str | None = None
     hub_overrides: dict[str, Any] = {}
+    soap_ports: int | None = None
+    """First port of the SOAP services of the first market; None: they have none of their own."""
 
     @property
     def running_markets(self) -> tuple[MarketSettings, ...]:
         """The national systems to start."""
         return tuple(self.markets[code] for code in self.running)
+
+    def soap_ports_of(self, market: MarketSettings) -> dict[str, int]:
+        """Return the ports of a running market's SOAP services; none if they have none."""
+        if self.soap_ports is None or Dialect.SOAP not in market.dialects:
+            return {}
+        speaking = [each.code for each in self.running_markets if Dialect.SOAP in each.dialects]
+        return placed(self.soap_ports + SPAN * speaking.index(market.code))
+
+    @property
+    def fixed_soap_ports(self) -> set[int]:
+        """The ports of all SOAP services."""
+        return {
+            port for market in self.running_markets for port in self.soap_ports_of(market).values()
+        }
 
     def listeners(self) -> Iterator[tuple[str, int]]:
         """Yield what listens where, PostgreSQL's free port excepted."""
@@ -77,6 +96,8 @@ class Settings(msgspec.Struct, frozen=True):
             yield f"the port with TLS of {market.code}", market.secure_port
             yield f"the management port of {market.code}", market.management_port
             yield f"the hub's way to {market.code}", market.interconnect_port
+            for name, port in self.soap_ports_of(market).items():
+                yield f"the SOAP service {name} of {market.code}", port
 
 
 class Wishes(msgspec.Struct, frozen=True):
@@ -87,12 +108,46 @@ class Wishes(msgspec.Struct, frozen=True):
     dsn: str | None = None
     overrides: Overrides | None = None
     """Of all systems: those that are not named go back to their defaults."""
+    soap_ports: int | None = None
+    """As in `Settings`; 0: none."""
 
 
 def choose_settings(
     stored: Settings | None, wishes: Wishes, *, pick_port: Callable[[], int]
 ) -> Settings:
     """Return the settings of this start. Raises UsageError if wishes contradict what is stored."""
+    return _with_soap_ports(_chosen(stored, wishes, pick_port), wishes)
+
+
+def parse_soap_ports(text: str) -> int:
+    """Return the first port that `--soap-ports` asks for; 0: none. Raises UsageError."""
+    if text in ("real", "off"):
+        return FIRST if text == "real" else 0
+    if not (text.isascii() and text.isdigit() and _PORT_LOWEST <= int(text) <= _PORT_MAX):
+        raise UsageError(
+            f"--soap-ports {text}: it is real, off, or the first port, from {_PORT_LOWEST} on."
+        )
+    return int(text)
+
+
+def _with_soap_ports(settings: Settings, wishes: Wishes) -> Settings:
+    if wishes.soap_ports is not None:
+        settings = msgspec.structs.replace(settings, soap_ports=wishes.soap_ports or None)
+    if settings.soap_ports is None:
+        return settings
+    seen: dict[int, str] = {}
+    for listener, port in settings.listeners():
+        if port > _PORT_MAX or port in seen:
+            text = f"of {seen[port]}" if port in seen else f"above {_PORT_MAX}"
+            raise UsageError(
+                f"--soap-ports {settings.soap_ports}: {listener} would get the port {port} {text}."
+                " Choose another first port."
+            )
+        seen[port] = listener
+    return settings
+
+
+def _chosen(stored: Settings | None, wishes: Wishes, pick_port: Callable[[], int]) -> Settings:
     port_base = _port_base(stored, wishes)
     if stored is not None:
         settings = _with_markets(_with_dsn(stored, wishes), wishes, pick_port)

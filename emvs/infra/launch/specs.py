@@ -48,7 +48,10 @@ def national_specs(settings: Settings, dsn: str) -> list[SystemSpec]:
                 "dsn": dsn,
                 "host": HOST,
                 "port": market.service_port,
-                "tls": {"port": market.secure_port},
+                "tls": {
+                    "port": market.secure_port,
+                    "soap_ports": settings.soap_ports_of(market).get("single"),
+                },
                 "management_host": HOST,
                 "management_port": market.management_port,
                 "interconnect_port": market.interconnect_port,

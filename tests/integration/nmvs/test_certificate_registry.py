@@ -80,3 +80,35 @@ async def test_what_is_revoked_or_too_old_is_fetched_by_nobody(desk: Desk) -> No
     desk.clock.advance(60 * DAY_S)
     assert await certificates.fetch_by_tan("A", tan) is Problem.NOTHING_WAITS
     assert certificates.problem(first.fingerprint) is None
+
+
+async def test_who_shows_the_newest_certificate_has_none_to_wait_for(desk: Desk) -> None:
+    certificates = await desk.started()
+    first, _ = await certificates.issue("A")
+    second, _ = await certificates.renew(first.serial_number)
+    assert isinstance(await certificates.fetch_successor("A", first.fingerprint), Package)
+    told = await certificates.fetch_successor("A", second.fingerprint)
+    assert told is Problem.NOTHING_WAITS
+    await certificates.renew(second.serial_number)
+    assert isinstance(await certificates.fetch_successor("A", second.fingerprint), Package)
+
+
+async def test_a_revoked_successor_has_a_successor(desk: Desk) -> None:
+    certificates = await desk.started()
+    await certificates.issue("A")
+    running = asyncio.create_task(certificates.run())
+    try:
+        desk.clock.advance(700 * DAY_S)
+        certificates.ring()
+        async with asyncio.timeout(20):
+            while len(list(certificates.all())) < 2:
+                await asyncio.sleep(0.01)
+        _, second = certificates.all()
+        await certificates.revoke(second.serial_number)
+        certificates.ring()
+        async with asyncio.timeout(20):
+            while len(list(certificates.all())) < 3:
+                await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+    assert isinstance(await certificates.fetch_successor("A"), Package)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
+import asyncpg
 import pytest
 
+from nmvs.soap.catalogue import VERSIONS
 from tests.integration.conftest import StartSystem
 from tests.integration.nmvs.soap_bulk_client import BulkTill, bulk_till
 from tests.integration.running import RunningSystem, gtin
@@ -58,7 +62,7 @@ async def test_a_bulk_is_accepted_and_fetched_by_its_ticket(till: BulkTill) -> N
     assert (await till.fetch(reply.ticket)).codes == result.codes  # As often as wanted.
 
 
-@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize("version", VERSIONS)
 async def test_every_bulk_operation_and_its_undo(till: BulkTill, version: int) -> None:
     till = till.at(version=version)
     serials = await till.running.load_packs(2 * len(OPERATIONS))
@@ -77,7 +81,7 @@ async def test_every_bulk_operation_and_its_undo(till: BulkTill, version: int) -
             assert [(pack.state, pack.reasons, pack.code) for pack in undone.packs] == [
                 ("ACTIVE", [], "SUCCESS")
             ] * 2
-    twin = {4: "NC_PCK_06", 5: "NC_PCK_29"}[version]
+    twin = "NC_PCK_29" if version == 5 else "NC_PCK_06"
     again = await till.done("G127", [serials[0]]) if serials else None
     assert again is None or again.codes == [twin]
 
@@ -247,3 +251,60 @@ async def test_open_names_can_be_set(start_system: StartSystem) -> None:
     assert (refused.code, "ItemManUndo" in refused.description) == ("TE_XM_02", True)
     done = await till.done_mixed([till.item("G123", serial, "ItemUndoMan")])
     assert done.codes == ["NC_PCK_29"]
+
+
+async def test_tickets_are_the_clients_that_got_them(start_system: StartSystem) -> None:
+    running = await start_system("IE")
+    tills = []
+    for number in (1, 2):
+        login = {
+            "client_login_id": f"WHOLESALER{number:05d}",
+            "user_id": f"USER{number:04d}",
+            "password": f"Demo-Pass-{number}",
+        }
+        await running.register("wholesaler", number, soap=login, organisation="Chain")
+        tills.append(BulkTill(running, number, "wholesaler"))
+    (serial,) = await running.load_packs(1)
+    first, second = tills
+    ticket = await first.submit(first.bulk("G115", [serial]))
+    mixed = await first.submit(first.mixed([first.item("G110", serial)]))
+    own = await second.submit(second.bulk("G115", [serial]))
+    assert (await first.result(ticket)).codes == ["SUCCESS"]
+    assert (await second.fetch(ticket)).code == "FE_TX_02"
+    assert (await second.fetch(mixed, "G196")).code == "FE_TX_02"
+    assert await second.tickets() == {
+        "BulkTransactionList": [own],
+        "MixedBulkTransactionList": [],
+    }
+    # Another user of the same client may.
+    other = {"client_login_id": "WHOLESALER00001", "user_id": "USER0009", "password": "Demo-Pass-9"}
+    await running.register("wholesaler", 1, soap=other, rest=None, organisation="Chain")
+    message = first.frame("G196", f"<t:RefNMVSTrxId>{mixed}</t:RefNMVSTrxId>")
+    message = message.replace(b"USER0001", b"USER0009").replace(b"Demo-Pass-1", b"Demo-Pass-9")
+    assert (await first.post(message)).code in {"SUCCESS", "FE_TX_02"}
+    assert (await first.result(mixed, "G196")).codes == ["SUCCESS"]
+
+
+async def test_results_that_cannot_be_read_now_are_told_so(
+    start_system: StartSystem, dsn: str, schema_name: str
+) -> None:
+    running = await start_system("IE")
+    till = await bulk_till(running)
+    serials = await running.load_packs(600)  # More than a slice: sent in pieces.
+    ticket = await till.submit(till.bulk("G115", serials))
+    await till.result(ticket)
+    other, watcher = await asyncpg.connect(dsn), await asyncpg.connect(dsn)
+    try:
+        async with other.transaction():
+            await other.execute(f'lock table "{schema_name}_ie".bulk_slice')
+            fetch = asyncio.create_task(till.fetch(ticket))
+            while not await watcher.fetchval(
+                "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+                " where wait_event_type = 'Lock' and query like 'select items, results%'"
+            ):
+                await asyncio.sleep(0.01)
+            assert (await fetch).code == "TE_REQ_01"
+    finally:
+        await other.close()
+        await watcher.close()
+    assert len((await till.fetch(ticket)).packs) == 600

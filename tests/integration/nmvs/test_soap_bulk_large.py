@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
+import aiohttp
 import pytest
 
 from tests.integration.conftest import StartSystem
@@ -189,3 +191,51 @@ async def test_few_large_bodies_are_read_at_once(till: BulkTill) -> None:
         for task in waiting:
             connections[task].writer.write(message[70_000:])
             assert read_bulk_reply((await task).body).code == "SUCCESS"
+
+
+async def test_a_login_that_ends_while_a_bulk_comes_in_is_noticed(till: BulkTill) -> None:
+    serials = await till.running.load_packs(6_000)
+    message = till.bulk("G125", serials)
+    half = len(message) // 2
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield message[:half]
+        url = f"{till.running.management}/soap-logins/WHOLESALER00001/USER0001/lock"
+        async with till.running.http.post(url) as response:
+            assert response.status == 200
+        yield message[half:]
+
+    url = f"{till.running.service}/WS_BULK_TRANSACTIONS_V1/BulkServiceV50"
+    async with till.running.http.post(url, data=pieces()) as response:
+        assert read_bulk_reply(await response.read()).code == "FE_AU_02"
+
+
+async def test_strangers_with_large_messages_get_few_threads(start_system: StartSystem) -> None:
+    running = await start_system("IE", password_hash_cost_log2=12)
+    till = await bulk_till(running)
+    serials = [f"S{number}" for number in range(3_000)]
+    messages = [
+        till.at(number=number).bulk("G115", serials) for number in range(100, 180)
+    ]  # Logins that do not exist.
+    peak = 0
+
+    async def watch() -> None:
+        nonlocal peak
+        while True:
+            names = [thread.name for thread in threading.enumerate()]
+            peak = max(peak, sum(name.startswith("soap-bulk") for name in names))
+            await asyncio.sleep(0.001)
+
+    watching = asyncio.create_task(watch())
+    codes = await asyncio.gather(*(code_of(running, message) for message in messages))
+    watching.cancel()
+    assert set(codes) <= {"FE_AU_01", "TE_TX_03"}
+    assert peak <= 32 + 2
+
+
+async def code_of(running: RunningSystem, message: bytes) -> str:
+    """Return the code of a reply; a connection of its own, as each ends early."""
+    async with aiohttp.ClientSession() as http:
+        url = f"{running.service}/WS_BULK_TRANSACTIONS_V1/BulkServiceV50"
+        async with http.post(url, data=message) as response:
+            return read_bulk_reply(await response.read()).code

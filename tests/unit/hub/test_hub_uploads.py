@@ -9,8 +9,19 @@ import msgspec
 import pytest
 
 from emvs.errors import BadRequestError, ConfigurationError, ForbiddenError, TooLargeError
-from emvs.interconnect import DeliveryResult, PacksDelivery, ProductDelivery, RefusedSerial
-from emvs.obp_messages import MarketStatus, PacksMessage, ProductMessage
+from emvs.interconnect import (
+    DeliveryResult,
+    PacksDelivery,
+    ProductDelivery,
+    RefusedSerial,
+    Wholesaler,
+)
+from emvs.obp_messages import (
+    MarketStatus,
+    PacksMessage,
+    PostalOrganisation,
+    ProductMessage,
+)
 from hub.config import HubConfig, MarketConfig, RetryConfig
 from hub.delivery_messages import deliveries_of, with_serials
 from hub.distribution import end_of, retry_wait_s
@@ -148,6 +159,27 @@ def test_a_shared_system_is_told_once_of_its_own_part(product_message: ProductMe
     assert (delivery.system, delivery.markets) == ("BE", ["LU", "BE"])
     body = msgspec.json.decode(delivery.body, type=ProductDelivery)
     assert (body.nationalCode, body.version, body.commonName) == ("2", 4, "examplol")
+
+
+def test_a_market_is_told_its_own_holder_and_wholesalers(product_message: ProductMessage) -> None:
+    first, second = product_message.markets
+    first.market, second.market = "AT", "IE"
+    second.marketingAuthorisationHolder = PostalOrganisation("MAH7", "Holder", "Way 1")
+    second.designatedWholesalers = [
+        PostalOrganisation("W1", "Big & Fast", "Road 1", "Yard", "Cork", "T12", "IE"),
+        PostalOrganisation(None, "Small"),
+    ]
+    judgement = Judgement(markets=["AT", "IE"], product_version=1)
+    told = {
+        delivery.system: msgspec.json.decode(delivery.body, type=ProductDelivery)
+        for delivery in deliveries_of(product_message, judgement)
+    }
+    assert (told["IE"].holderId, told["IE"].holderName) == ("MAH7", "Holder")
+    assert told["IE"].wholesalers == [
+        Wholesaler("Big & Fast", "W1", "Road 1", "Yard", "Cork", "T12", "IE"),
+        Wholesaler("Small"),
+    ]
+    assert told["AT"].wholesalers == []
 
 
 def test_the_pieces_of_a_packs_delivery_are_one_message(packs_message: PacksMessage) -> None:

@@ -43,9 +43,18 @@ def test_a_market_offers_the_addresses_of_its_dialects_alone() -> None:
         "rest": "https://127.0.0.1:7103/verification",
         "token": "https://127.0.0.1:7103/connect/token",
     }
+    assert market["soap_ports"] is None
     # The usual way of each dialect's clients.
     assert market["soap"] == market["secure"]["soap"]
     assert (market["rest"], market["token"]) == plain["FI"][1:]
+
+
+def test_the_ports_of_soap_services_are_told() -> None:
+    wishes = Wishes(markets=parse_markets("IE,AT"), port_base=7070, soap_ports=18443)
+    settings: Settings = choose_settings(None, wishes, pick_port=lambda: 1)
+    markets = endpoints_document(settings, [])["markets"]
+    assert markets["AT"]["soap_ports"]["bulk"] == "https://127.0.0.1:18445"
+    assert markets["IE"]["soap_ports"] is None
 
 
 @pytest.mark.parametrize("market", ["AT", "IE", "FI"])

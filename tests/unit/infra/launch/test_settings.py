@@ -10,7 +10,13 @@ import pytest
 
 from emvs.errors import UsageError
 from emvs.infra.launch.markets_choice import parse_markets
-from emvs.infra.launch.settings import Settings, Wishes, choose_settings, with_new_ports
+from emvs.infra.launch.settings import (
+    Settings,
+    Wishes,
+    choose_settings,
+    parse_soap_ports,
+    with_new_ports,
+)
 from emvs.infra.postgres_errors import ExternalPostgresError
 
 DSN = "postgresql://emvs:secret@db.example:5432/emvs"
@@ -113,3 +119,41 @@ def test_an_address_that_is_none_is_refused_at_once() -> None:
 def test_settings_survive_their_file() -> None:
     settings = choose(dsn=DSN)
     assert msgspec.json.decode(msgspec.json.encode(settings), type=Settings) == settings
+
+
+def test_soap_services_have_ports_of_their_own_if_they_are_wanted() -> None:
+    first = choose(port_base=9000, markets=parse_markets("IE,AT,PL"), soap_ports=8443)
+    at, pl = (first.soap_ports_of(first.markets[code]) for code in ("AT", "PL"))
+    assert at == {
+        "single": 8443,
+        "pki": 8444,
+        "bulk": 8445,
+        "mixed": 8446,
+        "master": 8447,
+        "support": 8448,
+        "pki_with_certificate": 8458,
+    }
+    assert pl == {name: port + 20 for name, port in at.items()}
+    assert first.soap_ports_of(first.markets["IE"]) == {}
+    assert {*at.values(), *pl.values()} <= {port for _, port in first.listeners()}
+    second = choose(first, markets=parse_markets("PL"))
+    assert second.soap_ports_of(second.markets["PL"]) == at
+    off = choose(second, soap_ports=0)
+    assert off.soap_ports_of(off.markets["PL"]) == {}
+
+
+@pytest.mark.parametrize("first", [9010 - 15, 65_530])
+def test_soap_ports_that_are_taken_or_beyond_the_last_are_refused(first: int) -> None:
+    with pytest.raises(UsageError, match="Choose another first port"):
+        choose(port_base=9000, markets=parse_markets("AT"), soap_ports=first)
+
+
+@pytest.mark.parametrize(("text", "first"), [("real", 8443), ("off", 0), ("18443", 18443)])
+def test_soap_ports_are_read(text: str, first: int) -> None:
+    assert parse_soap_ports(text) == first
+
+
+@pytest.mark.parametrize("text", ["", "8", "70000", "-1", "yes", "\u0661\u0662\u0663\u0664"])
+def test_other_soap_ports_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="--soap-ports"):
+        parse_soap_ports(text)
