@@ -1,11 +1,14 @@
 """What one operation costs: processor time of the national system and of PostgreSQL, each.
 
-`python -m loadtests.operation_cost [--rounds 9] [--only core]`. Verify and supply, without HTTP
-("core": a request as dialects make it, until it is durable), through REST and through SOAP, with 64
-requests under way; beside them aiohttp answering a constant to the same requests. Rounds of all
-cases follow one another; shown are the least of all rounds, which is the least disturbed one, and
-their median, in microseconds per operation. Processor time depends on what else the machine does,
-though less than rates do: compare figures of one run. Linux only.
+`python -m loadtests.operation_cost [--rounds 9] [--only core|wire|soap]`. Verify and supply,
+without HTTP ("core": a request as dialects make it, until it is durable), through REST and through
+SOAP, with 64 requests under way; beside them aiohttp answering a constant to the same requests.
+Rounds of all cases follow one another; shown are the least of all rounds, which is the least
+disturbed one, and their median, in microseconds per operation. Processor time depends on what else
+the machine does, though less than rates do: compare figures of one run. Linux only.
+
+"soap" is the dialect's own part alone: a message to a call, and an answer to its bytes, in each
+version of the interface, by a form met before and by parser and schema.
 
 The core is measured from inside; the rest goes over HTTP.
 """
@@ -34,6 +37,7 @@ from emvs.scheme import Scheme
 from emvs.serial_numbers import generate_serial_numbers
 from emvs.states import Operation
 from loadtests.cpu_time import process_cpu_s, server_cpu_s
+from loadtests.soap_cost import measure_messages, print_messages
 from loadtests.stand import (
     BATCH_ID,
     EXPIRY,
@@ -194,13 +198,17 @@ async def _run(operations: int, rounds: int, only: str) -> None:
                 cases, serials, server.pid, operations=operations, rounds=rounds
             )
         _print(costs)
+    print_messages(measure_messages(rounds))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="loadtests.operation_cost", description=__doc__)
     parser.add_argument("--operations", type=int, default=4_000, help="in each case and round")
     parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--only", default="", choices=("", "core", "wire"))
+    parser.add_argument("--only", default="", choices=("", "core", "wire", "soap"))
     arguments = parser.parse_args()
     configure_logs(system="operation_cost", level="warning")
+    if arguments.only == "soap":
+        print_messages(measure_messages(arguments.rounds))
+        sys.exit()
     uvloop.run(_run(arguments.operations, arguments.rounds, arguments.only))

@@ -17,7 +17,7 @@ from nmvs.certificates.store import Package
 from nmvs.logins.registry import ChangeResult, Logins, TermsResult, Visit
 from nmvs.recovery import Recovery
 from nmvs.soap.catalogue import Shape
-from nmvs.soap.codes import code_in
+from nmvs.soap.codes import report_in
 from nmvs.soap.messages import AccountCall
 from nmvs.soap.render import escape, render_return_code
 
@@ -89,8 +89,8 @@ class Accounts:
         except Recovery.TROUBLE as error:
             _log.warning("account not changed", action="account_failed", error=repr(error))
             result = _UNAVAILABLE
-        code = code_in(call.endpoint.version, result.code)
-        return result.content + render_return_code(code, result.description)
+        told = report_in(call.endpoint.version, result.code, result.description)
+        return result.content + render_return_code(*told)
 
     async def _answer(self, call: AccountCall, visit: Visit, fingerprint: bytes | None) -> _Result:
         shape = call.endpoint.row.shape

@@ -34,7 +34,7 @@ from nmvs.soap.bulk_render import (
     render_tickets,
 )
 from nmvs.soap.catalogue import Endpoint, Shape
-from nmvs.soap.codes import code_in
+from nmvs.soap.codes import report_in
 from nmvs.soap.interface import Interface
 from nmvs.soap.render import render_around, render_reply, render_return_code
 from nmvs.soap.settings import SoapSettings
@@ -135,8 +135,8 @@ class BulkCalls:
         return self._refusal(asker, "TE_TX_03", OUTCOMES[Outcome.OVERLOADED].text)
 
     def _refusal(self, asker: _Asker, code: str, description: str) -> bytes:
-        version = asker.call.endpoint.version
-        return self._reply(asker, render_return_code(code_in(version, code), description))
+        told = report_in(asker.call.endpoint.version, code, description)
+        return self._reply(asker, render_return_code(*told))
 
     def _reply(self, asker: _Asker, content: str, transaction_id: str | None = None) -> bytes:
         operations = self._operations

@@ -21,7 +21,7 @@ from nmvs.participants import Participant
 from nmvs.soap.bulk_messages import BulkCall
 from nmvs.soap.bulk_stream import BulkStream, Checks, UnfitError
 from nmvs.soap.catalogue import Shape
-from nmvs.soap.codes import code_in
+from nmvs.soap.codes import report_in
 from nmvs.soap.envelope import from_its_start
 from nmvs.soap.interface import Interface
 from nmvs.soap.messages import Refusal
@@ -126,7 +126,7 @@ class Intake:
             return refuse(beginning, code, description, interface=self._interface)
         version = opening.endpoint.version
         return Refusal(
-            code_in(version, code), description, version, opening.endpoint, opening.frame
+            *report_in(version, code, description), version, opening.endpoint, opening.frame
         )
 
     async def _read(

@@ -71,6 +71,11 @@ class Collector:
                 self._serials.add(member.get(self._serial_tag) or "")
                 self.count += 1
 
+    @property
+    def has_twice(self) -> bool:
+        """Whether a pack was taken twice, of a bulk."""
+        return self._serials.twice is not None
+
     def finish(self, request: etree._Element) -> BulkCall:
         """Return the call; of the packs in `request` none is read any more."""
         opening = read_opening(self._endpoint, request[0])

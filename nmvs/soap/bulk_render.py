@@ -87,7 +87,7 @@ def render_item(job: Job, worked: Worked, version: Version, codes: VerifyCodes) 
         f"<ns1:ClientTrxId>{item.client_transaction_id}</ns1:ClientTrxId>"
         f"<ns1:NMVSTrxId>{answer.transaction_id}</ns1:NMVSTrxId>"
         f"<ns1:Timestamp>{render_time(answer.at_ms)}</ns1:Timestamp></ns1:Transaction>"
-        f"{render_product(item, answer)}"
+        f"{render_product(item, answer, version)}"
         f"{render_pack(item_endpoint(req_type, version), item, answer, codes)}</ns1:TrxItem>"
     )
 
@@ -119,7 +119,8 @@ async def render_packs(
             # What is stored is told by any pack that was found as it was sent.
             answers = [each.answer for each in worked if each.answer is not None]
             answers.sort(key=lambda answer: answer.batch is None)
-            head = f"{render_product(common, answers[0] if answers else None)}<ns1:Packs>"
+            told = render_product(common, answers[0] if answers else None, endpoint.version)
+            head = f"{told}<ns1:Packs>"
             yield head
         for start in range(0, len(worked), PACKS_AT_ONCE):
             yield "".join(

@@ -18,7 +18,13 @@ from nmvs.soap.bulk_reading import Collector, list_tags, read_opening
 from nmvs.soap.catalogue import Endpoint
 from nmvs.soap.envelope import find_request
 from nmvs.soap.interface import Interface
-from nmvs.soap.salvage import DTD_DESCRIPTION, one_line, unfit_description, unreadable_description
+from nmvs.soap.salvage import (
+    DTD_DESCRIPTION,
+    TWICE,
+    one_line,
+    unfit_description,
+    unreadable_description,
+)
 from nmvs.soap.schema import compile_schemas
 
 _BLANKS: Final = " \t\r\n"
@@ -118,7 +124,7 @@ class BulkStream:
         self._check(request)
         if self._list is not None:
             self._collector.take(self._list)
-        self._check_count()
+        self._check_taken()
         return self._collector.finish(request)
 
     def _note_header(self, header: etree._Element) -> None:
@@ -152,7 +158,7 @@ class BulkStream:
             self._check_place(member)
             self._check(member)
         self._collector.take(members)
-        self._check_count()
+        self._check_taken()
 
     def _check_place(self, member: etree._Element) -> None:
         """See that an element of the list is one that belongs there, and no text behind it."""
@@ -178,8 +184,12 @@ class BulkStream:
         if defect is not None:
             raise UnfitError("TE_XM_02", defect)
 
-    def _check_count(self) -> None:
+    def _check_taken(self) -> None:
+        """Check what the schema says of the list as a whole."""
         assert self._collector is not None
+        assert self._endpoint is not None
+        if self._endpoint.version.unique_by_schema and self._collector.has_twice:
+            raise UnfitError("TE_XM_02", f"XML does not fit the schema: Element 'Pack': {TWICE}")
         if self._collector.count > MEMBERS_MAX:
             name = self._member_tag.rpartition("}")[2]
             raise UnfitError(

@@ -8,6 +8,7 @@ by analogy.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, NamedTuple
@@ -16,16 +17,29 @@ from emvs.states import Operation
 
 
 class Version(NamedTuple):
-    """One version of the interface; requests name it by their namespaces, never by the path."""
+    """One version of the interface; requests name it by their namespaces, never by the path.
+
+    What its messages may hold is marked in the files of `definitions`, the codes that it has are in
+    `nmvs.soap.codes`.
+    """
 
     number: int
-    types_file: str
-    """File in `definitions` with the types of everything inside requests and replies."""
+    path_numbers: tuple[int, ...]
+    """Ends of the paths under which its definitions are found, the usual one first."""
     has_alert_ids: bool
     has_silent_twins: bool
     """Whether a finding that raises no alert has a return code of its own."""
     fallback_code: str
     """Stands for a return code that this version does not know."""
+    national_numbers: re.Pattern[str]
+    """Numbers that a reply can hold."""
+    unique_by_schema: bool
+    """Whether a bulk with the same pack twice does not fit the schema; otherwise it has a return
+    code of its own."""
+
+    def can_tell_number(self, national_number: str) -> bool:
+        """Return whether a reply can hold a product's national number."""
+        return self.national_numbers.fullmatch(national_number) is not None
 
     @property
     def elements_namespace(self) -> str:
@@ -44,9 +58,11 @@ class Version(NamedTuple):
 
 
 VERSIONS: Final = {
-    4: Version(4, "types_v4.xsd", True, False, "TE_IF_01"),
-    5: Version(5, "types_v4.xsd", True, True, "TE_IF_01"),
+    2: Version(2, (20, 10), False, False, "ERROR", re.compile("[A-Z0-9]{8,20}"), True),
+    4: Version(4, (40,), True, False, "TE_IF_01", re.compile(".{1,50}"), False),
+    5: Version(5, (50,), True, True, "TE_IF_01", re.compile(".{1,50}"), False),
 }
+# TE_IF_01 says just this, but came with v4: software made for v2 does not know it (our choice).
 NEWEST: Final = VERSIONS[max(VERSIONS)]
 
 
@@ -61,7 +77,13 @@ class Service(NamedTuple):
 
     def path(self, version: Version) -> str:
         """Return the path as clients of `version` configure it."""
-        return f"/{self.context}/{self.path_stem}V{version.number}0"
+        return self.paths(version)[0]
+
+    def paths(self, version: Version) -> tuple[str, ...]:
+        """Return all paths that clients of `version` may have configured."""
+        return tuple(
+            f"/{self.context}/{self.path_stem}V{number:02d}" for number in version.path_numbers
+        )
 
 
 SERVICES: Final = {
@@ -180,6 +202,7 @@ G121           G121UndoDispense            =          single  UNDO        UNDO_S
 G122           G122DispenseManualEntry     =          single  MANUAL      SUPPLY           245
 G123           G123UndoDispenseManualEntry =          single  UNDO_MANUAL UNDO_SUPPLY      45
 G130           G130Destroy                 =          single  PACK        DESTROY          245
+G131           G131UndoDestroy             =          single  UNDO        UNDO_DESTROY     2
 G140           G140Export                  =          single  PACK        EXPORT           245
 G141           G141UndoExport              =          single  UNDO        UNDO_EXPORT      245
 G150           G150Sample                  =          single  PACK        SAMPLE           245
@@ -189,6 +212,7 @@ G161           G161UndoFreeSample          =          single  UNDO        UNDO_F
 G170           G170Lock                    =          single  PACK        LOCK             245
 G171           G171UndoLock                =          single  UNDO        UNDO_LOCK        245
 G180           G180Stolen                  =          single  PACK        STOLEN           245
+G181           G181UndoStolen              =          single  UNDO        UNDO_STOLEN      2
 G182           G182StolenManualEntry       =          single  MANUAL      STOLEN           245
 BulkPing       PingBulk                    =          bulk    PING        -                245
 G101           G101RequestBulkIds          =          bulk    TICKETS     -                245

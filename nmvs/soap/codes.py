@@ -1,14 +1,16 @@
 """Which return code an outcome has: the one table of this dialect, and the codes that exist.
 
 No rule about packs enters: what happened is decided, here it gets its name. A finding that raises
-no alert has a silent twin from v5 on; for v4 the code stays and the alert id is left out. That a
-pack of another market has codes of its own is public; when exactly the twins are chosen is
-inferred.
+no alert has a silent twin from v5 on; for earlier versions the code stays and the alert id is left
+out. A code that a version does not know is told in its description, under the code that stands for
+it. That a pack of another market has codes of its own is public; when exactly the twins are chosen
+is inferred.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Final, NamedTuple
 
 from emvs.outcomes import NEVER_ANSWERED, OUTCOMES, Outcome
@@ -49,6 +51,7 @@ def _known_in(number: int, text: str) -> tuple[str, ...]:
     return tuple(code for versions, *codes in rows if str(number) in versions for code in codes)
 
 
+@cache
 def known_codes(number: int) -> tuple[str, ...]:
     """Return the return codes of an interface version, without their common prefix."""
     return _known_in(number, _KNOWN)
@@ -57,6 +60,12 @@ def known_codes(number: int) -> tuple[str, ...]:
 def code_in(version: Version, code: str) -> str:
     """Return a return code, or what stands for it in a version that does not know it."""
     return code if code in known_codes(version.number) else version.fallback_code
+
+
+def report_in(version: Version, code: str, description: str) -> tuple[str, str]:
+    """Return code and description as a version can tell them."""
+    known = code_in(version, code)
+    return known, description if known == code else f"{PREFIX}{code}: {description}"
 
 
 def notification_codes(number: int) -> tuple[str, ...]:
@@ -137,7 +146,6 @@ class _Case(NamedTuple):
 
 
 def _read_rows(text: str, version: Version) -> dict[tuple[Outcome, bool, bool, bool], ReturnCode]:
-    known = set(known_codes(version.number))
     codes: dict[tuple[Outcome, bool, bool, bool], ReturnCode] = {}
     for line in text.strip().splitlines()[1:]:
         name, *pairs, pack = line.split()
@@ -151,9 +159,8 @@ def _read_rows(text: str, version: Version) -> dict[tuple[Outcome, bool, bool, b
                 code, twin = abroad
             if case.silent and version.has_silent_twins and twin != "-":
                 code = twin
-            if code not in known:
-                code = version.fallback_code
-            codes[case] = ReturnCode(PREFIX + code, _DESCRIPTIONS[outcome], pack == "yes")
+            code, description = report_in(version, code, _DESCRIPTIONS[outcome])
+            codes[case] = ReturnCode(PREFIX + code, description, pack == "yes")
     return codes
 
 
@@ -179,6 +186,7 @@ def choose_return_code(
         code = verify_codes.get(answer.effective)
         if code is not None:
             description = _VERIFY_DESCRIPTIONS[answer.effective]
+            code, description = report_in(endpoint.version, code, description)
             return ReturnCode(PREFIX + code, description, shows_pack=True)
     return RETURN_CODES[endpoint.version.number][
         answer.outcome, endpoint.is_undo, answer.intermarket, answer.alert is None

@@ -36,7 +36,7 @@ from nmvs.soap.bulk_calls import BulkCalls, Reply
 from nmvs.soap.bulk_intake import Entered, Intake, Submitted
 from nmvs.soap.bulk_messages import AnyCall, BulkCall
 from nmvs.soap.catalogue import NEWEST, SERVICES, Endpoint, Service
-from nmvs.soap.codes import code_in
+from nmvs.soap.codes import report_in
 from nmvs.soap.data_calls import DataCalls
 from nmvs.soap.describing import describe_services
 from nmvs.soap.interface import Interface
@@ -373,7 +373,7 @@ def _of_another(call: LoginCall) -> Refusal:
 
 def _refusal_of(call: LoginCall, code: str, text: str) -> Refusal:
     version = call.endpoint.version
-    return Refusal(code_in(version, code), text, version, call.endpoint, call.frame)
+    return Refusal(*report_in(version, code, text), version, call.endpoint, call.frame)
 
 
 def _unread(error: EmvsError) -> Refusal:

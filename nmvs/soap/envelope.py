@@ -82,7 +82,9 @@ def read_message(
     request_tag = str(request.tag)
     endpoint = interface.endpoints.get(request_tag)
     if endpoint is None:
-        return refused(root, "TE_XM_02", not_offered_description(request_tag), request_tag)
+        return refused(
+            root, "TE_XM_02", not_offered_description(request_tag, interface), request_tag
+        )
     schema = schemas[endpoint.version.number]
     if not schema.validate(request):
         why_unfit = next(iter(schema.error_log), None)

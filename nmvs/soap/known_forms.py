@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
-from nmvs.soap.catalogue import Endpoint
+from nmvs.soap.catalogue import VERSIONS, Endpoint
 from nmvs.soap.messages import Frame, PackCall
 
 FORMS_MAX: Final = 256
@@ -60,7 +60,17 @@ _GAPS: Final = {
     "sn": "([!%(-;=?A-Z_a-z]{1,20}+)",
     "RefClientTrxId": _NAME % "8,32",
 }
-"""By the local name of the element or attribute."""
+"""By the local name of the element or attribute, in the newest version."""
+_GAPS_OF: Final = dict.fromkeys(VERSIONS, _GAPS) | {
+    2: _GAPS
+    | {
+        "ClientLoginId": _NAME % "1,20",
+        "SubUserId": _TEXT % "1,255",
+        "ClientTrxId": _NAME % "1,32",
+        "ProductCode": "([0-9]{12,22}+)",
+        "RefClientTrxId": _NAME % "1,32",
+    }
+}
 _ATTRIBUTE_OF: Final = {"ProductCode": "scheme", "Pack": "sn"}
 _READ_IN_ORDER: Final = (
     *("ClientLoginId", "UserId", "SubUserId", "ClientTrxId", "Language"),
@@ -83,10 +93,11 @@ class _Form:
     def __init__(self, endpoint: Endpoint, head: bytes, text: str, gaps: list[_Gap]) -> None:
         self.endpoint = endpoint
         self.head = head
+        values = _GAPS_OF[endpoint.version.number]
         pattern: list[str] = []
         at = 0
         for gap in gaps:
-            pattern += re.escape(text[at : gap.start]), _GAPS[gap.name]
+            pattern += re.escape(text[at : gap.start]), values[gap.name]
             at = gap.end
         self.match = re.compile("".join(pattern) + re.escape(text[at:])).fullmatch
         names = [gap.name for gap in gaps]

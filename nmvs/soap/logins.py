@@ -14,7 +14,7 @@ from nmvs.logins.registry import LoginRefusal, Logins, Visit
 from nmvs.operations import Operations
 from nmvs.soap.bulk_messages import BulkCall
 from nmvs.soap.catalogue import Shape, Version
-from nmvs.soap.codes import PREFIX, code_in, notification_codes
+from nmvs.soap.codes import PREFIX, notification_codes, report_in
 from nmvs.soap.messages import AccountCall, DataCall, PackCall, Refusal
 
 
@@ -108,8 +108,7 @@ async def admit(
     refused = _REFUSED[why]
     operations.metrics.count(refused.outcome)
     return Refusal(
-        code_in(endpoint.version, refused.code),
-        refused.text,
+        *report_in(endpoint.version, refused.code, refused.text),
         endpoint.version,
         endpoint,
         frame,

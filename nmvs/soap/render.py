@@ -177,16 +177,17 @@ def _pack(call: PackCall, answer: Answer) -> str:
     state, reasons = render_state(answer)
     pack = f'<ns1:Pack ns1:sn="{escape(call.serial_number)}" ns1:state="{state}"'
     pack += f">{reasons}</ns1:Pack>" if reasons else "/>"
-    return f"{render_product(call, answer)}{pack}"
+    return f"{render_product(call, answer, call.endpoint.version)}{pack}"
 
 
-def render_product(asked: Asked, answer: Answer | None) -> str:
-    """Return the product as asked, with what is stored about it."""
+def render_product(asked: Asked, answer: Answer | None, version: Version) -> str:
+    """Return the product as asked, with what is stored about it and `version` can tell."""
     nhrn, flag = "", "false"
     if answer is not None:
         product = answer.product
         national_code = product.national_code if product is not None else None
-        nhrn = f"<ns1:NHRN>{escape(national_code)}</ns1:NHRN>" if national_code else ""
+        if national_code and version.can_tell_number(national_code):
+            nhrn = f"<ns1:NHRN>{escape(national_code)}</ns1:NHRN>"
         flag = "true" if answer.intermarket else "false"
     return (
         f'<ns1:Product><ns1:ProductCode ns1:scheme="{asked.scheme}">{asked.product_code}'

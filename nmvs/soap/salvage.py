@@ -23,17 +23,31 @@ DTD_DESCRIPTION: Final = "XML must not hold a document type declaration"
 _VERSION: Final = re.compile(r"urn:wsdltypes\.nmvs\.eu:v(\d)\.0[\"']")
 _QUALIFIED: Final = re.compile(r"\{urn:wsdltypes\.nmvs\.eu:v(\d)\.0\}(.+)Request")
 _NAMESPACE: Final = re.compile(r"\{([^}]*)\}")
-_VALUE_FACET: Final = re.compile(r"\[facet '(\w+)'\].*|The value '.*|'.*' is not a valid value.*")
+TWICE: Final = "the same sn is there twice"
+_DUPLICATE: Final = re.compile(r"Duplicate key-sequence .*", re.DOTALL)
+_VALUE_FACET: Final = re.compile(
+    r"\[facet '(\w+)'\](?:.* ('[^']*'|\{[^{}]*\})\.\s*$|.*)"
+    r"|The value '.*|(?<=: )'.*' is not a valid value.*",
+    re.DOTALL,
+)
+"""What the library says of a value, which it repeats, and behind it what is allowed."""
 
 
 def _field(name: str, pattern: str) -> re.Pattern[str]:
     return re.compile(rf"<(?:[\w.-]{{1,64}}:)?{name}(?:\s[^<>]{{0,200}})?>({pattern})</")
 
 
-_CLIENT_LOGIN_ID: Final = _field("ClientLoginId", "[A-Za-z0-9-]{1,32}")
 _USER_ID: Final = _field("UserId", "[A-Za-z0-9-]{4,20}")
-_CLIENT_TRANSACTION_ID: Final = _field("ClientTrxId", "[A-Za-z0-9-]{8,32}")
 _LANGUAGE: Final = _field("Language", "[A-Za-z]{3}")
+_CLIENT_LOGIN_ID: Final = {
+    2: _field("ClientLoginId", "[A-Za-z0-9-]{1,20}"),
+    4: _field("ClientLoginId", "[A-Za-z0-9-]{1,32}"),
+}
+_CLIENT_TRANSACTION_ID: Final = {
+    2: _field("ClientTrxId", "[A-Za-z0-9-]{1,32}"),
+    4: _field("ClientTrxId", "[A-Za-z0-9-]{8,32}"),
+}
+"""By the first version that has them so."""
 
 
 def refuse(
@@ -64,7 +78,7 @@ def refuse(
     endpoint = interface.find_endpoint(name, known) if name else None
     if endpoint is not None and endpoint.row.shape is Shape.PING:
         endpoint = None
-    return Refusal(code, one_line(description), known, endpoint, _read_frame(text))
+    return Refusal(code, one_line(description), known, endpoint, _read_frame(text, known))
 
 
 def _decode(message: bytes) -> str:
@@ -72,16 +86,18 @@ def _decode(message: bytes) -> str:
     return message.decode(encoding, "replace")
 
 
-def _read_frame(text: str) -> Frame:
+def _read_frame(text: str, version: Version) -> Frame:
+    since = max(number for number in _CLIENT_LOGIN_ID if number <= version.number)
+
     def find(pattern: re.Pattern[str], otherwise: str) -> str:
         found = pattern.search(text)
         return found[1] if found else otherwise
 
     return Frame(
-        find(_CLIENT_LOGIN_ID, NOT_READ),
+        find(_CLIENT_LOGIN_ID[since], NOT_READ),
         find(_USER_ID, NOT_READ),
         None,
-        find(_CLIENT_TRANSACTION_ID, NOT_READ),
+        find(_CLIENT_TRANSACTION_ID[since], NOT_READ),
         find(_LANGUAGE, "eng"),
     )
 
@@ -100,22 +116,29 @@ def unreadable_description(error: etree.XMLSyntaxError) -> str:
     return f"XML is not well-formed: {error.msg or 'empty'}"
 
 
-def not_offered_description(request_tag: str) -> str:
+def not_offered_description(request_tag: str, interface: Interface = INFERRED) -> str:
     """Return one line on a request that does not exist."""
-    local = request_tag.rpartition("}")[2]
-    namespaces = " ".join(version.elements_namespace for version in VERSIONS.values())
-    return f"XML does not fit the schema: element {local} is not offered in {namespaces}"
+    own, _, local = request_tag.rpartition("}")
+    all_namespaces = [version.elements_namespace for version in VERSIONS.values()]
+    offering = [name for name in all_namespaces if f"{{{name}}}{local}" in interface.endpoints]
+    where = own[1:] if own[1:] in all_namespaces else " ".join(all_namespaces)
+    text = f"XML does not fit the schema: element {local} is not offered in {where}"
+    return f"{text}, but in {' '.join(offering)}" if offering and where == own[1:] else text
 
 
 def unfit_description(endpoint: Endpoint, error: etree._LogEntry | None) -> str:
     """Return one line on why a request does not fit the schema, naming the element."""
     own = (endpoint.version.types_namespace, endpoint.version.elements_namespace)
-    text = _VALUE_FACET.sub(
-        lambda found: f"the value breaks its {found[1]}" if found[1] else "the value is wrong",
-        error.message if error is not None else "",
-    )
+    text = _VALUE_FACET.sub(_value_defect, error.message if error is not None else "")
+    text = _DUPLICATE.sub(TWICE, text)
     text = _NAMESPACE.sub(lambda found: "" if found[1] in own else found[0], text)
     return f"XML does not fit the schema: {text}"
+
+
+def _value_defect(found: re.Match[str]) -> str:
+    if found[1] is None:
+        return "the value is wrong"
+    return f"the value breaks its {found[1]}{f' {found[2]}' if found[2] else ''}"
 
 
 def one_line(text: str) -> str:

@@ -7,6 +7,7 @@ They are checked against and served; the texts are the same. No request is read 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Any, Final
@@ -26,16 +27,11 @@ TYPES: Final = "types"
 """Names under which the two schemas of a version are served and imported."""
 
 
-_BULK_TYPES_FILE: Final = "bulk_types.xsd"
-_PAGED_FROM: Final = 4
-"""Version from which master data have pages."""
-
-
-def _further_types_files(version: Version) -> tuple[str, ...]:
-    is_paged = version.number >= _PAGED_FROM
-    master_data = "master_data_types.xsd" if is_paged else "master_data_types_v2.xsd"
-    return _BULK_TYPES_FILE, master_data, "test_data_types.xsd"
-
+_TYPES_FILE: Final = "types.xsd"
+_FURTHER_TYPES_FILES: Final = ("bulk_types.xsd", "master_data_types.xsd", "test_data_types.xsd")
+_IN: Final = "{versions}in"
+"""Attribute of what is not in all versions: the numbers of those that it is in."""
+_MARKS_NAMESPACE: Final = ' xmlns:v="versions"'
 
 # What a large message is checked by, piece by piece; not served.
 _PIECES: Final = """
@@ -48,11 +44,11 @@ _END: Final = "</xs:schema>"
 
 def types_schema(version: Version, interface: Interface = INFERRED) -> str:
     """Return the schema of everything inside the requests and replies of `version`."""
-    first = _definition(version.types_file).rpartition(_END)[0]
+    first = _definition(_TYPES_FILE, version).rpartition(_END)[0]
     # The other files are schemas by themselves, for whoever edits them: only what is in them.
     others = [
-        _definition(file).partition("<!-- Types -->")[2].rpartition(_END)[0]
-        for file in _further_types_files(version)
+        _definition(file, version).partition("<!-- Types -->")[2].rpartition(_END)[0]
+        for file in _FURTHER_TYPES_FILES
     ]
     return Template("".join((first, *others, _END, "\n"))).substitute(
         number=version.number,
@@ -64,8 +60,20 @@ def types_schema(version: Version, interface: Interface = INFERRED) -> str:
     )
 
 
-def _definition(name: str) -> str:
-    return files("nmvs.soap").joinpath("definitions", name).read_text("utf-8")
+@cache
+def _definition(name: str, version: Version) -> str:
+    """Return a file as it is in `version`: without what is in others only."""
+    root = etree.fromstring(files("nmvs.soap").joinpath("definitions", name).read_bytes())
+    for element in list(root.iter(etree.Element)):
+        numbers = element.attrib.pop(_IN, None)
+        if numbers is not None and str(version.number) not in numbers:
+            parent, previous = element.getparent(), element.getprevious()
+            assert parent is not None, "a schema is in all versions"
+            if previous is not None and element.getnext() is None:
+                previous.tail = element.tail  # So that it stays well indented.
+            parent.remove(element)
+    text = etree.tostring(root.getroottree(), encoding="UTF-8", xml_declaration=True).decode()
+    return text.replace(_MARKS_NAMESPACE, "")
 
 
 def _enumeration(values: Iterable[str], prefix: str = "") -> str:

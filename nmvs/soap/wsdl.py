@@ -17,9 +17,10 @@ from nmvs.soap.schema import ELEMENTS, TYPES, elements_schema, types_schema
 _HOST: Final = re.compile(r"[A-Za-z0-9._-]{1,255}(:\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:\d{1,5})?")
 
 DESCRIBED: Final = {
-    service.path(version).lower(): (service, version)
+    path.lower(): (service, version, path)
     for version in VERSIONS.values()
     for service in SERVICES.values()
+    for path in service.paths(version)
 }
 """Services by path, in lower case. Paths matter to definitions only, never to requests."""
 
@@ -32,10 +33,10 @@ def describe(
     found = DESCRIBED.get(path.lower())
     if found is None or not _HOST.fullmatch(host):
         return None
-    service, version = found
+    service, version, own_path = found
     if service not in interface.services:
         return None
-    address = f"{scheme}://{host}{service.path(version)}"
+    address = f"{scheme}://{host}{own_path}"
     key, _, name = query.partition("=")
     if key.lower() in ("wsdl", "singlewsdl"):
         return _wsdl(service, version, address, interface)
@@ -50,8 +51,8 @@ def list_addresses(*, scheme: str, host: str, interface: Interface = INFERRED) -
     """Return a text that lists where the definitions are."""
     base = f"{scheme}://{host}" if _HOST.fullmatch(host) else ""
     return "".join(
-        f"{base}{service.path(version)}?wsdl\n"
-        for service, version in DESCRIBED.values()
+        f"{base}{path}?wsdl\n"
+        for service, _, path in DESCRIBED.values()
         if service in interface.services
     )
 

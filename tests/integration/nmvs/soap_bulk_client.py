@@ -20,8 +20,8 @@ _SCHEMAS = compile_schemas()
 
 
 def client_login_id(kind: str, number: int) -> str:
-    """Return the login id of a participant."""
-    return f"{kind.upper().replace('_', '-')}{number:05d}"
+    """Return the login id of a participant; version 2 has no longer ones than 20 signs."""
+    return f"{kind.upper().rpartition('_')[2]}{number:05d}"
 
 
 @dataclass

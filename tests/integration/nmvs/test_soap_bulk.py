@@ -7,6 +7,7 @@ import asyncio
 import asyncpg
 import pytest
 
+from nmvs.soap.catalogue import VERSIONS
 from tests.integration.conftest import StartSystem
 from tests.integration.nmvs.soap_bulk_client import BulkTill, bulk_till
 from tests.integration.running import RunningSystem, gtin
@@ -61,7 +62,7 @@ async def test_a_bulk_is_accepted_and_fetched_by_its_ticket(till: BulkTill) -> N
     assert (await till.fetch(reply.ticket)).codes == result.codes  # As often as wanted.
 
 
-@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize("version", VERSIONS)
 async def test_every_bulk_operation_and_its_undo(till: BulkTill, version: int) -> None:
     till = till.at(version=version)
     serials = await till.running.load_packs(2 * len(OPERATIONS))
@@ -80,7 +81,7 @@ async def test_every_bulk_operation_and_its_undo(till: BulkTill, version: int) -
             assert [(pack.state, pack.reasons, pack.code) for pack in undone.packs] == [
                 ("ACTIVE", [], "SUCCESS")
             ] * 2
-    twin = {4: "NC_PCK_06", 5: "NC_PCK_29"}[version]
+    twin = "NC_PCK_29" if version == 5 else "NC_PCK_06"
     again = await till.done("G127", [serials[0]]) if serials else None
     assert again is None or again.codes == [twin]
 

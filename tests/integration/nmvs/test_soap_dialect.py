@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from emvs.alerts import ALERT_ID
-from nmvs.soap.catalogue import SERVICES
+from nmvs.soap.catalogue import SERVICES, VERSIONS
 from tests.integration.nmvs.soap_raw_client import Till
 from tests.integration.running import RunningSystem, gtin
 
@@ -233,7 +233,7 @@ async def test_path_action_and_content_type_do_not_matter(
 
 
 @pytest.mark.parametrize("name", ["SinglePackPing", "BulkPing", "SupportPing"])
-@pytest.mark.parametrize("version", [4, 5])
+@pytest.mark.parametrize("version", VERSIONS)
 async def test_pings_need_no_login(till: Till, name: str, version: int) -> None:
     message = (
         '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>'

@@ -7,8 +7,8 @@ from lxml import etree
 
 from emvs.login_rules import Duty, Notice, NoticeKind
 from nmvs.soap.catalogue import NEWEST, OPERATIONS, VERSIONS, Shape, Version
-from nmvs.soap.codes import notification_codes
-from nmvs.soap.logins import PASSES, code_in, render_notices
+from nmvs.soap.codes import code_in, notification_codes
+from nmvs.soap.logins import PASSES, render_notices
 from nmvs.soap.messages import AccountCall
 from nmvs.soap.render import render_reply, render_return_code
 from tests.unit.nmvs.soap.soap_messages import assert_fits, changed, read, refusal, vector

@@ -14,8 +14,8 @@ from nmvs.soap.envelope import from_its_start
 from nmvs.soap.interface import INFERRED, OpenNames
 from nmvs.soap.messages import Frame
 from nmvs.soap.mixed_items import KINDS
+from tests.unit.nmvs.soap.soap_damage import damaged
 from tests.unit.nmvs.soap.soap_messages import changed, read, refusal, vector
-from tests.unit.nmvs.soap.test_soap_mutations import damaged
 
 CHECKS = Checks(INFERRED)
 NAMES = ("g115-request", "g195-request")

@@ -6,6 +6,7 @@ import pytest
 from lxml import etree
 
 from nmvs.soap.catalogue import OPERATIONS, SERVICES, VERSIONS, Service, Version
+from nmvs.soap.schema import types_schema
 from nmvs.soap.wsdl import describe, list_addresses
 
 WSDL = "{http://schemas.xmlsoap.org/wsdl/}"
@@ -30,8 +31,8 @@ def test_the_single_pack_service_is_named_as_published() -> None:
     assert port[0].get("location") == f"https://nmvs.example:8443{SINGLE_V5}"
 
 
-@pytest.mark.parametrize("version", VERSIONS.values())
-@pytest.mark.parametrize("service", SERVICES.values())
+@pytest.mark.parametrize("version", VERSIONS.values(), ids=str)
+@pytest.mark.parametrize("service", SERVICES.values(), ids=lambda service: service.name)
 def test_every_operation_is_bound_to_its_action(service: Service, version: Version) -> None:
     wsdl = definitions(service.path(version))
     bound = {
@@ -84,4 +85,39 @@ def test_paths_and_keys_are_found_in_any_case() -> None:
 def test_the_list_names_every_definition() -> None:
     lines = list_addresses(scheme="http", host="h:1").split()
     assert f"http://h:1{SINGLE_V5}?wsdl" in lines
-    assert len(lines) == len(VERSIONS) * len(SERVICES)
+    assert "http://h:1/WS_PKI_V1/PkiServiceV10?wsdl" in lines
+    assert len(lines) == sum(len(each.path_numbers) for each in VERSIONS.values()) * len(SERVICES)
+
+
+@pytest.mark.parametrize("number", [10, 20])
+def test_version_2_is_described_at_the_path_that_its_client_used(number: int) -> None:
+    path = f"/WS_SINGLE_TRANSACTIONS_V1/SinglePackServiceV{number}"
+    wsdl = definitions(path)
+    assert wsdl.get("targetNamespace") == "urn:services.nmvs.eu:v2.0"
+    (address,) = wsdl.iter(f"{SOAP12}address")
+    assert address.get("location") == f"https://nmvs.example:8443{path}"
+    (imported,) = wsdl.iter("{http://www.w3.org/2001/XMLSchema}import")
+    assert imported.get("schemaLocation") == f"https://nmvs.example:8443{path}?xsd=elements"
+
+
+# What is in one version and not in another: a piece of its types, and the versions that have it.
+DIFFERENCES = [
+    ('name="authMethod"', {2}),
+    ('value="NMVS_FE_AU_06"', {2}),
+    ('name="alertId"', {4, 5}),
+    ('name="sub_code"', {4, 5}),
+    ('name="ItemUndo"', {4, 5}),
+    ('name="ItemManUndo"', {4, 5}),
+    ('value="NMVS_TE_IF_01"', {4, 5}),
+    ('value="NMVS_NOTIFY_PMS_04"', {4, 5}),
+    ('value="NMVS_NC_PC_14"', {4, 5}),
+    ('value="NMVS_FE_LOT_17"', {5}),
+    ("xs:unique", {2}),
+]
+
+
+@pytest.mark.parametrize(("piece", "numbers"), DIFFERENCES)
+def test_versions_differ_as_published(piece: str, numbers: set[int]) -> None:
+    having = {number for number, version in VERSIONS.items() if piece in types_schema(version)}
+    assert having == numbers
+    assert not any("v:in" in types_schema(version) for version in VERSIONS.values())

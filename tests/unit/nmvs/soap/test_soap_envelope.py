@@ -25,6 +25,17 @@ def test_a_verification_is_read(version: int) -> None:
     )
 
 
+def test_a_verification_of_version_2_is_read() -> None:
+    call = pack_call(vector("g110-request", version=2))
+    assert call.endpoint.version.number == 2
+    sub_user = "till-3,second-floor-of-the-branch-in-the-old-town,behind-the-counter"
+    assert call.frame == Frame("PHARMACY00001", "USER0001", sub_user, "7", "deu")
+    assert call[2:] == ("Demo-Pass-1", "GTIN", "09506000134376", "S1", "LOT1", "301200", None)
+    undo = pack_call(vector("g131-request", version=2))
+    assert (undo.endpoint.row.name, undo.reference) == ("G131", "1")
+    assert undo.endpoint.is_undo
+
+
 def test_blank_lines_comments_default_namespaces_and_optional_fields_are_read() -> None:
     call = pack_call(vector("g120-request-as-scripts-send-it"))
     assert call.endpoint.row.name == "G120"
@@ -132,8 +143,85 @@ def test_what_does_not_fit_the_schema_is_refused_by_its_element(name: str) -> No
     assert refused.endpoint.row.name == "G110"
 
 
-def test_no_value_stands_in_a_description() -> None:
-    assert "short" not in refusal(changed("Demo-Pass-1", "short")).description
+# The version, a message, a piece of it and what stands there instead, and what is said of that.
+# Each piece is good in another version.
+UNFIT_IN_VERSION = [
+    (5, "g110-request", ">SALE-000001<", ">7<", "Element 'ClientTrxId': the value breaks its min"),
+    (2, "g110-request", ">7<", f">{33 * '7'}<", "Element 'ClientTrxId': the value breaks its max"),
+    (4, "g110-request", "<y:Auth>", "<y:Auth y:authMethod='password'>", "attribute 'authMethod'"),
+    (2, "g110-request", "PHARMACY00001", 21 * "P", "Element 'ClientLoginId': the value breaks its"),
+    (2, "g110-request", ">till-3", f">{255 * 't'}", "Element 'SubUserId': the value breaks its"),
+    (2, "g110-request", "09506000134376", "ABC", "Element 'ProductCode': the value breaks its"),
+    (2, "g122-request", "</typ:ProductCode>", "</typ:ProductCode><typ:NHRN>1</typ:NHRN>", "'NHRN'"),
+    (2, "g110-request", "G110Request", "G112Request", "element G112Request is not offered in urn:"),
+    (4, "g121-request-with-addressing", "G121Request", "G131Request", "element G131Request is not"),
+    (5, "g121-request-with-addressing", "G121Request", "G181Request", "element G181Request is not"),
+    (2, "g121-request-with-addressing", "G121Request", "G123Request", "element G123Request is not"),
+    (2, "g195-request", "G121", "G123", "attribute 'reqType': the value breaks its enumeration"),
+    (2, "g195-request", "G122", "G112", "attribute 'reqType': the value breaks its enumeration"),
+    (4, "g195-request", "G121", "G131", "attribute 'reqType': the value breaks its enumeration"),
+    (2, "g115-request-twice", "SERIAL", "SERIAL", "Element 'Pack': the same sn is there twice"),
+]
+
+
+@pytest.mark.parametrize(("version", "name", "old", "new", "described"), UNFIT_IN_VERSION)
+def test_what_another_version_has_does_not_fit(
+    version: int, name: str, old: str, new: str, described: str
+) -> None:
+    message = vector(name, version=version)
+    assert old.encode() in message
+    refused = refusal(message.replace(old.encode(), new.encode()))
+    assert refused.code == ("FE_TX_06" if "SubUserId" in described and version > 2 else "TE_XM_02")
+    assert described in refused.description
+    assert refused.version.number == version
+
+
+def test_a_mixed_bulk_of_version_2_has_no_element_for_undos() -> None:
+    message = vector("g195-request").replace(b":v5.0", b":v2.0")
+    assert b"ItemUndo" in message
+    described = "Element 'ItemUndo': This element is not expected. Expected is one of"
+    assert described in refusal(message).description
+
+
+def test_a_request_of_another_version_is_told_where_it_is_offered() -> None:
+    message = vector("g112-request", version=2)
+    own, others = refusal(message).description.split(", but in ")
+    assert own.endswith("G112Request is not offered in urn:wsdltypes.nmvs.eu:v2.0")
+    assert others == "urn:wsdltypes.nmvs.eu:v4.0 urn:wsdltypes.nmvs.eu:v5.0"
+
+
+# What a value is to be; it stands behind the value in what the library says.
+WRONG_VALUES = [
+    (
+        "g110-request",
+        "Demo-Pass-1",
+        "short",
+        "Element 'Password': the value breaks its minLength '8'",
+    ),
+    (
+        "g110-request",
+        ">deu<",
+        ">d'. 'x'.<",
+        "Element 'Language': the value breaks its pattern '[A-Z",
+    ),
+    (
+        "g110-request",
+        '"GTIN"',
+        '"EAN"',
+        "'scheme': the value breaks its enumeration {'GTIN', 'PPN'}",
+    ),
+    ("g483-request", ">3<", ">secret<", "Element 'Version': the value is wrong"),
+    ("g483-request", ">3<", ">1234567890<", "Element 'Version': the value breaks its totalDigits"),
+]
+
+
+@pytest.mark.parametrize(("name", "old", "new", "described"), WRONG_VALUES)
+def test_a_description_says_what_is_wrong_with_a_value_but_not_the_value(
+    name: str, old: str, new: str, described: str
+) -> None:
+    description = refusal(changed(old, new, name=name)).description
+    assert described in description
+    assert new.strip('<>"') not in description
 
 
 def test_an_element_in_a_foreign_namespace_is_named_with_it() -> None:
@@ -164,7 +252,7 @@ def test_what_is_no_soap_message_with_one_request_does_not_fit(name: str) -> Non
     assert (refused.endpoint is None) == ("SOAP body" in name and name.startswith(("empty", "no")))
 
 
-@pytest.mark.parametrize(("asked", "answered"), [(3, 5), (9, 5), (2, 5)])
+@pytest.mark.parametrize(("asked", "answered"), [(3, 5), (9, 5), (1, 5)])
 def test_a_version_that_is_not_served_is_told_so_in_the_newest(asked: int, answered: int) -> None:
     refused = refusal(vector("g110-request", version=asked))
     assert refused.code == "TE_XM_02"

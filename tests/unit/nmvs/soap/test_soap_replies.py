@@ -34,6 +34,7 @@ from tests.unit.nmvs.soap.soap_messages import (
 ID = "0123456789abcdef0123456789abcdef"
 AT_MS = 1_772_442_927_007  # 2026-03-02 09:15:27.007 UTC
 PRODUCT = Product(Scheme.GTIN, "09506000134376", 1, "Examplol", "examplol", "28001234&5678")
+PRODUCT_WITH_NUMBER = Product(Scheme.GTIN, "09506000134376", 1, "Examplol", "examplol", "28001234")
 BATCH = Batch(
     1, PRODUCT, 1, BatchFacts("LOT1", "301200", last_day("301200").toordinal(), False, False)
 )
@@ -89,10 +90,38 @@ def test_a_ping_comes_back() -> None:
     assert render_ping(call) == vector("support-ping-reply")
 
 
+def version_2_reply(name: str, given: Answer) -> bytes:
+    return render_answer(pack_call(vector(name, version=2)), given, {})
+
+
+def test_literal_replies_of_version_2() -> None:
+    active = answer(state=State.ACTIVE, effective=State.ACTIVE, product=PRODUCT, batch=BATCH)
+    assert version_2_reply("g110-request", active) == vector("v2-g110-reply-active")
+    mismatch = answer(Outcome.BATCH_MISMATCH, product=PRODUCT, alert=ALERT)
+    assert version_2_reply("g110-request", mismatch) == vector("v2-g110-reply-batch-mismatch")
+    supplied = active._replace(state=State.SUPPLIED, effective=State.SUPPLIED)
+    known_number = supplied._replace(product=PRODUCT_WITH_NUMBER)
+    assert version_2_reply("g122-request", known_number) == vector("v2-g122-reply")
+    alert = answer(
+        Outcome.ALREADY_IN_STATE, state=State.SUPPLIED, effective=State.SUPPLIED, alert=ALERT
+    )
+    name = "g120-request-as-scripts-send-it"
+    assert version_2_reply(name, alert) == vector("v2-g120-reply-alert")
+    destroyed = active._replace(
+        outcome=Outcome.UNDO_IMPOSSIBLE, state=State.DESTROYED, effective=State.DESTROYED
+    )
+    assert version_2_reply("g131-request", destroyed) == vector("v2-g131-reply-refused")
+
+
+def in_version_2(code: str) -> str:
+    return code if code in known_codes(2) else "ERROR"
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("outcome", ALL)
 def test_every_outcome_fits_the_schema(outcome: Outcome, version: int) -> None:
-    for name in ("g110-request", "g121-request-with-addressing", "g112-request"):
+    manual = "g122-request" if version == 2 else "g112-request"
+    for name in ("g110-request", "g121-request-with-addressing", manual):
         for alert in (None, ALERT):
             for intermarket in (False, True):
                 given = answer(outcome, alert=alert, intermarket=intermarket)
@@ -100,7 +129,7 @@ def test_every_outcome_fits_the_schema(outcome: Outcome, version: int) -> None:
                     rendered(given, name=name, version=version), version
                 )
                 assert code in known_codes(version)
-                assert (alert_id is not None) == (alert is not None)
+                assert (alert_id is not None) == (alert is not None and version > 2)
 
 
 def test_every_version_has_as_many_codes_as_published() -> None:
@@ -134,6 +163,9 @@ def test_a_finding_without_alert_has_a_twin_in_v5_only(
     assert code_and_alert(rendered(quiet, name=name)) == (silent, None)
     assert code_and_alert(rendered(alerting, name=name, version=4), 4) == (loud, ALERT.alert_id)
     assert code_and_alert(rendered(quiet, name=name, version=4), 4) == (loud, None)
+    for each in (quiet, alerting):
+        found = code_and_alert(rendered(each, name=name, version=2), 2)
+        assert found == (in_version_2(loud), None)
 
 
 def test_every_alert_has_a_row_among_the_twins() -> None:
@@ -157,6 +189,7 @@ def test_a_refused_undo(outcome: Outcome, v5: str, v4: str) -> None:
     given = answer(outcome, state=State.ACTIVE, effective=State.ACTIVE)
     assert code_and_alert(rendered(given, name=name)) == (v5, None)
     assert code_and_alert(rendered(given, name=name, version=4), 4) == (v4, None)
+    assert code_and_alert(rendered(given, name=name, version=2), 2) == (in_version_2(v4), None)
 
 
 @pytest.mark.parametrize(
@@ -228,12 +261,16 @@ def test_the_code_of_an_inactive_verification_can_be_set() -> None:
     assert code_and_alert(assert_fits(render_answer(call, inactive, {})))[0] == "SUCCESS"
     assert code_and_alert(assert_fits(render_answer(call, inactive, settings)))[0] == "FE_LOT_01"
     assert code_and_alert(assert_fits(render_answer(call, active, settings)))[0] == "SUCCESS"
+    old, settings = pack_call(vector("g110-request", version=2)), {State.RECALLED: "FE_LOT_08"}
+    reply = assert_fits(render_answer(old, inactive, settings), 2)
+    assert code_and_alert(reply, 2) == ("ERROR", None)
+    assert reply[1][-1].attrib["{urn:types.nmvs.eu:v2.0}desc"].startswith("NMVS_FE_LOT_08: ")
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_a_refusal_fits_the_schema(version: int) -> None:
     for message in (
-        changed("<y:Id>", "<z:Id>", version=version),
+        changed(":Id>", "x:Id>", version=version),
         changed(">deu<", ">'\"<![CDATA[<]]><", version=version),
         changed("PHARMACY00001", "not a login!", version=version),
     ):
