@@ -11,9 +11,11 @@ from lxml import etree
 from nmvs.soap.catalogue import SERVICES, VERSIONS, Endpoint, Shape
 from nmvs.soap.codes import known_codes
 from nmvs.soap.interface import INFERRED
+from tests.integration.nmvs.soap_account_client import User, manage
 from tests.integration.nmvs.soap_bulk_client import BulkReply, BulkTill, bulk_till
 from tests.integration.nmvs.soap_definitions_client import Definitions, fetch_definitions
 from tests.integration.nmvs.soap_raw_client import SoapReply, Till
+from tests.integration.nmvs.test_soap_logins import put_terms
 from tests.integration.running import RunningSystem
 
 KIND: Final = "parallel_distributor"
@@ -113,6 +115,43 @@ async def test_every_operation_is_answered_as_its_own_definitions_say(
             wrong = message.replace(old, new)
             assert await send(till, definitions, wrong) == (name, code)
     assert seen == {row.name for row in INFERRED.operations if version in row.version_numbers}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_accounts_and_results_are_answered_as_their_own_definitions_say(
+    till: BulkTill, version: int
+) -> None:
+    running, till = till.running, till.at(version=version)
+    (serial,) = await running.load_packs(1)
+    await put_terms(User(running), 7, starts_in_d=-1, days=20)
+    issued = await manage(
+        running, "POST", "/certificates", 201, client_login_id="DISTRIBUTOR00001", kind="good"
+    )
+    bulk = await till.submit(till.bulk("G125", [serial, "UNKNOWN"]))
+    wrong = await till.submit(till.bulk("G125", [serial], batch="NO-SUCH"))
+    items = [till.item("G110", serial), till.item("G122", "UNKNOWN", "ItemMan")]
+    mixed = await till.submit(till.mixed(items))
+    for ticket, name in ((bulk, "G188"), (wrong, "G188"), (mixed, "G196")):
+        await till.result(ticket, name)
+    password = "<t:Password>Demo-Pass-1</t:Password><t:NewPassword>Demo-Pass-12</t:NewPassword>"
+    for service, name, body, code, held in (
+        ("bulk", "G101", "-", "SUCCESS", "BulkTransactionList"),
+        ("bulk", "G188", f"<t:RefNMVSTrxId>{bulk}</t:RefNMVSTrxId>", "SUCCESS", "ReqType"),
+        ("bulk", "G188", f"<t:RefNMVSTrxId>{wrong}</t:RefNMVSTrxId>", "FE_LOT_03", "ReturnCode"),
+        ("mixed", "G196", f"<t:RefNMVSTrxId>{mixed}</t:RefNMVSTrxId>", "SUCCESS", "TrxItem"),
+        ("support", "G482", "-", "SUCCESS", "TermsAndConditions"),
+        ("support", "G483", "<t:Version>7</t:Version>", "SUCCESS", "Notification"),
+        ("pki", "G615", f"<t:Tan>{issued['tan']}</t:Tan>", "SUCCESS", "Cert"),
+        ("support", "G445", password, "SUCCESS", "ReturnCode"),
+        ("support", "G482", "-", "SUCCESS", "Notification"),  # The former password still works.
+    ):
+        url = f"{running.service}{SERVICES[service].path(VERSIONS[version])}"
+        definitions = await fetch_definitions(running.http, url)
+        async with running.http.post(url, data=till.frame(name, body)) as response:
+            content = definitions.content(await response.read())
+        own = f"{{{content[1][-1].nsmap['ns1']}}}"
+        assert content[1][-1].get(f"{own}code") == f"NMVS_{code}", name
+        assert next(content.iter(f"{own}{held}"), None) is not None, (name, held)
 
 
 async def check_ping(till: BulkTill, definitions: Definitions, endpoint: Endpoint) -> None:
