@@ -37,8 +37,6 @@ _DOWNLOADS_OF_ONE_CLIENT_MAX: Final = 2
 """Beyond, the client is told to come again (our choice)."""
 _VALID: Final = {"GTIN": is_valid_gtin, "PPN": is_valid_ppn}
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NHRN_BEFORE_PAGES: Final = re.compile("[A-Z0-9]{8,20}")
-_NHRN_LENGTH_MAX: Final = 50
 _SUCCESS: Final = "Successfully processed."
 
 _log = get_logger(__name__)
@@ -88,7 +86,7 @@ class DataCalls:
                 pieces = self._download(call, *found, notifications)
                 return self._counted(call.frame.client_login_id, pieces)
             refused = found
-        told = report_in(call.endpoint.version, refused.code, refused.description)
+        told = report_in(call.endpoint.version, *refused)
         return self._whole(call, render_return_code(*told), notifications)
 
     def _whole(self, call: DataCall, content: str, notifications: str) -> bytes:
@@ -148,10 +146,10 @@ class DataCalls:
             notifications=notifications,
         )
         first = opening + f"{head}<ns1:ProductList>".encode()
-        is_paged = _has_pages(call.endpoint.version)
+        version = call.endpoint.version
         async for members in products:
             # The head waits for the first products: trouble with them can still be told.
-            yield first + "".join([render_master(each, is_paged) for each in members]).encode()
+            yield first + "".join([render_master(each, version) for each in members]).encode()
             first = b""
         yield (
             first
@@ -176,28 +174,25 @@ def _has_pages(version: Version) -> bool:
     return version.number >= _PAGED_FROM
 
 
-def render_master(product: ProductMaster, is_paged: bool) -> str:
-    """Return a product with its master data, in the shape with pages or in the one before."""
+def render_master(product: ProductMaster, version: Version) -> str:
+    """Return a product with its master data, as a version can tell them."""
     return (
         f'<ns1:Product><ns1:ProductCode ns1:scheme="{product.scheme}">{product.product_code}'
-        f"</ns1:ProductCode>{_element('Name', product.name)}{_nhrn(product, is_paged)}"
+        f"</ns1:ProductCode>{_element('Name', product.name)}{_nhrn(product, version)}"
         f"{_element('MahId', product.holder_id)}{_element('MahName', product.holder_name)}"
-        f"{_wholesalers(product.wholesalers[:_WHOLESALERS_MAX], is_paged)}</ns1:Product>"
+        f"{_wholesalers(product.wholesalers[:_WHOLESALERS_MAX], version)}</ns1:Product>"
     )
 
 
-def _nhrn(product: ProductMaster, is_paged: bool) -> str:
+def _nhrn(product: ProductMaster, version: Version) -> str:
     nhrn = product.national_code
-    if nhrn is None:
-        return ""
-    fits = len(nhrn) <= _NHRN_LENGTH_MAX if is_paged else _NHRN_BEFORE_PAGES.fullmatch(nhrn)
-    return _element("NHRN", nhrn) if fits else ""
+    return _element("NHRN", nhrn) if nhrn and version.can_tell_number(nhrn) else ""
 
 
-def _wholesalers(wholesalers: Sequence[Wholesaler], is_paged: bool) -> str:
+def _wholesalers(wholesalers: Sequence[Wholesaler], version: Version) -> str:
     if not wholesalers:
         return "<ns1:Wholesalers/>"
-    if not is_paged:
+    if not _has_pages(version):
         names = "".join(
             f"<ns1:Wholesaler>{_text(each.name)}</ns1:Wholesaler>" for each in wholesalers
         )

@@ -13,7 +13,7 @@ from typing import Any
 
 from emvs.infra.loopback_ports import free_port
 
-START_S_MAX = 30.0
+START_S_MAX = 120.0
 
 
 class SystemProcess:

@@ -50,7 +50,7 @@ def body_of(till: BulkTill, shape: Shape, serial: str, ticket: str) -> str:
         Shape.CONFIRM_TERMS: "<t:Version>9</t:Version>",
         Shape.CERTIFICATE: "<t:Tan>NO-SUCH-TAN</t:Tan>",
         Shape.MASTER_DATA: "<t:ProductCodeList/>",
-        Shape.TEST_DATA: "-",
+        Shape.TEST_DATA: "<t:Count>2</t:Count>",
     }[shape]
 
 
