@@ -30,12 +30,12 @@ from hub.callbacks import Callbacks
 from hub.config import HubConfig
 from hub.distribution import Courier
 from hub.handlers import NationalHandlers, ObpHandlers
+from hub.identity.opening import Identity
 from hub.intermarket import Intermarket
 from hub.loading import Loader
 from hub.management import ManagementHandlers
 from hub.metrics import CallbackCollector, HubCollector
 from hub.national_client import NationalClient
-from hub.organisations import Organisations
 from hub.outbox import Outbox
 from hub.ownership import Ownership
 from hub.reception import Reception
@@ -90,6 +90,12 @@ class Hub:
         return f"http://{self.config.host}:{self._sites['public'].port}"
 
     @property
+    def tls_url(self) -> str | None:
+        """Where manufacturers connect with a client certificate; None without a TLS port."""
+        port = self.identity.tls_port
+        return None if port is None else f"https://{self.config.host}:{port}"
+
+    @property
     def management(self) -> str:
         """Where the person at the stand connects."""
         return f"http://{self.config.management_host}:{self._sites['management'].port}"
@@ -105,8 +111,9 @@ class Hub:
         await self.ownership.hold()
         await migrate(self._pool, "hub")
         self.clock = MovableClock(await clock_offset_s(self._pool))
-        self.organisations = Organisations(self._pool)
-        await self.organisations.load()
+        self.identity = Identity(self._pool, self.clock, config.identity)
+        await self.identity.load()
+        self.organisations = self.identity.organisations
         limits = config.limits
         self.outbox = Outbox(self._systems, waiting_max=limits.deliveries_waiting_per_market_max)
         await self.outbox.load(self._pool)
@@ -208,10 +215,12 @@ class Hub:
         for name, (app, host, port) in sites.items():
             self._sites[name] = await serve_app(app, host, port)
             self._exits.push_async_callback(self._sites[name].close)
+        await self.identity.listen(self._sites["public"], config.host)
         _log.info("listening", action="listening", url=self.url, management=self.management)
 
     def _public_app(self) -> web.Application:
-        app = web.Application(middlewares=[render_errors])
+        app = web.Application(middlewares=[render_errors, self.identity.door()])
+        self.identity.add_routes(app.router)
         obp = ObpHandlers(
             pool=self._pool,
             organisations=self.organisations,
@@ -269,6 +278,7 @@ class Hub:
             alerts=self.alerts,
         )
         add_management_routes(app, handlers)
+        self.identity.add_management_routes(app.router)
         return app
 
     async def _health(self) -> dict[str, Any]:

@@ -7,6 +7,7 @@ stored. Steps: Invalid (STIV), or Valid (STVA) and Loaded (STLD); distribution a
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import asyncpg
 
@@ -20,6 +21,7 @@ from hub import state_distribution
 from hub.defects import Code, Defects
 from hub.delivery_messages import deliveries_of
 from hub.facts import BatchFacts, Judgement, Sender
+from hub.identity.store import holders_of
 from hub.linking import judge_link_request, store_links
 from hub.outbox import Outbox
 from hub.pack_rules import judge_packs
@@ -146,7 +148,8 @@ class Loader:
         if row.product_code:
             product = await catalogue.product_facts(connection, row.product_code)
         if isinstance(message, ProductMessage):
-            return judge_product(message, product, sender), None
+            holders = await holders_of(connection, row.organisation_id)
+            return judge_product(message, product, replace(sender, holders=holders)), None
         if product and row.batch_id:
             batch = await catalogue.batch_facts(connection, product.product_code, row.batch_id)
         if isinstance(message, PacksMessage):
