@@ -39,8 +39,12 @@ from hub.national_client import NationalClient
 from hub.outbox import Outbox
 from hub.ownership import Ownership
 from hub.reception import Reception
+from hub.reports import requests as reports
+from hub.reports.handlers import ReportHandlers
+from hub.reports.opening import open_reports
 from hub.retention import Retention
 from hub.routes import add_callback_routes, add_management_routes, add_public_routes
+from hub.serial_digests import SerialDigests
 from hub.store.organisations import clock_offset_s, put_clock_offset_s
 from hub.stranded import Stranded
 from hub.subscriptions import Subscriptions
@@ -114,6 +118,7 @@ class Hub:
         self.identity = Identity(self._pool, self.clock, config.identity)
         await self.identity.load()
         self.organisations = self.identity.organisations
+        self.digests = await SerialDigests.load(self._pool)
         limits = config.limits
         self.outbox = Outbox(self._systems, waiting_max=limits.deliveries_waiting_per_market_max)
         await self.outbox.load(self._pool)
@@ -141,7 +146,7 @@ class Hub:
 
     def _build(self) -> None:
         config, pool, clock = self.config, self._pool, self.clock
-        self.loader = Loader(pool=pool, clock=clock, outbox=self.outbox)
+        self.loader = Loader(pool=pool, clock=clock, outbox=self.outbox, digests=self.digests)
         self.reception = Reception(
             pool=pool,
             clock=clock,
@@ -159,6 +164,7 @@ class Hub:
                 retry=config.retry,
                 # Jitter, not a secret; seeded where a test wants the same waits again.
                 random=random.Random(_seed(config.seed, system)),  # noqa: S311
+                digests=self.digests,
             )
             for system, client in self._clients["deliveries"].items()
         }
@@ -180,6 +186,20 @@ class Hub:
             pool=pool, clock=clock, answers_kept_s=config.limits.answers_kept_s
         )
         self.stranded = Stranded(pool=pool, clock=clock, outbox=self.outbox, retry=config.retry)
+        self.audits = PackAudits(
+            pool=pool,
+            clients=self._clients["intermarket"],
+            budget_s=config.limits.intermarket_s_max,
+        )
+        self.reports = open_reports(
+            pool=pool,
+            clock=clock,
+            outbox=self.outbox,
+            config=config.reports,
+            clients=self._clients["intermarket"],
+            digests=self.digests,
+            audits=self.audits,
+        )
         self._workers = self._make_workers()
 
     def _make_workers(self) -> list[Worker]:
@@ -203,6 +223,12 @@ class Hub:
                 self.stranded.bell,
                 period_s=stranded.PERIOD_S,
             ),
+            Worker(
+                "reports",
+                owner.guarded(self.reports.drain),
+                self.reports.bell,
+                period_s=reports.PERIOD_S,
+            ),
             Worker("retention", owner.guarded(kept.drain), kept.bell, period_s=retention.PERIOD_S),
         ]
 
@@ -221,6 +247,7 @@ class Hub:
     def _public_app(self) -> web.Application:
         app = web.Application(middlewares=[render_errors, self.identity.door()])
         self.identity.add_routes(app.router)
+        ReportHandlers(self.reports, self.organisations).add_routes(app.router)
         obp = ObpHandlers(
             pool=self._pool,
             organisations=self.organisations,
@@ -270,11 +297,7 @@ class Hub:
             pool=self._pool,
             organisations=self.organisations,
             couriers=self.couriers,
-            audits=PackAudits(
-                pool=self._pool,
-                clients=self._clients["intermarket"],
-                budget_s=self.config.limits.intermarket_s_max,
-            ),
+            audits=self.audits,
             alerts=self.alerts,
         )
         add_management_routes(app, handlers)
@@ -316,6 +339,7 @@ class Hub:
         await put_clock_offset_s(self._pool, self.clock.offset_s + seconds)
         self.clock.advance(seconds)
         self.retention.bell.set()
+        self.reports.bell.set()
         self.callbacks.bell.set()
         self.stranded.bell.set()
 

@@ -28,6 +28,7 @@ from hub.pack_rules import judge_packs
 from hub.product_rules import judge_product
 from hub.recall_notices import notify_of_recall, notify_of_withdrawal
 from hub.recall_rules import judge_recall, judge_withdrawal
+from hub.serial_digests import SerialDigests
 from hub.state_rules import judge_packs_of_batch
 from hub.store import catalogue, requests
 from hub.store.alerts import adopt_alerts
@@ -42,7 +43,8 @@ _log = get_logger(__name__)
 class Loader:
     """Drains the requests that nobody has looked at."""
 
-    def __init__(self, *, pool: Pool, clock: Clock, outbox: Outbox) -> None:
+    def __init__(self, *, pool: Pool, clock: Clock, outbox: Outbox, digests: SerialDigests) -> None:
+        self._digests = digests
         self._pool = pool
         self._clock = clock
         self._outbox = outbox
@@ -127,6 +129,10 @@ class Loader:
             deliveries = await state_distribution.load(connection, row, message, judgement, sender)
         else:
             await _store(connection, row, message, judgement, batch=batch, now_ms=now_ms)
+            if isinstance(message, PacksMessage):
+                await self._digests.note(
+                    connection, row.number, row.product_code, row.batch_id, message.serialNumbers
+                )
             deliveries = deliveries_of(message, judgement)
         await insert_deliveries(connection, row.number, deliveries, now_ms)
         # Last, as a step's notice takes the lock of all notices: whoever tells of alerts holds

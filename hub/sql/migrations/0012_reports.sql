@@ -27,3 +27,7 @@ create table request_digest (
     digest bytea not null
 );
 alter table delivery add column refused_digest bytea;
+
+-- A batch's uploads are found by its name.
+create index request_of_batch on request (product_code, batch_id)
+    where message_type in ('PPDC', 'PPDM');
