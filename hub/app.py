@@ -28,6 +28,7 @@ from hub.callback_client import open_session
 from hub.callback_handlers import CallbackHandlers
 from hub.callbacks import Callbacks
 from hub.config import HubConfig
+from hub.descriptions import add_description_routes
 from hub.distribution import Courier
 from hub.handlers import NationalHandlers, ObpHandlers
 from hub.identity.opening import Identity
@@ -50,6 +51,7 @@ from hub.stranded import Stranded
 from hub.subscriptions import Subscriptions
 from hub.synchronisation import Synchronisation
 from hub.workers import Worker
+from hub.xml_twin.answering import answer_in_kind
 
 _CONNECTIONS_MAX: Final = 16
 _HEALTH_S_MAX: Final = 2.0
@@ -245,8 +247,9 @@ class Hub:
         _log.info("listening", action="listening", url=self.url, management=self.management)
 
     def _public_app(self) -> web.Application:
-        app = web.Application(middlewares=[render_errors, self.identity.door()])
+        app = web.Application(middlewares=[answer_in_kind, render_errors, self.identity.door()])
         self.identity.add_routes(app.router)
+        add_description_routes(app.router)
         ReportHandlers(self.reports, self.organisations).add_routes(app.router)
         obp = ObpHandlers(
             pool=self._pool,

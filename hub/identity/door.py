@@ -1,9 +1,9 @@
 """The door of the manufacturers' interface: which connections may ask what.
 
 Over TLS a client shows its certificate and a token of the same client; a certificate that the
-hub's authority did not sign fails in the handshake, one that counts no more gets 403. Only the root
-and a first certificate can be fetched without one. Without TLS the token alone is looked at, unless
-`certificate_required` closes that way.
+hub's authority did not sign fails in the handshake, one that counts no more gets 403. Only the
+root, a first certificate and the schema can be fetched without one. Without TLS the token alone is
+looked at, unless `certificate_required` closes that way.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from hub.identity.certificates import Certificates
 from hub.organisations import Organisations
 
 _MANUFACTURERS: Final = "/obp/"
-_OPEN: Final = frozenset({"/obp/v1/certificate-authority", "/obp/v1/certificates"})
+_OPEN: Final = frozenset(
+    {"/obp/v1/certificate-authority", "/obp/v1/certificates", "/obp/v1/messages.xsd"}
+)
 
 
 def has_certificate(request: web.BaseRequest) -> bool:
