@@ -1,7 +1,8 @@
 """Client certificates of the demo's participants, as files beside endpoints.json.
 
-`certificates/ca.pem` holds the roots of all markets and the hub, `certificates/{market}/{client}.pem` a
-certificate with its key. What counts still is kept from start to start.
+`certificates/ca.pem` holds the roots of all markets and of the hub,
+`certificates/{market}/{client}.pem` a certificate with its key. What counts still is kept from
+start to start.
 """
 
 from __future__ import annotations
