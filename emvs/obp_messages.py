@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from emvs.serial_quality import SerialQuality
+
 # ruff: noqa: N815 - these are the names on the wire.
 
 
@@ -217,6 +219,23 @@ class RequestList:
 
 
 @dataclass(slots=True)
+class ProgressEntry:
+    """How far a large message has come on one stretch of its way."""
+
+    stage: str
+    """"received", "validated", "stored" or "distributed"."""
+    count: int
+    """Serial numbers so far."""
+    total: int
+    ratePerS: float | None = None
+    """By the system's clock, from the beginning of the stretch; None before there is one."""
+    at: str | None = None
+    """When the stretch ended; None while it has not."""
+    system: str | None = None
+    """National system, of "distributed": what was sent to it counts until it has answered."""
+
+
+@dataclass(slots=True)
 class RequestStatus:
     """All that is known of a request."""
 
@@ -236,3 +255,7 @@ class RequestStatus:
     """May be larger than the list, which is bounded."""
     warnings: list[Defect]
     markets: list[MarketEntry]
+    progress: list[ProgressEntry] = field(default_factory=list)
+    """Of messages with serial numbers."""
+    serialQuality: SerialQuality | None = None
+    """Of uploads, once it was looked at (our addition)."""

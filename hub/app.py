@@ -38,6 +38,8 @@ from hub.national_client import NationalClient
 from hub.organisations import Organisations
 from hub.outbox import Outbox
 from hub.ownership import Ownership
+from hub.progress import ProgressBoard
+from hub.quality import Quality
 from hub.reception import Reception
 from hub.retention import Retention
 from hub.routes import add_callback_routes, add_management_routes, add_public_routes
@@ -134,7 +136,15 @@ class Hub:
 
     def _build(self) -> None:
         config, pool, clock = self.config, self._pool, self.clock
-        self.loader = Loader(pool=pool, clock=clock, outbox=self.outbox)
+        self.progress = ProgressBoard(clock)
+        self.quality = Quality(pool=pool)
+        self.loader = Loader(
+            pool=pool,
+            clock=clock,
+            outbox=self.outbox,
+            progress=self.progress,
+            quality=self.quality,
+        )
         self.reception = Reception(
             pool=pool,
             clock=clock,
@@ -180,6 +190,7 @@ class Hub:
         return [
             Worker("ownership", self._keep_ownership, owner.bell, period_s=ownership.PERIOD_S),
             Worker("loading", owner.guarded(self.loader.drain), self.loader.bell),
+            Worker("quality", owner.guarded(self.quality.drain), self.quality.bell),
             *(
                 Worker(f"courier-{system}", owner.guarded(courier.drain), courier.bell)
                 for system, courier in self.couriers.items()
@@ -217,6 +228,7 @@ class Hub:
             organisations=self.organisations,
             reception=self.reception,
             limits=self.config.limits,
+            progress=self.progress,
         )
         national = NationalHandlers(
             intermarket=self.intermarket,

@@ -7,6 +7,7 @@ stored. Steps: Invalid (STIV), or Valid (STVA) and Loaded (STLD); distribution a
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import asyncpg
 
@@ -24,6 +25,8 @@ from hub.linking import judge_link_request, store_links
 from hub.outbox import Outbox
 from hub.pack_rules import judge_packs
 from hub.product_rules import judge_product
+from hub.progress import ProgressBoard
+from hub.quality import Quality
 from hub.recall_notices import notify_of_recall, notify_of_withdrawal
 from hub.recall_rules import judge_recall, judge_withdrawal
 from hub.state_rules import judge_packs_of_batch
@@ -31,6 +34,7 @@ from hub.store import catalogue, requests
 from hub.store.alerts import adopt_alerts
 from hub.store.connections import Connection, Pool, transaction
 from hub.store.deliveries import NewDelivery, insert_deliveries
+from hub.store.quality import want_report
 from hub.store.requests import Remarks, RequestRow, UncheckedRequest
 from hub.uploads import CatalogueMessage, Message, stored_message
 
@@ -40,7 +44,11 @@ _log = get_logger(__name__)
 class Loader:
     """Drains the requests that nobody has looked at."""
 
-    def __init__(self, *, pool: Pool, clock: Clock, outbox: Outbox) -> None:
+    def __init__(
+        self, *, pool: Pool, clock: Clock, outbox: Outbox, progress: ProgressBoard, quality: Quality
+    ) -> None:
+        self._progress = progress
+        self._quality = quality
         self._pool = pool
         self._clock = clock
         self._outbox = outbox
@@ -95,6 +103,7 @@ class Loader:
                 return False
             judgement, deliveries = await self._load(connection, request)
         # Only now is it certain: counts and bells follow the commit.
+        self._quality.bell.set()
         self._outbox.added(delivery.system for delivery in deliveries)
         if judgement.defects:
             self.invalid_count += 1
@@ -126,6 +135,8 @@ class Loader:
         else:
             await _store(connection, row, message, judgement, batch=batch, now_ms=now_ms)
             deliveries = deliveries_of(message, judgement)
+        if isinstance(message, PacksMessage):
+            await want_report(connection, row.number)
         await insert_deliveries(connection, row.number, deliveries, now_ms)
         # Last, as a step's notice takes the lock of all notices: whoever tells of alerts holds
         # theirs before that one, too, and nobody waits while a quarter of a million packs are put.
@@ -152,7 +163,13 @@ class Loader:
         if isinstance(message, PacksMessage):
             today = self._clock.now().date()
             judgement = await judge_packs(
-                row.message_type, message, product, batch, sender=sender, today=today
+                row.message_type,
+                message,
+                product,
+                batch,
+                sender=sender,
+                today=today,
+                note=partial(self._progress.validated, row.transaction_id),
             )
             return judgement, batch
         if isinstance(message, PacksOfBatch):

@@ -149,8 +149,13 @@ async def add_step(connection: Connection, number: int, status: str, at_ms: int)
 
 
 async def drop_serials(connection: Connection, number: int) -> None:
-    """Drop a request's serial numbers (Art. 33: the hub stores none)."""
-    await connection.execute("delete from request_serials where request_number = $1", number)
+    """Drop a request's serial numbers (Art. 33: the hub stores none), unless a report on them is
+    still to be made, which then drops them (`hub.store.quality`)."""
+    await connection.execute(
+        "delete from request_serials where request_number = $1 and not exists"
+        " (select from serial_quality where request_number = $1 and report is null)",
+        number,
+    )
 
 
 async def remarks_on(database: Queryable, number: int) -> Remarks:
