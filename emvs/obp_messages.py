@@ -193,6 +193,12 @@ class MarketEntry:
     """The first of them; kept for a limited time, as the hub holds no serial numbers."""
     outcomes: dict[str, int] = field(default_factory=dict)
     """Of state updates and verifications: how many packs had which `emvs.outcomes.Outcome`."""
+    originalAt: str | None = None
+    """When it was put in the market's line; None where it was not."""
+    dueAt: str | None = None
+    """Not told before, if distribution to the market is slowed down."""
+    replayed: bool = False
+    """Whether it took more than one attempt; `at` is then the time of the replay."""
 
 
 @dataclass(slots=True)

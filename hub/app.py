@@ -29,6 +29,7 @@ from hub.callback_handlers import CallbackHandlers
 from hub.callbacks import Callbacks
 from hub.config import HubConfig
 from hub.distribution import Courier
+from hub.distribution_settings import Distribution
 from hub.handlers import NationalHandlers, ObpHandlers
 from hub.intermarket import Intermarket
 from hub.loading import Loader
@@ -112,6 +113,12 @@ class Hub:
         limits = config.limits
         self.outbox = Outbox(self._systems, waiting_max=limits.deliveries_waiting_per_market_max)
         await self.outbox.load(self._pool)
+        self.distribution = Distribution(
+            self._pool,
+            self.outbox.bells,
+            random.Random(_seed(config.seed, "delays")),  # noqa: S311 - not a secret.
+        )
+        await self.distribution.load()
 
     async def _connect(self) -> None:
         # Deliveries and intermarket requests have connections of their own: neither waits for
@@ -144,6 +151,7 @@ class Hub:
             outbox=self.outbox,
             progress=self.progress,
             quality=self.quality,
+            distribution=self.distribution,
         )
         self.reception = Reception(
             pool=pool,
@@ -160,6 +168,8 @@ class Hub:
                 clock=clock,
                 outbox=self.outbox,
                 retry=config.retry,
+                distribution=self.distribution,
+                progress=self.progress,
                 # Jitter, not a secret; seeded where a test wants the same waits again.
                 random=random.Random(_seed(config.seed, system)),  # noqa: S311
             )
@@ -279,6 +289,7 @@ class Hub:
                 budget_s=self.config.limits.intermarket_s_max,
             ),
             alerts=self.alerts,
+            distribution=self.distribution,
         )
         add_management_routes(app, handlers)
         return app
@@ -317,6 +328,7 @@ class Hub:
         # Durable first: a clock that went back after a restart would untell what was told.
         await put_clock_offset_s(self._pool, self.clock.offset_s + seconds)
         self.clock.advance(seconds)
+        self.outbox.ring_all()  # What was not due may be now.
         self.retention.bell.set()
         self.callbacks.bell.set()
         self.stranded.bell.set()

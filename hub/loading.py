@@ -20,6 +20,7 @@ from emvs.transaction_ids import Actor, parse_transaction_id
 from hub import state_distribution
 from hub.defects import Code, Defects
 from hub.delivery_messages import deliveries_of
+from hub.distribution_settings import Distribution
 from hub.facts import BatchFacts, Judgement, Sender
 from hub.linking import judge_link_request, store_links
 from hub.outbox import Outbox
@@ -45,8 +46,16 @@ class Loader:
     """Drains the requests that nobody has looked at."""
 
     def __init__(
-        self, *, pool: Pool, clock: Clock, outbox: Outbox, progress: ProgressBoard, quality: Quality
+        self,
+        *,
+        pool: Pool,
+        clock: Clock,
+        outbox: Outbox,
+        progress: ProgressBoard,
+        quality: Quality,
+        distribution: Distribution,
     ) -> None:
+        self._distribution = distribution
         self._progress = progress
         self._quality = quality
         self._pool = pool
@@ -137,6 +146,7 @@ class Loader:
             deliveries = deliveries_of(message, judgement)
         if isinstance(message, PacksMessage):
             await want_report(connection, row.number)
+        deliveries = self._distribution.delayed(deliveries, now_ms)
         await insert_deliveries(connection, row.number, deliveries, now_ms)
         # Last, as a step's notice takes the lock of all notices: whoever tells of alerts holds
         # theirs before that one, too, and nobody waits while a quarter of a million packs are put.

@@ -46,5 +46,7 @@ def add_management_routes(app: web.Application, management: ManagementHandlers) 
     """Add what the person at the stand calls."""
     app.router.add_post("/organisations", management.organisations)
     app.router.add_get("/outbox", management.outbox)
+    app.router.add_get("/distribution", management.distributions)
+    app.router.add_patch("/distribution/{market}", management.change_distribution)
     app.router.add_get("/alerts", management.alerts)
     app.router.add_get("/audit/pack", management.pack_audit)

@@ -13,6 +13,7 @@ create table distribution_setting (
 );
 -- Not told before this time, by the system's clock.
 alter table delivery add column due_at_ms bigint not null default 0;
+create index delivery_not_due on delivery (system, number) where status = 'Waiting' and due_at_ms > 0;
 
 -- EPCIS captures: jobs that became requests.
 create table epcis_capture (
