@@ -30,6 +30,8 @@ from hub.callbacks import Callbacks
 from hub.config import HubConfig
 from hub.distribution import Courier
 from hub.distribution_settings import Distribution
+from hub.epcis.captures import Captures
+from hub.epcis.handlers import EpcisHandlers
 from hub.handlers import NationalHandlers, ObpHandlers
 from hub.intermarket import Intermarket
 from hub.loading import Loader
@@ -246,6 +248,15 @@ class Hub:
             systems_by_token=self._systems_by_token,
         )
         alerts = AlertHandlers(self.alerts, self.organisations, self._systems_by_token)
+        captures = Captures(
+            pool=self._pool,
+            clock=self.clock,
+            reception=self.reception,
+            serials_per_message=self.config.limits.serials_per_message_max,
+        )
+        EpcisHandlers(
+            captures, self.organisations, body_s_max=self.config.limits.body_read_s_max
+        ).add_routes(app)
         add_callback_routes(app, self._callback_handlers())
         add_public_routes(app, obp, national, alerts)
         return app

@@ -7,6 +7,7 @@ stored. Steps: Invalid (STIV), or Valid (STVA) and Loaded (STLD); distribution a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 import asyncpg
@@ -31,7 +32,7 @@ from hub.quality import Quality
 from hub.recall_notices import notify_of_recall, notify_of_withdrawal
 from hub.recall_rules import judge_recall, judge_withdrawal
 from hub.state_rules import judge_packs_of_batch
-from hub.store import catalogue, requests
+from hub.store import captures, catalogue, requests
 from hub.store.alerts import adopt_alerts
 from hub.store.connections import Connection, Pool, transaction
 from hub.store.deliveries import NewDelivery, insert_deliveries
@@ -40,6 +41,10 @@ from hub.store.requests import Remarks, RequestRow, UncheckedRequest
 from hub.uploads import CatalogueMessage, Message, stored_message
 
 _log = get_logger(__name__)
+
+
+class _RolledBackError(Exception):
+    """Ends a transaction without effect."""
 
 
 class Loader:
@@ -110,7 +115,11 @@ class Loader:
             request = await requests.lock_next_unchecked(connection)
             if request is None:
                 return False
-            judgement, deliveries = await self._load(connection, request)
+            group = await captures.rollback_group(connection, request.row.number)
+            if not group:
+                judgement, deliveries = await self._load(connection, request)
+        if group:
+            return await self._load_together(group)
         # Only now is it certain: counts and bells follow the commit.
         self._quality.bell.set()
         self._outbox.added(delivery.system for delivery in deliveries)
@@ -126,6 +135,49 @@ class Loader:
             systems=[delivery.system for delivery in deliveries],
         )
         return True
+
+    async def _load_together(self, numbers: Sequence[int]) -> bool:
+        """Load requests that take effect together, or none of them."""
+        judged: list[tuple[RequestRow, Judgement]] = []
+        told: list[NewDelivery] = []
+        loaded = True
+        async with transaction(self._pool) as connection:
+            try:
+                async with connection.transaction():
+                    for number in numbers:
+                        request = await requests.lock_unchecked(connection, number)
+                        if request is None:
+                            continue
+                        judgement, deliveries = await self._load(connection, request)
+                        judged.append((request.row, judgement))
+                        told += deliveries
+                    _refuse_if_any_invalid(judged)
+            except _RolledBackError:
+                told, loaded = [], False
+                for row, judgement in judged:
+                    await self._end_rolled_back(connection, row, judgement)
+        self._quality.bell.set()
+        self._outbox.added(delivery.system for delivery in told)
+        self.valid_count += len(judged) if loaded else 0
+        self.invalid_count += 0 if loaded else len(judged)
+        _log.info(
+            "capture looked at",
+            action="capture_checked",
+            transaction_ids=[row.transaction_id for row, _ in judged],
+            loaded=loaded,
+        )
+        return True
+
+    async def _end_rolled_back(
+        self, connection: Connection, row: RequestRow, judgement: Judgement
+    ) -> None:
+        if not judgement.defects:
+            judgement = Judgement()
+            text = "another message of the same capture is invalid, so that none takes effect"
+            judgement.defects.add(Code.A16, "$", None, "rolled_back", text)
+        await requests.lock_unchecked(connection, row.number)
+        await _note_check(connection, row, judgement)
+        await _end_invalid(connection, row, self._clock.now_ms())
 
     async def _load(
         self, connection: Connection, request: UncheckedRequest
@@ -198,6 +250,11 @@ class Loader:
             self._systems,
             is_parallel_distributor=actor is Actor.PARALLEL_DISTRIBUTOR,
         )
+
+
+def _refuse_if_any_invalid(judged: Sequence[tuple[RequestRow, Judgement]]) -> None:
+    if any(judgement.defects for _, judgement in judged):
+        raise _RolledBackError
 
 
 async def _note_check(connection: Connection, row: RequestRow, judgement: Judgement) -> None:

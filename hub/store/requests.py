@@ -105,8 +105,18 @@ async def lock_next_unchecked(connection: Connection) -> UncheckedRequest | None
     row = await connection.fetchrow(
         "select number, message from request where not checked order by number limit 1 for update"
     )
-    if row is None:
-        return None
+    return None if row is None else await _unchecked(connection, row)
+
+
+async def lock_unchecked(connection: Connection, number: int) -> UncheckedRequest | None:
+    """Return one that was not looked at, locked likewise."""
+    row = await connection.fetchrow(
+        "select number, message from request where not checked and number = $1 for update", number
+    )
+    return None if row is None else await _unchecked(connection, row)
+
+
+async def _unchecked(connection: Connection, row: Row) -> UncheckedRequest:
     found = await find_request(connection, number=row["number"])
     assert found is not None, "requests are never deleted"
     serials = await serials_of(connection, found.number)
