@@ -46,6 +46,7 @@ from hub.quality import Quality
 from hub.reception import Reception
 from hub.retention import Retention
 from hub.routes import add_callback_routes, add_management_routes, add_public_routes
+from hub.serials import StreamHandlers
 from hub.store.organisations import clock_offset_s, put_clock_offset_s
 from hub.stranded import Stranded
 from hub.subscriptions import Subscriptions
@@ -258,7 +259,8 @@ class Hub:
             captures, self.organisations, body_s_max=self.config.limits.body_read_s_max
         ).add_routes(app)
         add_callback_routes(app, self._callback_handlers())
-        add_public_routes(app, obp, national, alerts)
+        streams = StreamHandlers(self._pool, self.progress, obp.client_of)
+        add_public_routes(app, obp, national, alerts, streams)
         return app
 
     def _callback_handlers(self) -> CallbackHandlers:

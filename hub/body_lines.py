@@ -42,10 +42,7 @@ async def lines_after(parts: BodyParts, rest: bytes, *, first: int = 2) -> Async
     has come of them. Raises BadRequestError at a line that does not end."""
     left = rest
     while True:
-        while len(left) > _PIECE_BYTES:
-            end = left.rfind(b"\n", 0, _PIECE_BYTES)
-            if end < 0:
-                break
+        while (end := left.rfind(b"\n", 0, _PIECE_BYTES)) >= 0:
             yield Lines(first, _plain(left[:end]))
             first += left.count(b"\n", 0, end + 1)
             left = left[end + 1 :]

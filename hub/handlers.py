@@ -88,6 +88,23 @@ class ObpHandlers:
                 transaction_id=request.query.get("transactionId"),
             )
 
+    async def quality(self, request: web.Request) -> web.Response:
+        """`GET /obp/v1/requests/{transaction id}/quality`: the report on its serial numbers."""
+        client = self._client(request)
+        status = await request_status(self._pool, request.match_info["transaction_id"], client)
+        if status.serialQuality is None:
+            raise NotFoundError(
+                "there is no report: only valid uploads get one, some seconds after they came"
+            )
+        refused = {
+            entry.system: entry.refusedCount for entry in status.markets if entry.at is not None
+        }
+        return json_response({"report": status.serialQuality, "refusedAsReused": refused})
+
+    def client_of(self, request: web.Request) -> Client:
+        """Return the client whose token a request carries. Raises UnauthorisedError."""
+        return self._client(request)
+
     async def status(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/requests/{transaction id}`."""
         client = self._client(request)

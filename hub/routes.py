@@ -8,13 +8,20 @@ from hub.alert_handlers import AlertHandlers
 from hub.callback_handlers import CallbackHandlers
 from hub.handlers import NationalHandlers, ObpHandlers
 from hub.management import ManagementHandlers
+from hub.serials import StreamHandlers
 
 
 def add_public_routes(
-    app: web.Application, obp: ObpHandlers, national: NationalHandlers, alerts: AlertHandlers
+    app: web.Application,
+    obp: ObpHandlers,
+    national: NationalHandlers,
+    alerts: AlertHandlers,
+    streams: StreamHandlers,
 ) -> None:
     """Add what manufacturers and national systems call."""
+    streams.add_routes(app)
     app.router.add_post("/obp/v1/{message_type}", obp.upload)
+    app.router.add_get("/obp/v1/requests/{transaction_id}/quality", obp.quality)
     app.router.add_get("/obp/v1/requests", obp.recent)
     app.router.add_get("/obp/v1/requests/{transaction_id}", obp.status)
     app.router.add_get("/obp/v1/requests/{transaction_id}/packs", obp.packs)

@@ -150,7 +150,7 @@ async def test_discovery_and_errors_in_the_words_of_epcis(start_stand: StartStan
         ("POST", "/epcis/capture", {**good, "schemaVersion": "1.2"}, {}, 400, "Validation"),
         ("POST", "/epcis/capture", {**good, "epcisBody": {}}, {}, 400, "Validation"),
         ("POST", "/epcis/capture", many, {}, 413, "CaptureLimitExceeded"),
-        ("POST", "/epcis/capture", good, {"Content-Type": "text/xml"}, 415, "UnsupportedMediaType"),  # noqa: E501
+        ("POST", "/epcis/capture", good, {"Content-Type": "text/xml"}, 415, "UnsupportedMediaType"),
         ("POST", "/epcis/capture", good, {"GS1-Capture-Error-Behaviour": "stop"}, 400, "Validation"),  # noqa: E501
         ("POST", "/epcis/capture", good, {"GS1-EPCIS-Version": "1.2"}, 406, "NotAcceptable"),
         ("POST", "/epcis/capture", good, {"Authorization": "Bearer x"}, 401, "Security"),
