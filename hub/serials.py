@@ -1,7 +1,8 @@
 """Serial numbers on order, and how a request comes along: what is answered as a stream. Bounded.
 
 `POST /obp/v1/serials` makes serial numbers that meet Delegated Regulation (EU) 2016/161, Art. 4;
-the answer is NDJSON, one JSON string a line, and stands behind a head as it is (`hub.line_uploads`).
+the answer is NDJSON, one JSON string a line, and stands behind a head as it is
+(`hub.line_uploads`).
 The hub remembers none of them.
 """
 
