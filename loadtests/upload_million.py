@@ -90,6 +90,13 @@ class Uploader:
                 return status
             await asyncio.sleep(0.05)
 
+    async def reported(self, transaction_id: str) -> None:
+        """Wait for the report on a request's serial numbers."""
+        while True:
+            if (await self.status(transaction_id))["serialQuality"]:
+                return
+            await asyncio.sleep(0.05)
+
     async def probe(self, waits_s: list[float]) -> None:
         """Ask for the last requests until cancelled."""
         url = f"{self._hub}/obp/v1/requests?limit=1"
@@ -101,8 +108,8 @@ class Uploader:
             await asyncio.sleep(_PROBE_S)
 
 
-def peak_mb(pattern: str) -> dict[str, float]:
-    """Return the peak memory of processes whose command line holds a text, by process id."""
+def peak_mb(module: str, data: Path) -> dict[str, float]:
+    """Return the peak memory of a system's processes of one kind, by process id."""
     peaks = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -110,7 +117,7 @@ def peak_mb(pattern: str) -> dict[str, float]:
             lines = (folder / "status").read_text().splitlines()
         except OSError:
             continue
-        if pattern in command:
+        if module in command and str(data) in command:
             peak = next(line for line in lines if line.startswith("VmHWM"))
             peaks[folder.name] = int(peak.split()[1]) / 1024
     return peaks
@@ -130,7 +137,7 @@ def encoded(head: dict[str, Any], lines: bytes, form: str) -> tuple[bytes, dict[
     return body, headers
 
 
-async def run(endpoints: dict[str, Any], form: str, serials: int) -> None:
+async def run(endpoints: dict[str, Any], folder: Path, form: str, serials: int) -> None:
     """Upload and print."""
     async with aiohttp.ClientSession() as http:
         uploader = Uploader(endpoints, http)
@@ -147,7 +154,7 @@ async def run(endpoints: dict[str, Any], form: str, serials: int) -> None:
             "PMDR", json.dumps({"transactionId": transaction_id, **product}).encode()
         )
         await uploader.ended(transaction_id)
-        before = {name: peak_mb(name) for name in ("-m hub", "-m nmvs")}
+        before = {name: peak_mb(name, folder) for name in ("-m hub", "-m nmvs")}
         began_s = time.perf_counter()
         lines = await uploader.serials(serials * _MESSAGES)
         _say(f"{serials * _MESSAGES} serial numbers made in {time.perf_counter() - began_s:.1f} s")
@@ -169,18 +176,19 @@ async def run(endpoints: dict[str, Any], form: str, serials: int) -> None:
         taken_s = time.perf_counter() - began_s
         ends = [await uploader.ended(transaction_id) for transaction_id in ids]
         distributed_s = time.perf_counter() - began_s
-        while not all([(await uploader.status(one))["serialQuality"] for one in ids]):
-            await asyncio.sleep(0.1)
+        for transaction_id in ids:
+            await uploader.reported(transaction_id)
         probe.cancel()
         waits_s.sort()
         loaded = sum(end["markets"][0]["loadedCount"] for end in ends)
         _say(f"form {form}: taken in {taken_s:.1f} s, distributed in {distributed_s:.1f} s,"
               f" {loaded} packs loaded, {loaded / distributed_s:.0f}/s,"
               f" reports after {time.perf_counter() - began_s:.1f} s")  # fmt: skip
-        _say(f"{len(waits_s)} small requests meanwhile: p50 {waits_s[len(waits_s) // 2] * 1e3:.1f},"
-              f" p99 {waits_s[len(waits_s) * 99 // 100] * 1e3:.1f}, longest {waits_s[-1] * 1e3:.1f} ms")  # fmt: skip
+        p50, p99 = (waits_s[len(waits_s) * part // 100] * 1e3 for part in (50, 99))
+        _say(f"{len(waits_s)} small requests meanwhile: p50 {p50:.1f}, p99 {p99:.1f},"
+              f" longest {waits_s[-1] * 1e3:.1f} ms")  # fmt: skip
         for name, peaks in before.items():
-            after = peak_mb(name)
+            after = peak_mb(name, folder)
             for pid, peak in after.items():
                 _say(f"{name}: peak {peaks.get(pid, 0):.0f} -> {peak:.0f} MB")
 
@@ -193,7 +201,8 @@ def main() -> None:
     parser.add_argument("--serials", type=int, default=250_000)
     arguments = parser.parse_args()
     endpoints = json.loads(arguments.endpoints.read_text())
-    asyncio.run(run(endpoints, arguments.form, arguments.serials))
+    folder = arguments.endpoints.resolve().parent
+    asyncio.run(run(endpoints, folder, arguments.form, arguments.serials))
 
 
 if __name__ == "__main__":
