@@ -5,7 +5,7 @@ Trouble is one error, `NationalSystemError`, with a sentence; whether to try aga
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, TypeVar
 from urllib.parse import quote
 
@@ -13,6 +13,7 @@ import aiohttp
 import msgspec
 
 from emvs.alert_messages import AlertDecision, AlertReport
+from emvs.batch_counts import BatchCounts, BatchQuestion
 from emvs.errors import (
     BadRequestError,
     ConflictError,
@@ -32,6 +33,8 @@ _PIECE_BYTES: Final = 256 * 1024
 _ANSWER_BYTES_MAX: Final = 64 * 1024
 _AUDIT_BYTES_MAX: Final = 4 * 1024 * 1024
 """A thousand entries have about one."""
+_COUNTS_BYTES_MAX: Final = 2 * 1024 * 1024
+"""Two hundred batches have some half of it."""
 _REFUSALS: Final = frozenset({400, 413, 415, 422})
 """HTTP statuses that say the delivery itself is wrong: sending it again would not help."""
 _COUNT_MAX: Final = 2**31 - 1
@@ -62,13 +65,22 @@ class _Pieces:
     Iterated anew for each attempt that the HTTP client makes.
     """
 
-    def __init__(self, pieces: Sequence[bytes]) -> None:
+    def __init__(
+        self, pieces: Sequence[bytes], note_share: Callable[[float], None] | None = None
+    ) -> None:
         self._pieces = pieces
+        self._note_share = note_share
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        total = sum(map(len, self._pieces))
+        sent = 0
         for piece in self._pieces:
             for start in range(0, len(piece), _PIECE_BYTES):
-                yield piece[start : start + _PIECE_BYTES]
+                part = piece[start : start + _PIECE_BYTES]
+                yield part
+                sent += len(part)
+                if self._note_share is not None:
+                    self._note_share(sent / total)
 
 
 class NationalClient:
@@ -87,13 +99,20 @@ class NationalClient:
         *,
         timeout_s: float,
         answer_type: type[_Result],
+        note_share: Callable[[float], None] | None = None,
     ) -> _Result:
-        """Deliver the pieces of a body and return what became of it.
+        """Deliver the pieces of a body and return what became of it; `note_share` is told which
+        share of it was sent.
 
         Raises NationalSystemError.
         """
         status, answer = await self._call(
-            "PUT", f"{kind}/{delivery_id}", body, timeout_s=timeout_s, bytes_max=HUB_BODY_BYTES_MAX
+            "PUT",
+            f"{kind}/{delivery_id}",
+            body,
+            timeout_s=timeout_s,
+            bytes_max=HUB_BODY_BYTES_MAX,
+            note_share=note_share,
         )
         if status in _REFUSALS:
             return answer_type(
@@ -166,15 +185,37 @@ class NationalClient:
             raise NationalSystemError("the answer is about another pack")
         return result
 
+    async def batch_counts(self, question: BatchQuestion, *, timeout_s: float) -> BatchCounts:
+        """Return what the market holds of batches. Raises NationalSystemError."""
+        status, answer = await self._call(
+            "POST",
+            "batch-counts",
+            [msgspec.json.encode(question)],
+            timeout_s=timeout_s,
+            bytes_max=_COUNTS_BYTES_MAX,
+        )
+        counts = _decoded(status, answer, BatchCounts)
+        asked = [(batch.productCode, batch.batchId) for batch in question.batches]
+        if [(count.productCode, count.batchId) for count in counts.batches] != asked:
+            raise NationalSystemError("the answer is about other batches")
+        return counts
+
     async def _call(
-        self, method: str, path: str, body: Sequence[bytes], *, timeout_s: float, bytes_max: int
+        self,
+        method: str,
+        path: str,
+        body: Sequence[bytes],
+        *,
+        timeout_s: float,
+        bytes_max: int,
+        note_share: Callable[[float], None] | None = None,
     ) -> tuple[int, bytes]:
         url = f"{self._base_url}/{path}"
         timeout = aiohttp.ClientTimeout(total=timeout_s)
         headers = self._headers | {"Content-Length": str(sum(map(len, body)))}
         try:
             async with self._session.request(
-                method, url, data=_Pieces(body), headers=headers, timeout=timeout
+                method, url, data=_Pieces(body, note_share), headers=headers, timeout=timeout
             ) as response:
                 return response.status, await _read(response, bytes_max)
         except TimeoutError as error:

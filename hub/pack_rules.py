@@ -16,8 +16,8 @@ from emvs.scheme import Scheme
 from hub.defects import Code, Defects, market_defect, warning
 from hub.facts import BatchFacts, Judgement, ProductFacts, Sender
 from hub.fields import check_organisation
-from hub.product_rules import check_owner, scheme_of
-from hub.serial_rules import check_serials
+from hub.product_rules import check_is_named, check_owner, scheme_of
+from hub.serial_rules import Note, check_serials, ignore
 
 CREATE = "PPDC"
 MODIFY = "PPDM"
@@ -31,10 +31,12 @@ async def judge_packs(
     *,
     sender: Sender,
     today: date,
+    note: Note = ignore,
 ) -> Judgement:
     """Return what the rules say about packs of one batch; `batch` if it is known already.
 
-    Lets the event loop run in between, as there may be a quarter of a million.
+    Lets the event loop run in between, as there may be a quarter of a million, and tells `note` how
+    many it has looked at.
     """
     judgement = Judgement()
     defects = judgement.defects
@@ -44,7 +46,7 @@ async def judge_packs(
     check_organisation(
         message.manufacturer, "manufacturer", defects, required=message_type == CREATE
     )
-    await check_serials(message.serialNumbers, scheme or Scheme.GTIN, defects)
+    await check_serials(message.serialNumbers, scheme or Scheme.GTIN, defects, note)
     if scheme is None:
         return judgement
     if product is None:
@@ -70,9 +72,7 @@ async def judge_packs(
 
 def _check_batch_id(batch_id: str | None, scheme: Scheme | None, defects: Defects) -> None:
     if not batch_id:
-        rule = "absent" if batch_id is None else "empty"
-        code = Code.A16 if batch_id is None else Code.I1
-        defects.add(code, "batchId", batch_id, rule, f"batchId is {rule}")
+        check_is_named(batch_id, "batchId", defects)
     elif not (is_ifa_batch if scheme is Scheme.PPN else is_set82)(batch_id):
         characters = "digits, capitals, - and _" if scheme is Scheme.PPN else "of GS1 set 82"
         text = f"a batch id is 1 to 20 characters: {characters}"
@@ -81,9 +81,7 @@ def _check_batch_id(batch_id: str | None, scheme: Scheme | None, defects: Defect
 
 def _check_expiry(expiry: str | None, defects: Defects) -> None:
     if not expiry:
-        rule = "absent" if expiry is None else "empty"
-        code = Code.A16 if expiry is None else Code.I1
-        defects.add(code, "expiry", expiry, rule, f"expiry is {rule}")
+        check_is_named(expiry, "expiry", defects)
     elif parse_expiry(expiry) is None:
         text = "an expiry date is YYMMDD as in the barcode; DD may be 00"
         defects.add(Code.I1, "expiry", expiry, "format", text)
