@@ -32,8 +32,12 @@ CHANGE = {
 
 
 async def stored_serials(hub: Hub) -> int:
-    """Return how many requests' serial numbers the hub holds."""
-    count: int = await hub.database.pool.fetchval("select count(*) from request_serials")
+    """Return how many requests' serial numbers the hub holds, once reports on them are made."""
+    pool = hub.database.pool
+    async with asyncio.timeout(30):
+        while await pool.fetchval("select count(*) from serial_quality where report is null"):
+            await asyncio.sleep(0.02)
+    count: int = await pool.fetchval("select count(*) from request_serials")
     return count
 
 

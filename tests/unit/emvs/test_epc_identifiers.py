@@ -20,8 +20,8 @@ GTIN = "09520000777777"
         (f"https://id.gs1.org/01/{GTIN}/21/S1", PackEpc(GTIN, "S1")),
         (f"http://a.example/x/y/01/{GTIN}/21/S%2F1/", PackEpc(GTIN, "S/1")),
         ("https://a.example/01/9520000777777/21/S1", PackEpc(GTIN, "S1")),
-        (f"https://a.example/01/{GTIN}/10/L%201/21/S1?17=301231", PackEpc(GTIN, "S1", "L 1", "301231")),
-        (f"https://a.example/01/{GTIN}/21/S1?10=L1&17=301200&x=y", PackEpc(GTIN, "S1", "L1", "301200")),
+        (f"https://a.b/01/{GTIN}/10/L%201/21/S1?17=301231", PackEpc(GTIN, "S1", "L 1", "301231")),
+        (f"https://a.b/01/{GTIN}/21/S1?10=L1&17=301200&x=y", PackEpc(GTIN, "S1", "L1", "301200")),
         (f"https://a.example/gtin/{GTIN}/lot/L1/ser/S1", PackEpc(GTIN, "S1", "L1")),
     ],
 )  # fmt: skip
