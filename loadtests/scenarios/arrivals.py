@@ -69,7 +69,9 @@ class Arrivals:
             count[site.market] += 1
         self._sites = [site.number for site in sites]
         self._site_weights = list(
-            accumulate(plan.market_shares.get(site.market, 0.0) / count[site.market] for site in sites)
+            accumulate(
+                plan.market_shares.get(site.market, 0.0) / count[site.market] for site in sites
+            )
         )
         self._waiting: list[Arrival] = []
         self._number = 0
@@ -166,4 +168,3 @@ class Arrivals:
                 self._waiting, Arrival(at, self._next_number(), Errand.BULK, site, packs)
             )
         return at
-

@@ -110,7 +110,7 @@ def _code(writer: Writer, reply: Reply) -> str:
 
 def _ticket(writer: Writer, reply: Reply) -> str | None:
     """Return the ticket: an id with SOAP, a path with REST."""
-    found = (_SOAP_TICKET.search(reply.body) if writer.site.soap else _LOCATION.search(reply.head))
+    found = _SOAP_TICKET.search(reply.body) if writer.site.soap else _LOCATION.search(reply.head)
     if found is None:
         return None
     text = found[1].decode().strip()

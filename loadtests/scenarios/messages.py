@@ -62,7 +62,9 @@ _ENVELOPE: Final = (
     "</t:Transaction></t:Header><t:Body>{body}</t:Body></env:{name}Request></soap:Body>"
     "</soap:Envelope>"
 )
-_PRODUCT: Final = '<t:Product><t:ProductCode t:scheme="GTIN">{product}</t:ProductCode>{batch}</t:Product>'
+_PRODUCT: Final = (
+    '<t:Product><t:ProductCode t:scheme="GTIN">{product}</t:ProductCode>{batch}</t:Product>'
+)
 _BATCH: Final = "<t:Batch><t:Id>%(batch)s</t:Id><t:ExpDate>%(expiry)s</t:ExpDate></t:Batch>"
 _PACK: Final = '<t:Pack t:sn="%(serial)s"/>'
 _REFERENCE: Final = "<t:RefClientTrxId>%(reference)s</t:RefClientTrxId>"

@@ -137,6 +137,7 @@ def decommission_share(roles: dict[Role, float]) -> float:
     """Return which share of all transactions decommissions packs, by weights of the roles."""
     total = sum(roles.values())
     return sum(
-        weight * sum(MIX[role][operation] for operation in OPERATIONS if operation in DECOMMISSIONING)
+        weight
+        * sum(MIX[role][operation] for operation in OPERATIONS if operation in DECOMMISSIONING)
         for role, weight in roles.items()
     ) / (1000 * total)

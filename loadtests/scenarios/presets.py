@@ -191,9 +191,7 @@ def make_streams(preset: Preset, *, duration_s: float, rate: float | None = None
         return Streams(scans, flat(0.0), flat(1.0), flat(usual))
     start, end = hours
     mean = preset.hour_mean * preset.rate_factor if rate is None else rate
-    scans = (
-        curves.week(mean) if preset.curve == "week" else curves.day(mean, start=start, end=end)
-    )
+    scans = curves.week(mean) if preset.curve == "week" else curves.day(mean, start=start, end=end)
     factor = (end - start) * 3600 / duration_s
     goods_in = curves.windows(curves.GOODS_IN_HOURS, _GOODS_IN_SHARE, start=start, end=end)
     bulk = curves.windows(curves.BULK_HOURS, 6.0, start=start, end=end)

@@ -150,7 +150,9 @@ class Manufacturer(FastHttpUser):
             steps = _steps(response)
             if {"STDS", "STDF", "STIV"} & steps:
                 status = 200 if "STDS" in steps else 500
-                self._keep(message, sent_at, Operation.DISTRIBUTION, status, max(steps), waited=True)
+                self._keep(
+                    message, sent_at, Operation.DISTRIBUTION, status, max(steps), waited=True
+                )
                 return
 
     def _keep(
@@ -182,5 +184,3 @@ def _steps(response: Any) -> set[str]:
         return {entry["status"] for entry in response.json()["history"]}
     except (ValueError, KeyError, TypeError):
         return set()
-
-

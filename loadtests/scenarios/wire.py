@@ -209,5 +209,3 @@ class _Nobody:
 def pause(seconds: float) -> None:
     """Let others run for so long."""
     gevent.sleep(seconds)
-
-
