@@ -40,7 +40,7 @@ def locust_running(
     command = [
         *(sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--headless"),
         *("--users", str(users), "--spawn-rate", str(_SPAWNED_PER_S * processes)),
-        *("--stop-timeout", "5", "--only-summary", "--skip-log-setup"),
+        *("--stop-timeout", "5", "--only-summary"),
     ]
     if processes > 1:
         command += ["--processes", str(processes), "--master-bind-host", "127.0.0.1"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
@@ -154,10 +155,16 @@ def systems_wanted(options: RunOptions) -> str:
     return ",".join([*markets, *([neighbour] if neighbour else [])])
 
 
-def neighbour_of(options: RunOptions) -> str | None:
-    """Return the market whose packs are asked about abroad; None if nobody asks."""
+def neighbour_of(options: RunOptions, running: Sequence[str] = ()) -> str | None:
+    """Return the market whose packs are asked about abroad; None if nobody asks.
+
+    Of the markets that run any does; where none is left, the one that should be started.
+    """
     if options.preset.intermarket <= 0:
         return None
     codes = {wish.code for wish in options.markets}
-    candidates = (options.preset.neighbour, "LT", "IE", "CZ")
-    return next(code for code in candidates if code not in codes)
+    candidates = [
+        code for code in (options.preset.neighbour, "LT", "IE", "CZ") if code not in codes
+    ]
+    there = [code for code in (*candidates, *running) if code in running and code not in codes]
+    return (there or candidates)[0]

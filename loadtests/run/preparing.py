@@ -54,7 +54,7 @@ async def prepare(
             _market_packs(wish.code, max(1, round(needed * wish.share)), run_id, now, generators)
             for wish in options.markets
         ]
-        neighbour = neighbour_of(options)
+        neighbour = neighbour_of(options, list(systems.endpoints["markets"]))
         foreign = (
             _market_packs(neighbour, _FOREIGN_PACKS, run_id, now, generators) if neighbour else None
         )

@@ -77,7 +77,7 @@ def find_systems(options: RunOptions, data: Path) -> Systems:
             " ones by itself"
         ) from None
     endpoints: dict[str, Any] = orjson.loads(directory.endpoints.read_bytes())
-    neighbour = neighbour_of(options)
+    neighbour = neighbour_of(options, list(endpoints["markets"]))
     for code in [wish.code for wish in options.markets] + ([neighbour] if neighbour else []):
         if code not in endpoints["markets"]:
             raise UsageError(

@@ -97,7 +97,7 @@ def _keep(
     )  # fmt: skip
 
 
-def _verdict(is_good: bool, reply: Reply) -> Verdict:  # noqa: FBT001 - a judgement, not an option.
+def _verdict(is_good: bool, reply: Reply) -> Verdict:
     if is_good:
         return Verdict.EXPECTED
     return Verdict.UNEXPECTED if 0 < reply.status < 500 and reply.status != 429 else Verdict.ERROR

@@ -84,7 +84,7 @@ class Process:
                 data = {"plan": document, "index": index, "generators": len(clients)}
                 runner.send_message(_MESSAGE, data, client_id=client_id)
 
-    def _on_plan(self, environment: Environment, msg: Any, **_: Any) -> None:  # noqa: ARG002
+    def _on_plan(self, environment: Environment, msg: Any, **_: Any) -> None:
         data = msg.data
         gevent.spawn(self._begin, read_plan(data["plan"]), data["index"], data["generators"])
 
@@ -143,11 +143,11 @@ class Process:
         notes, self._notes = self._notes, []
         return notes
 
-    def _on_report(self, client_id: str, data: dict[str, Any]) -> None:  # noqa: ARG002
+    def _on_report(self, client_id: str, data: dict[str, Any]) -> None:
         if self.generator is not None:
             data["emvs"] = {"rows": self.generator.take_rows(), "notes": self._take_notes()}
 
-    def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:  # noqa: ARG002
+    def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:
         part = data.pop("emvs", None)
         if part is not None:
             self._write(part["rows"], part["notes"])

@@ -6,7 +6,7 @@ Rows are packed structures of fixed size, so that half a million of them a minut
 from __future__ import annotations
 
 import struct
-from enum import IntFlag
+from enum import IntEnum, IntFlag
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -29,7 +29,7 @@ class Flag(IntFlag):
     """Of a batch that was being recalled."""
 
 
-class Verdict(IntFlag):
+class Verdict(IntEnum):
     """How an answer is judged by its code."""
 
     EXPECTED = 0

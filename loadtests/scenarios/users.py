@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 
 import gevent
 from locust import FastHttpUser, task
+from locust.user.task import LOCUST_STATE_RUNNING
 
 from loadtests.scenarios.arrivals import Arrival, Errand
 from loadtests.scenarios.manufacturer import Message, plan_messages
@@ -46,7 +47,10 @@ class _Lane(FastHttpUser):
             gevent.sleep(_IDLE_S)
         elif generator.plan.model == "closed":
             self._serve()
-        elif not generator.carry(self.role):
+        else:
+            # One task for the whole run: Locust's way from task to task costs as much as a request.
+            while self._state == LOCUST_STATE_RUNNING and generator.carry(self.role):
+                pass
             gevent.sleep(_IDLE_S)
 
     def _serve(self) -> None:
@@ -115,7 +119,7 @@ class Manufacturer(FastHttpUser):
             gevent.sleep(message.at - generator.now())
         gevent.spawn(self._send, message, waited)
 
-    def _send(self, message: Message, waited: bool) -> None:  # noqa: FBT001 - given to spawn.
+    def _send(self, message: Message, waited: bool) -> None:
         generator = PROCESS.generator
         assert generator is not None, "the run has begun"
         maker = generator.plan.maker
