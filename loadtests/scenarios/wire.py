@@ -13,6 +13,7 @@ import ssl
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
@@ -61,11 +62,14 @@ class Line:
         bare.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = bare if context is None else context.wrap_socket(bare, server_hostname=host)
         self._socket.settimeout(timeout_s)
+        # The kernel's socket under gevent's, which asks for the time-out on every call. Never
+        # blocks. TLS has none: its bytes are made on the way.
+        self._bare = getattr(bare, "_sock", None) if context is None else None
         self.used_at = time.perf_counter()
 
     def exchange(self, request: bytes) -> tuple[Reply, bool]:
         """Return the answer and whether the connection may be used again. Raises OSError."""
-        self._socket.sendall(request)
+        self._send(request)
         data = self._socket.recv(_READ_BYTES)
         while (head_end := data.find(b"\r\n\r\n")) < 0:
             if len(data) > _HEAD_BYTES_MAX:
@@ -90,6 +94,15 @@ class Line:
         self.used_at = time.perf_counter()
         reply = Reply(int(data[9:12]), data[head_end + 4 :], data[:head_end])
         return reply, b"connection: close" not in head
+
+    def _send(self, request: bytes) -> None:
+        """Send it all. A request fits the kernel's buffer, so one call to the kernel will do."""
+        sent = 0
+        if self._bare is not None:
+            with suppress(BlockingIOError):
+                sent = self._bare.send(request)
+        if sent < len(request):
+            self._socket.sendall(request[sent:])
 
     def _more(self) -> bytes:
         data = self._socket.recv(_READ_BYTES)
