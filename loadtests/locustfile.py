@@ -20,7 +20,6 @@ from loadtests.scenarios.users import CommunityPharmacy, Hospital, Manufacturer,
 __all__ = ["CommunityPharmacy", "Hospital", "Manufacturer", "Wholesaler"]
 
 
-@events.init_command_line_parser.add_listener
 def add_options(parser: LocustArgumentParser) -> None:
     """Add ours, which the web page shows too."""
     group = parser.add_argument_group("EMVS")
@@ -35,7 +34,11 @@ def add_options(parser: LocustArgumentParser) -> None:
     add("--emvs-client", choices=["wire", "fasthttp"], default="wire", help="How to send.")
 
 
-@events.init.add_listener
 def attach(environment: Environment, **_: Any) -> None:
     """Connect this process to Locust."""
     PROCESS.attach(environment)
+
+
+_EVENTS: Any = events  # Without annotations in Locust.
+_EVENTS.init_command_line_parser.add_listener(add_options)
+_EVENTS.init.add_listener(attach)

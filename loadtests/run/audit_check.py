@@ -99,7 +99,7 @@ def _is_change(rows: Rows) -> Any:
 def _numbers_used(rows: Rows) -> set[int]:
     numbers: set[int] = set()
     for first, count in zip(
-        *(rows[_is_change(rows)][name].tolist() for name in ("pack", "count")), strict=True
+        *(rows[_is_change(rows)][name].tolist() for name in ("pack", "packs")), strict=True
     ):
         numbers.update(range(first, first + count))
     return numbers
@@ -110,7 +110,7 @@ def _serials(packs: Any, numbers: Iterable[int]) -> dict[str, int]:
     wanted = defaultdict(list)
     for number in numbers:
         wanted[number // packs.shard_packs].append(number)
-    found = {}
+    found: dict[str, int] = {}
     for shard, members in wanted.items():
         serials = packs.serials(shard)
         found |= {serials[number % packs.shard_packs]: number for number in members}
@@ -127,7 +127,7 @@ def _told(rows: Rows) -> _Told:
     """Return how often clients were told of each pack's changes, by pack number."""
     told = _Told(defaultdict(int), defaultdict(int), defaultdict(int))
     part = rows[_is_change(rows)]
-    names = ("operation", "pack", "count", "verdict", "code")
+    names = ("operation", "pack", "packs", "verdict", "code")
     bulk = int(Operation.BULK_SUPPLY)
     # The ticket of a bulk is a promise; its results are the word.
     is_result = rows["operation"] == Operation.BULK_RESULT

@@ -36,7 +36,7 @@ class Group(NamedTuple):
     market: str
     dialect: str
     operation: str
-    count: int
+    requests: int
     rate: float
     errors: int
     unexpected: int
@@ -89,7 +89,7 @@ def _group(part: Rows, market: str, dialect: str, operation: Operation, plan: Pl
         market=market,
         dialect="hub" if is_hubs else dialect,
         operation=operation.label,
-        count=len(part),
+        requests=len(part),
         rate=round(len(part) / plan.duration_s, 3),
         errors=int((part["verdict"] == Verdict.ERROR).sum()),
         unexpected=int((part["verdict"] == Verdict.UNEXPECTED).sum()),

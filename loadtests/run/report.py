@@ -154,7 +154,7 @@ def _tables(results: Results) -> str:
         [
             escape(f"{group.market} {group.dialect}"),
             escape(group.operation),
-            f"{group.count:,}",
+            f"{group.requests:,}",
             f"{group.rate:,.1f}",
             *(f"{group.latency.planned[name]:,.1f}" for name in names),
             f"{group.latency.planned_max:,.0f}",
@@ -168,7 +168,7 @@ def _tables(results: Results) -> str:
         [
             escape(one.market),
             escape(one.operation),
-            f"{one.count:,}",
+            f"{one.requests:,}",
             f"{one.service_mean:.2f}",
             f"{one.service_p95:.2f}",
             f"{one.ledger_mean:.2f}",

@@ -12,7 +12,7 @@ class ServerTimes(NamedTuple):
 
     market: str
     operation: str
-    count: int
+    requests: int
     service_mean: float
     """From a request that has been read until its operation was durable."""
     service_p95: float

@@ -102,8 +102,8 @@ def judge(
         if group.is_single
     ]  # fmt: skip
     single = [group for group in groups if group.is_single]
-    sent = sum(group.count for group in single)
-    everything = max(1, sum(group.count for group in groups))
+    sent = sum(group.requests for group in single)
+    everything = max(1, sum(group.requests for group in groups))
     errors = sum(group.errors for group in groups)
     unexpected = sum(group.unexpected for group in groups)
     rows += [

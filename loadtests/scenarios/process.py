@@ -50,7 +50,8 @@ class Process:
     def attach(self, environment: Environment) -> None:
         """Listen to what Locust tells."""
         self._environment = environment
-        events, runner = environment.events, environment.runner
+        events: Any = environment.events  # Without annotations in Locust.
+        runner = environment.runner
         events.spawning_complete.add_listener(lambda **_: self._spawned.set())
         events.quitting.add_listener(lambda **_: self._close())
         if isinstance(runner, WorkerRunner):
@@ -204,7 +205,7 @@ def plan_path(environment: Environment) -> Path | None:
     prepared = os.environ.get(PLAN_VARIABLE)
     if prepared:
         return Path(prepared)
-    options = environment.parsed_options
+    options: Any = environment.parsed_options
     command = [sys.executable, "-m", "loadtests.run", "prepare", options.emvs_preset, "--quiet"]
     command += ["--data", options.emvs_data, "--duration", options.emvs_duration]
     for name in ("rate", "alerts", "markets", "model", "client"):

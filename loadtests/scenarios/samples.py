@@ -50,7 +50,7 @@ class Sample(NamedTuple):
     """Seconds from the sending to the last byte of the answer."""
     pack: int
     """Number of the (first) pack in its market."""
-    count: int
+    packs: int
     """Packs of the request."""
     site: int
     status: int
@@ -69,7 +69,7 @@ DTYPE: Final = np.dtype(
         ("late", "<f4"),
         ("took", "<f4"),
         ("pack", "<u4"),
-        ("count", "<u2"),
+        ("packs", "<u2"),
         ("site", "<u2"),
         ("status", "<u2"),
         ("operation", "u1"),

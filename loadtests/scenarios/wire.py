@@ -197,7 +197,7 @@ class FastClient:
 
     def send(self, request: Request) -> Reply:
         """Return the answer, or what went wrong."""
-        response = self._session.request(
+        response: Any = self._session.request(
             request.method,
             request.path,
             data=request.body or None,

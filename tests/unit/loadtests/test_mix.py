@@ -6,7 +6,6 @@ import random
 from collections import Counter
 
 import pytest
-from tests.unit.loadtests.load_plans import make_plan
 
 from loadtests.scenarios import curves
 from loadtests.scenarios.arrivals import BULK_MEAN, Arrivals, Errand
@@ -21,6 +20,7 @@ from loadtests.scenarios.mix import (
 from loadtests.scenarios.packs import MarketPacks, Pack, divide, fresh_packs
 from loadtests.scenarios.presets import PRESETS, make_streams
 from loadtests.scenarios.shelves import Market, Mixture, Shelves, damaged
+from tests.unit.loadtests.load_plans import make_plan
 
 
 # Published: decommissionings per transaction in Latvia, Poland and Germany; Belgium and the whole
@@ -76,9 +76,7 @@ def test_the_morning_has_deliveries_and_is_compressed() -> None:
 def test_what_is_drawn_follows_the_table(role: Role) -> None:
     packs = MarketPacks("LV", "09527000000008", "000001", "301231", 1, 40_000)
     market = Market(fresh_packs(packs, index=0, generators=1))
-    shelves = Shelves(
-        market, role, site=0, mixture=Mixture(0.0, 0.0, 0.01), rng=random.Random(7)
-    )
+    shelves = Shelves(market, role, site=0, mixture=Mixture(0.0, 0.0, 0.01), rng=random.Random(7))
     counts: Counter[Operation] = Counter()
     manual = 0
     for number in range(20_000):
