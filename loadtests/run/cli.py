@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -26,9 +26,6 @@ from loadtests.run.running import Talk, finish, generate, new_folder, prepare_pl
 from loadtests.run.systems import find_systems, systems_for
 from loadtests.run.verdict import LIMITS, read_limits
 from loadtests.scenarios.presets import PRESETS
-
-BROKEN: Final = 4
-"""Exit code: the run was made, and a limit is broken."""
 
 app = typer.Typer(
     name="emvs load",
@@ -135,13 +132,9 @@ def run(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
         console = make_console()
         results, folder = _run(options, console, with_audit=audit)
         _print_results(results, folder, console)
-        return ExitCode.OK if results.kept else _broken()
+        return ExitCode.OK if results.kept else ExitCode.LIMIT_BROKEN
 
     end(command)
-
-
-def _broken() -> ExitCode:
-    raise typer.Exit(BROKEN)
 
 
 def _run(options: RunOptions, console: Console, *, with_audit: bool) -> tuple[Results, Path]:
@@ -259,7 +252,7 @@ def capacity(  # noqa: PLR0917 - typer calls it by name: each parameter is an op
         finally:
             finished()
         if code is ExitCode.OK and not all(found):
-            return _broken()
+            return ExitCode.LIMIT_BROKEN
         return code
 
     end(command)
@@ -354,7 +347,7 @@ def report(
         finally:
             finished()
         _print_results(results, folder, console)
-        return ExitCode.OK if results.kept else _broken()
+        return ExitCode.OK if results.kept else ExitCode.LIMIT_BROKEN
 
     end(command)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from emvs.infra.launch.errors import LaunchError
+from emvs.infra.loopback_ports import free_port
 from loadtests.scenarios.plan import PLAN_VARIABLE, Plan
 
 LOCUSTFILE: Final = Path(__file__).parents[1] / "locustfile.py"
@@ -43,7 +44,9 @@ def locust_running(
         *("--stop-timeout", "5", "--only-summary"),
     ]
     if processes > 1:
+        port = str(free_port())  # Two runs at once do not meet each other's workers.
         command += ["--processes", str(processes), "--master-bind-host", "127.0.0.1"]
+        command += ["--master-bind-port", port, "--master-port", port]
         command += ["--expect-workers", str(processes)]
     environment = os.environ | {PLAN_VARIABLE: str(folder / "plan.json")}
     with (folder / LOG_NAME).open("wb") as log:
