@@ -137,12 +137,10 @@ def _told(rows: Rows) -> _Told:
     ):
         if verdict != Verdict.EXPECTED or (operation == bulk and pack not in kept):
             target = told.unanswered
-        elif operation == Operation.UNDO:
-            target = told.undone
-        elif operation == bulk or code == b"SUCCESS" or code[:1] == b"1":
-            target = told.done
-        else:
+        elif operation != bulk and code != b"SUCCESS" and code[:1] != b"1":
             continue  # Refused as expected: the batch was recalled.
+        else:
+            target = told.undone if operation == Operation.UNDO else told.done
         for number in range(pack, pack + count):
             target[number] += 1
     return told

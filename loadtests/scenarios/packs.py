@@ -16,7 +16,7 @@ import msgspec
 from emvs.serial_numbers import generate_serial_numbers
 
 SHARD_PACKS_MAX: Final = 50_000
-SHARDS_MIN: Final = 4
+SHARDS_MIN: Final = 8
 SHARDS_MAX: Final = 2_000
 PACKS_MAX: Final = 20_000_000
 

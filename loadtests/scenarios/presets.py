@@ -132,9 +132,9 @@ PRESETS: Final = {
         replace(
             _GERMANY,
             name="upload-peak",
-            text="manufacturers upload before shipping (16 to 18 h UTC), pharmacies at a usual hour",
+            text="uploads before shipping (16 to 18 h UTC), as many as in half of Europe at once",
             rate_factor=1 / curves.PEAK_OF_HOUR,
-            uploads=curves.UPLOAD_BUMP * 4,
+            uploads=curves.UPLOAD_BUMP * 20,
         ),
         replace(
             _GERMANY,

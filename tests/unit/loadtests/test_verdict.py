@@ -99,6 +99,7 @@ def undone(number: int) -> Sample:
         (supplied(0, fault=Fault.ALREADY_INACTIVE, code=b"NC_PCK_22"), [], (0, 0, 0, 0)),
         ([*supplied(0), *supplied(0, flags=Flag.REPEAT)], [(0, DONE)], (0, 0, 0, 0)),
         (supplied(0, flags=Flag.RECALLED, code=b"NC_PCK_22"), [], (0, 0, 0, 0)),
+        ([*supplied(0), undone(0)._replace(code=b"NC_PCK_29")], [(0, DONE)], (0, 0, 0, 0)),
         ([sample(operation=Operation.BULK_SUPPLY, packs=3)], [(0, DONE)], (0, 0, 0, 1)),
         (
             [
