@@ -1,7 +1,7 @@
 """For Locust itself: `locust -f loadtests/locustfile.py`, with the web page, headless, distributed.
 
-`emvs up` must run, with the preset's markets: `emvs up --markets LV,LT` for the preset latvia. Start
-prepares packs and logins of their own for each run, and results are in the data directory's
+`emvs up` must run, with the preset's markets: `emvs up --markets LV,LT` for the preset latvia.
+Start prepares packs and logins of their own for each run, and results are in the data directory's
 load/. `emvs load run PRESET` does all of that by itself. See docs/loadtests.md.
 """
 

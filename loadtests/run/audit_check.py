@@ -55,12 +55,11 @@ async def check_market(
 ) -> AuditResult:
     """Read a market's trail and compare. Raises LaunchError if it cannot be read."""
     packs = next(one for one in plan.packs if one.market == market)
-    entries: list[Entry] = []
     # One product after the run: the trail of a market that has lived longer is not read whole.
     url = f"{plan.managements[market]}/audit?role=nca&format=csv&product_code={packs.product_code}"
     try:
-        async for entry in read_entries(http, url, batch_prefix=f"L{packs.run_id}-"):
-            entries.append(entry)
+        prefix = f"L{packs.run_id}-"
+        entries = [entry async for entry in read_entries(http, url, batch_prefix=prefix)]
     except (aiohttp.ClientError, TimeoutError) as error:
         raise LaunchError(f"the audit trail of {market} could not be read: {error}") from error
     sites = [site.number for site in plan.sites if site.market == market]

@@ -11,7 +11,7 @@ import orjson
 from loadtests.run.capacity import Step, answer, next_rate
 from loadtests.run.charts import Line, Mark, line_chart
 from loadtests.run.options import RunOptions
-from loadtests.run.page import page, table
+from loadtests.run.page import page, table, verdict_cell
 from loadtests.run.results import Results
 from loadtests.run.running import Talk, finish, generate, prepare_plan
 from loadtests.run.systems import Systems
@@ -96,7 +96,7 @@ def write(steps: list[Step], options: RunOptions, folder: Path) -> None:
             f"{step.p95_ms:,.1f}",
             f"{step.p99_ms:,.1f}",
             "yes" if step.is_generators else "no",
-            f'<td class="{"good" if step.kept else "bad"}">{"kept" if step.kept else "broken"}</td>',
+            verdict_cell(kept=step.kept),
             f'<td class="text">{escape(step.why)}</td>',
         ]
         for step in steps

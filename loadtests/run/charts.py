@@ -59,14 +59,15 @@ def line_chart(
     dots: bool = False,
 ) -> str:
     """Return a figure with its legend; a sentence where there is nothing to draw."""
+    title = f"{title}, {y_unit}"
     lines = [line for line in lines if any(y is not None for y in line.ys)]
     if not lines:
         return _figure(title, '<p class="none">No data.</p>', "")
     xs = [x for line in lines for x in line.xs]
     ys = [y for line in lines for y in line.ys if y is not None]
     scale = _scale([*ys, *(mark.y for mark in marks)], log=log)
-    x_low, x_high = min(0.0, *xs), max(max(xs), 1e-9)
-    parts = [_grid(scale, x_low, x_high, x_unit, y_unit)]
+    x_low, x_high = min(0.0, *xs), max(*xs, 1e-9)
+    parts = [_grid(scale, x_low, x_high, x_unit)]
     for mark in marks:
         y = scale.place(mark.y)
         parts.append(
@@ -142,7 +143,7 @@ def _ticks(scale: Scale) -> list[float]:
     return [tick for tick in ticks if scale.low <= tick <= scale.high]
 
 
-def _grid(scale: Scale, x_low: float, x_high: float, x_unit: str, y_unit: str) -> str:
+def _grid(scale: Scale, x_low: float, x_high: float, x_unit: str) -> str:
     parts = []
     for tick in _ticks(scale):
         y = scale.place(tick)
@@ -159,8 +160,6 @@ def _grid(scale: Scale, x_low: float, x_high: float, x_unit: str, y_unit: str) -
         )
     parts.append(
         f'<text class="unit" x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 4}">{escape(x_unit)}</text>'
-        f'<text class="unit" x="{_LEFT}" y="{_HEIGHT - 4}" style="text-anchor:start">'
-        f"{escape(y_unit)}</text>"
     )
     return "".join(parts)
 
@@ -185,7 +184,7 @@ def _path(line: Line, scale: Scale, low: float, high: float, colour: str) -> str
     return f'<path class="line" style="stroke:var({colour})"{dash} d="{"".join(commands)}"/>'
 
 
-def _dots(
+def _dots(  # noqa: PLR0917 - what a chart is drawn with.
     line: Line, scale: Scale, low: float, high: float, colour: str, x_unit: str, y_unit: str
 ) -> str:
     return "".join(

@@ -87,7 +87,7 @@ Unexpected = Annotated[
 
 
 @app.command()
-def run(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
+def run(  # noqa: PLR0913, PLR0917 - typer calls it by name: each parameter is an option.
     preset: Preset,
     duration: Duration = None,
     rate: Rate = None,
@@ -197,7 +197,7 @@ def _print_results(results: Results, folder: Path, console: Console) -> None:
 
 
 @app.command()
-def capacity(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
+def capacity(  # noqa: PLR0913, PLR0917 - typer calls it by name: each parameter is an option.
     preset: Preset = "germany",
     step: Annotated[str, typer.Option(help="Length of each step.")] = "20s",
     start: Annotated[float, typer.Option(help="First rate, transactions/s.")] = 200.0,
@@ -281,7 +281,7 @@ def presets() -> None:
 
 
 @app.command()
-def prepare(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
+def prepare(  # noqa: PLR0913, PLR0917 - typer calls it by name: each parameter is an option.
     preset: Preset,
     duration: Duration = None,
     rate: Rate = None,
@@ -321,7 +321,7 @@ def prepare(  # noqa: PLR0917 - typer calls it by name: each parameter is an opt
 
 
 @app.command()
-def report(
+def report(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
     folder: Annotated[Path, typer.Argument(help="Folder of a run, with its plan and samples.")],
     limits: Limits = None,
     p95_ms: P95 = None,

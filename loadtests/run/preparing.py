@@ -19,7 +19,7 @@ from emvs.markets import MARKETS, Dialect
 from loadtests.run.options import MarketWish, RunOptions, neighbour_of, packs_needed
 from loadtests.run.systems import Systems
 from loadtests.scenarios.curves import total
-from loadtests.scenarios.mix import Role
+from loadtests.scenarios.mix import PAUSE_S, Role
 from loadtests.scenarios.packs import MarketPacks, divide
 from loadtests.scenarios.plan import Maker, Plan, RestLogin, Site, SoapLogin
 from loadtests.scenarios.presets import make_streams
@@ -44,6 +44,9 @@ async def prepare(
     run_id = f"{seed:06}"
     streams = make_streams(options.preset, duration_s=options.duration_s, rate=options.rate)
     transactions = total(streams.scans, options.duration_s)
+    if options.model == "closed":  # Tills set the pace: each scans as often as its pauses let it.
+        tills = options.lanes * options.processes
+        transactions = tills * options.duration_s / (sum(PAUSE_S) / 2)
     needed = options.packs or packs_needed(
         options, transactions=transactions, bulk_peak=max(rate for _, rate in streams.bulk)
     )

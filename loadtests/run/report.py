@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 
 from loadtests.run.charts import Line, Mark, bar_chart, line_chart
-from loadtests.run.page import card, page, table
+from loadtests.run.page import card, page, table, verdict_cell
 from loadtests.run.results import Results
 from loadtests.run.verdict import LIMITS
 
@@ -17,7 +17,8 @@ def write_report(results: Results, path: Path) -> None:
     """Write the page."""
     plan = results.plan
     markets = ", ".join(plan.market_shares)
-    title = f"Load test {plan.preset}: {results.sent / plan.duration_s:,.0f}/s for {_span(plan.duration_s)}"
+    rate = results.sent / plan.duration_s
+    title = f"Load test {plan.preset}: {rate:,.0f}/s for {_span(plan.duration_s)}"
     body = (
         f"<h1>{escape(title)}</h1>"
         f'<p class="sub">{escape(markets)} · seed {plan.seed} · {plan.model} model · finished'
@@ -79,10 +80,7 @@ def _lost(results: Results) -> str:
 
 def _charts(results: Results) -> str:
     series, server = results.series, results.server_series
-    latency = [
-        Line(f"{name} from the planned moment", series.at, values)
-        for name, values in series.planned.items()
-    ]
+    latency = [Line(name, series.at, values) for name, values in series.planned.items()]
     charts = [
         line_chart(
             "Rate",
@@ -94,9 +92,16 @@ def _charts(results: Results) -> str:
             x_unit="seconds",
             y_unit="transactions/s",
         ),
-        line_chart("Latency", latency, x_unit="seconds", y_unit="ms", marks=[_ART_35], log=True),
         line_chart(
-            "Inside the servers, apart from the wire (means)",
+            "Latency from the planned moment",
+            latency,
+            x_unit="seconds",
+            y_unit="ms",
+            marks=[_ART_35],
+            log=True,
+        ),
+        line_chart(
+            "Inside the servers, apart from the wire: means",
             [
                 Line("service: read until durable", server.at, server.service_ms),
                 Line("of it in the ledger's queue and commit", server.at, server.ledger_ms),
@@ -145,7 +150,7 @@ def _tables(results: Results) -> str:
             escape(row.meaning),
             f"{row.value:,.6g}",
             f"{row.limit:g}",
-            f'<td class="{"good" if row.kept else "bad"}">{"kept" if row.kept else "broken"}</td>',
+            verdict_cell(kept=row.kept),
         ]
         for row in results.rows
     ]
@@ -204,9 +209,9 @@ def _tables(results: Results) -> str:
         + table(["of", "what", "value", "limit", ""], verdict, texts=2)
         + "<h2>Latency in milliseconds: from the planned moment, then as measured from the sending"
         "</h2>" + table([*heads, "errors", "unexpected"], groups, texts=2)
-        + "<h2>Inside the servers, milliseconds</h2>"
+        + "<h2>Inside the servers, milliseconds: means and bounds of p95</h2>"
         + table(
-            ["market", "operation", "count", "service mean", "p95 below", "ledger mean", "p95 below"],
+            ["market", "operation", "count", "service", "p95 below", "ledger", "p95 below"],
             server,
             texts=2,
         )

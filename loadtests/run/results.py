@@ -1,4 +1,4 @@
-"""A finished run put together: figures, audit, verdict. Reads a run's folder, writes report.json."""
+"""A finished run put together: figures, audit, verdict; as JSON, and its samples as CSV."""
 
 from __future__ import annotations
 

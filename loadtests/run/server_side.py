@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 _TOP: Final = "+Inf"
@@ -81,7 +82,7 @@ def quantile(before: dict[str, float], after: dict[str, float], share: float) ->
 def server_series(lines: list[dict[str, Any]], *, started_at: float) -> ServerSeries:
     """Return the figures between each two lines; the run's zero is at `started_at` (time)."""
     series = ServerSeries([], [], [], {})
-    for earlier, later in zip(lines, lines[1:], strict=False):
+    for earlier, later in pairwise(lines):
         passed = later["time"] - earlier["time"]
         if passed <= 0:
             continue

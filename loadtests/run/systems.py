@@ -49,9 +49,8 @@ def systems_for(options: RunOptions, folder: Path) -> Iterator[Systems]:
             "0",
             "--markets",
             systems_wanted(options),
-        ],  # fmt: skip
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        ],
+        capture_output=True,
         text=True,
         check=False,
     )

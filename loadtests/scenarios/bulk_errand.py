@@ -53,7 +53,7 @@ def run_bulk(generator: Generator, arrival: Arrival, *, waited: bool) -> None:
         gevent.spawn(_fetch, generator, arrival, packs, operation, ticket, sent_at)
 
 
-def _fetch(
+def _fetch(  # noqa: PLR0917 - given to spawn.
     generator: Generator,
     arrival: Arrival,
     packs: list[Pack],
@@ -80,7 +80,7 @@ def _fetch(
     )  # fmt: skip
 
 
-def _keep(
+def _keep(  # noqa: PLR0917 - the members of a sample.
     generator: Generator,
     arrival: Arrival,
     sent_at: float,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 Points = list[tuple[float, float]]
@@ -50,10 +51,7 @@ def total(points: Sequence[tuple[float, float]], seconds: float) -> float:
     """Return how many transactions a curve has in its first seconds."""
     inner = [point for point in points if 0.0 < point[0] < seconds]
     line = [(0.0, rate_at(points, 0.0)), *inner, (seconds, rate_at(points, seconds))]
-    return sum(
-        (end - start) * (low + high) / 2
-        for (start, low), (end, high) in zip(line, line[1:], strict=False)
-    )
+    return sum((end - start) * (low + high) / 2 for (start, low), (end, high) in pairwise(line))
 
 
 def constant(rate: float) -> Points:

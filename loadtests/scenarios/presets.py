@@ -125,7 +125,7 @@ PRESETS: Final = {
         replace(
             _POLAND,
             name="recall-storm",
-            text="batches are recalled while pharmacies hand them out, and everybody checks shelves",
+            text="batches are recalled while pharmacies hand them out and check their shelves",
             recalls=4,
             rate_factor=1.5,
         ),

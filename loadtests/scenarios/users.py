@@ -36,8 +36,10 @@ class _Lane(FastHttpUser):
     role: ClassVar[Role]
 
     def on_start(self) -> None:
-        """Wait until everything is prepared."""
+        """Wait until everything is prepared; tills of the closed model do not begin as one."""
         PROCESS.ready.wait()
+        if PROCESS.plan is not None and PROCESS.plan.model == "closed":
+            gevent.sleep(random.uniform(0.0, PAUSE_S[1]))  # noqa: S311 - made-up traffic.
 
     @task
     def work(self) -> None:

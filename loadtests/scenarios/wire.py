@@ -57,7 +57,9 @@ def tls_context(site: Site, ca: str | None) -> ssl.SSLContext | None:
 class Line:
     """One keep-alive connection."""
 
-    def __init__(self, host: str, port: int, context: ssl.SSLContext | None, timeout_s: float):
+    def __init__(
+        self, host: str, port: int, context: ssl.SSLContext | None, timeout_s: float
+    ) -> None:
         bare = socket.create_connection((host, port), timeout=timeout_s)
         bare.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = bare if context is None else context.wrap_socket(bare, server_hostname=host)
