@@ -47,7 +47,7 @@ def _step(rate: float, results: Results) -> Step:
         rate,
         results.kept,
         results.bottleneck.is_generator,
-        results.sent / results.plan.duration_s,
+        results.rate,
         latency["p50"],
         latency["p95"],
         latency["p99"],

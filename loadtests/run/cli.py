@@ -189,7 +189,7 @@ def _print_results(results: Results, folder: Path, console: Console) -> None:
     for sentence in results.bottleneck.sentences:
         console.print(f"! {sentence}", markup=False, highlight=False)
     console.print(
-        f"{results.sent:,} transactions, {results.sent / results.plan.duration_s:,.1f}/s;"
+        f"{results.sent:,} transactions, {results.rate:,.1f}/s;"
         f" seed {results.plan.seed}; report: {folder / 'report.html'}",
         highlight=False,
         soft_wrap=True,

@@ -48,6 +48,7 @@ svg .mark{stroke:var(--bad);stroke-dasharray:2 3}svg .marktext{fill:var(--bad);t
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:6px 12px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th:first-child,td:first-child,td.text,th.text{text-align:left}
+td.text{white-space:normal;min-width:7em}
 thead th{color:var(--soft);font-weight:600;font-size:.84rem}
 tbody tr:last-child>*{border-bottom:0}
 td.good{color:var(--good);font-weight:600}td.bad{color:var(--bad);font-weight:600}

@@ -17,8 +17,7 @@ def write_report(results: Results, path: Path) -> None:
     """Write the page."""
     plan = results.plan
     markets = ", ".join(plan.market_shares)
-    rate = results.sent / plan.duration_s
-    title = f"Load test {plan.preset}: {rate:,.0f}/s for {_span(plan.duration_s)}"
+    title = f"Load test {plan.preset}: {results.rate:,.0f}/s for {_span(plan.duration_s)}"
     body = (
         f"<h1>{escape(title)}</h1>"
         f'<p class="sub">{escape(markets)} · seed {plan.seed} · {plan.model} model · finished'
@@ -57,7 +56,7 @@ def _head(results: Results) -> str:
     worst = max((group.latency.planned["p95"] for group in single), default=0.0)
     cards = [
         card(f"{results.sent:,}", "transactions"),
-        card(f"{results.sent / results.plan.duration_s:,.1f}/s", "mean rate"),
+        card(f"{results.rate:,.1f}/s", "mean rate sent"),
         card(
             f"{max(results.series.rate, default=0):,.0f}/s", f"busiest {results.series.slot_s:g} s"
         ),
@@ -85,7 +84,7 @@ def _charts(results: Results) -> str:
         line_chart(
             "Rate",
             [
-                Line("sent", series.at, series.rate),
+                Line("answered", series.at, series.answered),
                 Line("planned", series.at, results.planned_rate, dashed=True),
                 Line("bad answers", series.at, series.bad_rate),
             ],

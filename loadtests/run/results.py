@@ -21,6 +21,7 @@ from loadtests.run.measured import (
     groups_of,
     lateness_of,
     series_of,
+    span_of,
 )
 from loadtests.run.server_side import ServerSeries, ServerTimes, server_series, server_times
 from loadtests.run.verdict import Bottleneck, Row, find_bottleneck, judge
@@ -63,8 +64,15 @@ class Results(NamedTuple):
     rows: list[Row]
     bottleneck: Bottleneck
     sent: int
+    span_s: float
+    """To the last sending; more than planned where the load could not be sent in time."""
     finished: str
     machine: str
+
+    @property
+    def rate(self) -> float:
+        """Transactions per second that were really sent."""
+        return self.sent / self.span_s
 
     @property
     def kept(self) -> bool:
@@ -114,6 +122,7 @@ def evaluate(
             empty=empty,
         ),
         sent=sent,
+        span_s=round(span_of(rows, plan), 2),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=f"{os.cpu_count()} cores, {platform.system()} {platform.machine()},"
         f" Python {platform.python_version()}",
@@ -172,7 +181,8 @@ def as_json(results: Results) -> bytes:
         },
         "kept": results.kept,
         "sent": results.sent,
-        "rate": round(results.sent / plan.duration_s, 2),
+        "span_s": results.span_s,
+        "rate": round(results.rate, 2),
         "verdict": [row._asdict() for row in results.rows],
         "generator_was_the_bottleneck": results.bottleneck.is_generator,
         "remarks": results.bottleneck.sentences,

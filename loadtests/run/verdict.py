@@ -28,7 +28,7 @@ LIMITS: Final = {
 """By name: milliseconds, shares of all requests, numbers of packs. Each is the last good value; of
 what was planned at least `sent_share` must have been sent."""
 _MEANINGS: Final = {
-    "p95_ms": "p95 from the planned moment, ms (Art. 35)",
+    "p95_ms": "kept by 95 % from the planned moment, ms (Art. 35)",
     "error_share": "requests without a usable answer, share",
     "unexpected_share": "answers that the pack's history does not allow, share",
     "lost": "changes told as done and not in the audit trail",
@@ -97,7 +97,7 @@ def judge(
     """Return all comparisons. `planned`: transactions that should have been sent."""
     rows = [
         _row("p95_ms", f"{group.market} {group.dialect} {group.operation}", limits,
-             group.latency.planned["p95"])
+             group.within_ms)
         for group in groups
         if group.is_single
     ]  # fmt: skip
