@@ -16,6 +16,9 @@ from loadtests.run.results import Results
 from loadtests.run.running import Talk, finish, generate, prepare_plan
 from loadtests.run.systems import Systems
 
+_REQUESTS_MIN = 20
+"""Of an operation whose percentiles are drawn."""
+
 
 async def find_capacity(
     options: RunOptions, systems: Systems, folder: Path, talk: Talk, *, start: float, most: float
@@ -37,6 +40,7 @@ async def find_capacity(
 
 def _step(rate: float, results: Results) -> Step:
     single = [group for group in results.groups if group.is_single]
+    single = [group for group in single if group.requests >= _REQUESTS_MIN] or single
     broken = [row for row in results.rows if not row.kept]
     latency = {
         name: max((group.latency.planned[name] for group in single), default=0.0)
@@ -99,7 +103,7 @@ def write(steps: list[Step], options: RunOptions, folder: Path) -> None:
             verdict_cell(kept=step.kept),
             f'<td class="text">{escape(step.why)}</td>',
         ]
-        for step in steps
+        for step in ordered
     ]
     heads = ["rate/s", "sent/s", "p50 ms", "p95 ms", "p99 ms", "generator gave out", "", "why"]
     body = (

@@ -65,7 +65,7 @@ class Process:
 
     def _on_start(self, environment: Environment, **_: Any) -> None:
         self._close()
-        self._over.clear()
+        self._forget()
         path = plan_path(environment)
         if path is None:
             # In a greenlet of its own: the test must have started before it can be stopped.
@@ -86,12 +86,19 @@ class Process:
                 runner.send_message(_MESSAGE, data, client_id=client_id)
 
     def _on_plan(self, environment: Environment, msg: Any, **_: Any) -> None:
+        self._forget()
         data = msg.data
         gevent.spawn(self._begin, read_plan(data["plan"]), data["index"], data["generators"])
 
+    def _forget(self) -> None:
+        """Begin anew: a run of the web page may follow another one."""
+        self._over.clear()
+        self.ready.clear()
+        self.planned.clear()
+        self.plan = self.generator = None
+
     def _begin(self, plan: Plan, index: int, generators: int) -> None:
         """Prepare this process's share, then start the run. Later runs follow earlier ones."""
-        self.ready.clear()
         self.plan = plan
         self.planned.set()
         assert self._environment is not None, "attached before anything starts"
