@@ -83,6 +83,10 @@ class Arrivals:
 
     def pop(self) -> Arrival | None:
         """Take the next arrival; None if there is none before the run's end."""
+        return heapq.heappop(self._waiting) if self.next_at() is not None else None
+
+    def next_at(self) -> float | None:
+        """Return when the next arrival is; None if there is none before the run's end."""
         if not self._sites or self._share <= 0:
             return None
         while not self._waiting or self._waiting[0].at > min(self._next_scan, self._next_bulk_at()):
@@ -91,11 +95,14 @@ class Arrivals:
             self._make()
         if not self._waiting or self._waiting[0].at > self._plan.duration_s:
             return None
-        return heapq.heappop(self._waiting)
+        return self._waiting[0].at
 
-    def push(self, arrival: Arrival) -> None:
-        """Plan something more, such as a repeat."""
-        heapq.heappush(self._waiting, arrival._replace(number=self._next_number()))
+    def drop_all(self) -> int:
+        """Take all that is left, and return how many that were."""
+        count = 0
+        while self.pop() is not None:
+            count += 1
+        return count
 
     def due_count(self, now: float) -> int:
         """Return how many arrivals should have begun and have not."""

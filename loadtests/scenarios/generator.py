@@ -52,6 +52,8 @@ class Generator:
         self._trx_prefix = f"{plan.packs[0].run_id}{index:03}"
         self._trx_count = 0
         self._started_at = 0.0
+        self._adopting: Role | None = None
+        self._orphans: list[Arrivals] = []
         self.arrivals = {
             role: Arrivals(plan, role, index=index, generators=generators) for role in Role
         }
@@ -112,8 +114,14 @@ class Generator:
             job = Job(Operation.VERIFY, pack)
             self.clients[number].send(self.writers[number].request(job, self.next_trx()))
 
-    def start(self) -> None:
-        """Begin the run."""
+    def start(self, lanes: dict[Role, int]) -> None:
+        """Begin the run. `lanes`: how many Locust has given this process of each role.
+
+        Locust may give one process all lanes of a role; elsewhere the largest role adopts it.
+        """
+        if lanes:
+            self._adopting = max(lanes, key=lambda role: lanes[role])
+            self._orphans = [self.arrivals[role] for role in Role if not lanes.get(role)]
         self._started_at = time.perf_counter()
         self.ready.set()
 
@@ -128,7 +136,10 @@ class Generator:
 
     def carry(self, role: Role) -> bool:
         """Do one errand of a role at its planned moment; False if there is none any more."""
-        arrival = self.arrivals[role].pop()
+        arrivals = self.arrivals[role]
+        if role is self._adopting:
+            arrivals = min((arrivals, *self._orphans), key=_next_at)
+        arrival = arrivals.pop()
         if arrival is None:
             return False
         wait_s = arrival.at - self.now()
@@ -262,8 +273,13 @@ class Generator:
 
     def finish(self) -> None:
         """Count what was planned and never sent."""
-        self.unsent_count += self.due_count()
+        self.unsent_count += sum(arrivals.drop_all() for arrivals in self.arrivals.values())
         self.is_over = True
+
+
+def _next_at(arrivals: Arrivals) -> float:
+    at = arrivals.next_at()
+    return float("inf") if at is None else at
 
 
 _NO_CONTEXT: Final[dict[str, Any]] = {}

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -20,6 +21,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from loadtests.scenarios.generator import Generator
+from loadtests.scenarios.mix import Role
 from loadtests.scenarios.plan import PLAN_VARIABLE, Plan, read_plan
 
 ROWS_NAME: Final = "samples.bin"
@@ -39,6 +41,8 @@ class Process:
         self.ready = Event()
         self.plan: Plan | None = None
         self.generator: Generator | None = None
+        self.lanes: Counter[Role] = Counter()
+        """Lanes that Locust has started here."""
         self._environment: Environment | None = None
         self._folder: Path | None = None
         self._files: dict[str, BinaryIO] = {}
@@ -93,6 +97,7 @@ class Process:
     def _forget(self) -> None:
         """Begin anew: a run of the web page may follow another one."""
         self._over.clear()
+        self.lanes.clear()
         self.ready.clear()
         self.planned.clear()
         self.plan = self.generator = None
@@ -107,7 +112,7 @@ class Process:
         generator.warm_up()
         self._spawned.wait(_SPAWN_S_MAX)
         self.generator = generator
-        generator.start()
+        generator.start(dict(self.lanes))
         self.ready.set()
         gevent.spawn(self._watch, generator)
 

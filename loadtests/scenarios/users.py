@@ -37,6 +37,7 @@ class _Lane(FastHttpUser):
 
     def on_start(self) -> None:
         """Wait until everything is prepared; tills of the closed model do not begin as one."""
+        PROCESS.lanes[self.role] += 1
         PROCESS.ready.wait()
         if PROCESS.plan is not None and PROCESS.plan.model == "closed":
             gevent.sleep(random.uniform(0.0, PAUSE_S[1]))  # noqa: S311 - made-up traffic.
