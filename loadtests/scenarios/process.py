@@ -6,6 +6,7 @@ plan, gives each worker its index, and writes the samples that come with the wor
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -111,6 +112,9 @@ class Process:
         generator = Generator(plan, index=index, generators=generators, fire=fire)
         generator.warm_up()
         self._spawned.wait(_SPAWN_S_MAX)
+        # What lives as long as the run need not be looked through again and again meanwhile.
+        gc.collect()
+        gc.freeze()
         self.generator = generator
         generator.start(dict(self.lanes))
         self.ready.set()
