@@ -46,9 +46,8 @@ svg .grid{stroke:var(--line)}svg .line{fill:none;stroke-width:1.8;stroke-linejoi
 svg .mark{stroke:var(--bad);stroke-dasharray:2 3}svg .marktext{fill:var(--bad);text-anchor:end}
 .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:8px}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-th,td{padding:6px 12px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
+th,td{padding:6px 10px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th:first-child,td:first-child,td.text,th.text{text-align:left}
-td.text{white-space:normal;min-width:7em}
 thead th{color:var(--soft);font-weight:600;font-size:.84rem}
 tbody tr:last-child>*{border-bottom:0}
 td.good{color:var(--good);font-weight:600}td.bad{color:var(--bad);font-weight:600}
@@ -57,7 +56,8 @@ table.bars span{display:block;height:12px;border-radius:3px;background:var(--c1)
 table.bars span.unexpected{background:var(--warn)}table.bars span.error{background:var(--bad)}
 .none{color:var(--soft)}code{font-size:.92em}
 footer{margin-top:40px;color:var(--soft);font-size:.86rem}
-@media (max-width:760px){.cards{grid-template-columns:repeat(2,1fr)}}
+@media (max-width:760px){.cards{grid-template-columns:repeat(2,1fr)}
+td.text{white-space:normal;min-width:7em}}
 @media (max-width:560px){main{padding:16px 10px 40px}th,td{padding:5px 8px}
 svg text{font-size:17px}h1{font-size:1.25rem}}
 @media print{body{background:#fff}figure,.scroll{break-inside:avoid}}
