@@ -61,7 +61,10 @@ async def check_market(
         prefix = f"L{packs.run_id}-"
         entries = [entry async for entry in read_entries(http, url, batch_prefix=prefix)]
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise LaunchError(f"the audit trail of {market} could not be read: {error}") from error
+        raise LaunchError(
+            f"the audit trail of {market} could not be read: {error}. Its system must run; with"
+            " --no-audit the rest is written"
+        ) from error
     sites = [site.number for site in plan.sites if site.market == market]
     here = rows[np.isin(rows["site"], sites)]
     numbers = _numbers_used(here)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,6 +63,14 @@ def systems_for(options: RunOptions, folder: Path) -> Iterator[Systems]:
         subprocess.run(  # noqa: S603 - our own program.
             [*_EMVS, "down", "--data", str(data)], stdout=subprocess.DEVNULL, check=False
         )
+        _clear_away(data, folder)
+
+
+def _clear_away(data: Path, folder: Path) -> None:
+    """Keep the logs of systems that were started for one run; their database may be large."""
+    with suppress(OSError):
+        (data / "logs").replace(folder / "logs")
+    shutil.rmtree(data, ignore_errors=True)
 
 
 def find_systems(options: RunOptions, data: Path) -> Systems:

@@ -20,6 +20,7 @@ from loadtests.scenarios.mix import (
     GOODS_IN_PACKS,
     GOODS_IN_PAUSE_S,
     PAUSE_S,
+    SCAN_DELAY_S,
     Role,
 )
 from loadtests.scenarios.plan import Plan
@@ -128,7 +129,9 @@ class Arrivals:
 
     def _make_cluster(self, at: float) -> float:
         plan, rng = self._plan, self._rng
-        total = rate_at(plan.scans, max(at, 0.0)) * self._share * self._single_share(at)
+        # So that scans follow the curve, prescriptions are ahead of it.
+        ahead = SCAN_DELAY_S if plan.pauses else 0.0
+        total = rate_at(plan.scans, max(at + ahead, 0.0)) * self._share * self._single_share(at)
         goods_in = rate_at(plan.goods_in, max(at, 0.0)) if self._role is Role.PHARMACY else 0.0
         delivery_mean = sum(GOODS_IN_PACKS) / 2
         # Clusters per second of each kind, so that their scans divide as planned.

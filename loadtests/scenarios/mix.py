@@ -104,6 +104,14 @@ CLUSTER_SHARES: Final = (40, 27, 15, 9, 5, 4)
 CLUSTER_MEAN: Final = sum(n * share for n, share in enumerate(CLUSTER_SHARES, 1)) / 100
 PAUSE_S: Final = (2.0, 5.0)
 """Between two scans of one prescription."""
+SCAN_DELAY_S: Final = (
+    sum(n * (n - 1) / 2 * share for n, share in enumerate(CLUSTER_SHARES, 1))
+    / 100
+    / CLUSTER_MEAN
+    * sum(PAUSE_S)
+    / 2
+)
+"""From the first scan of a prescription to any of its scans, on the average: 3.7 s."""
 GOODS_IN_PACKS: Final = (10, 40)
 GOODS_IN_PAUSE_S: Final = (0.5, 2.0)
 """A delivery is scanned box after box (our choice)."""

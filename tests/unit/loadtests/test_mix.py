@@ -186,6 +186,17 @@ def test_arrivals_have_the_planned_rate_from_the_first_second() -> None:
     assert scans[0] / 10 == pytest.approx(400 * (1 - others / 2), rel=0.12)
 
 
+def test_scans_follow_a_rising_curve() -> None:
+    plan = make_plan(duration_s=60.0, scans=[(0.0, 0.0), (60.0, 600.0)])
+    scans: Counter[int] = Counter()
+    for role in Role:
+        arrivals = Arrivals(plan, role, index=0, generators=1)
+        while (arrival := arrivals.pop()) is not None:
+            scans[int(arrival.at // 10)] += 1
+    for ten, rate in enumerate([50, 150, 250, 350, 450, 550]):
+        assert scans[ten] / 10 == pytest.approx(rate, rel=0.15, abs=8)
+
+
 def test_what_decommissions_is_complete() -> None:
     assert {operation for operation in Operation if operation in DECOMMISSIONING} >= {
         Operation.SUPPLY,
