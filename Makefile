@@ -14,13 +14,14 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check
 LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --no-emit-package emvs pyproject.toml
 
-.PHONY: help install venv demo up down status test machine check lock clean
+.PHONY: help install venv demo up down status load test machine check lock clean
 
 help:
 	@echo "make demo     start everything, play a story against it, stop; exit code 0 if all went well"
 	@echo "make up       start everything with demo data, stay until Ctrl-C (ARGS=--detach: return)"
 	@echo "make status   show what runs"
 	@echo "make down     stop what runs in the background"
+	@echo "make load     load tests: ARGS=\"run latvia --duration 1m\", \"capacity\", \"presets\" ..."
 	@echo "make test     run all tests, on up to four cores (ARGS=\"-n 0 -x -k word\")"
 	@echo "make machine  20,000 random steps in two markets against a plain model (MACHINE_STEPS=N)"
 	@echo "make check    lint, format, types, direction of imports"
@@ -43,6 +44,9 @@ down: $(VENV)/.run-installed
 status: $(VENV)/.run-installed
 	@$(BIN)/emvs status $(ARGS)
 
+load: $(VENV)/.load-installed
+	@$(BIN)/emvs load $(ARGS)
+
 test: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
@@ -60,6 +64,7 @@ lock:
 		echo "make lock needs uv: install it (pip install uv) or name it with UV=..." >&2; exit 1; }
 	$(LOCK) --group build -o locks/run.txt
 	$(LOCK) --group dev -o locks/dev.txt
+	$(LOCK) --group build --extra load -o locks/load.txt
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
@@ -88,5 +93,10 @@ $(VENV)/.run-installed: $(VENV)/.made locks/run.txt pyproject.toml
 
 $(VENV)/.dev-installed: $(VENV)/.made locks/dev.txt pyproject.toml
 	$(PIP) install --quiet --require-hashes -r locks/dev.txt
+	$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.load-installed: $(VENV)/.made locks/load.txt pyproject.toml
+	$(PIP) install --quiet --require-hashes -r locks/load.txt
 	$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@touch $@

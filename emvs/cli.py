@@ -199,6 +199,20 @@ def callback_receiver(
     end(run)
 
 
+@app.command(
+    "load",
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    },
+)
+def load(context: typer.Context) -> None:
+    """Load tests: run PRESET, capacity, presets, prepare, report. `emvs load --help` tells more."""
+    # By name and as a program of its own: it needs all packages, and this one needs none of them.
+    os.execv(sys.executable, [sys.executable, "-m", "loadtests.run", *context.args])  # noqa: S606
+
+
 @clock_app.callback(invoke_without_command=True)
 def clock(context: typer.Context, data: Data = defaults.DATA) -> None:
     """Show or move the clock of all systems."""

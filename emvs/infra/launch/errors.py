@@ -21,6 +21,7 @@ class ExitCode(IntEnum):
     FAILED = 1
     USAGE = 2
     NOT_RUNNING = 3
+    LIMIT_BROKEN = 4
     DEFECT = 70
     INTERRUPTED = 130
 
@@ -30,6 +31,7 @@ MEANINGS = {
     ExitCode.FAILED: "it could not be done, one sentence says why; for status: something is wrong",
     ExitCode.USAGE: "wrong usage of the command line",
     ExitCode.NOT_RUNNING: "nothing runs on this data directory (status, clock)",
+    ExitCode.LIMIT_BROKEN: "load: the run was made, and a limit is broken",
     ExitCode.DEFECT: "a defect of this program; details are in a file that the message names",
     ExitCode.INTERRUPTED: "interrupted before everything was ready, or during the demo",
 }

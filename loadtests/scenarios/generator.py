@@ -1,0 +1,298 @@
+"""A load generator: everything one Locust process needs for its share of a run. Runs on gevent.
+
+Locust users of `users` are lanes: each carries one request at a time. What they carry comes from
+here, at its planned moment; what became of it goes into samples.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import gevent
+import gevent.pool
+from gevent.event import Event
+
+from loadtests.scenarios.arrivals import Arrival, Arrivals, Errand
+from loadtests.scenarios.bulk_errand import run_bulk
+from loadtests.scenarios.messages import Writer, expected_codes, rest_code, soap_code
+from loadtests.scenarios.mix import Operation, Role
+from loadtests.scenarios.packs import Pack, fresh_packs
+from loadtests.scenarios.plan import Plan
+from loadtests.scenarios.recalls import recall_times
+from loadtests.scenarios.samples import Flag, Verdict, pack_row
+from loadtests.scenarios.shelves import Job, Market, Mixture, Shelves
+from loadtests.scenarios.tokens import Tokens
+from loadtests.scenarios.wire import FastClient, Reply, WireClient
+
+_WARM_UP_GREENLETS: Final = 4
+_RECALL_LEAD_S: Final = 0.5
+"""From so long before a recall is sent its batch may be answered either way."""
+
+Fire = Callable[..., None]
+"""Tells Locust of a request, as `events.request.fire`."""
+
+
+class Generator:
+    """One process's share. `index` counts from 0."""
+
+    def __init__(self, plan: Plan, *, index: int, generators: int, fire: Fire) -> None:
+        self.plan = plan
+        self.index = index
+        self.ready = Event()
+        """Set when the run begins."""
+        self.rows = bytearray()
+        """Samples that nobody has fetched yet."""
+        self.busy_lanes = 0
+        self.unsent_count = 0
+        self.is_over = False
+        self._fire = fire
+        self._trx_prefix = f"{plan.packs[0].run_id}{index:03}"
+        self._trx_count = 0
+        self._started_at = 0.0
+        self._adopting: Role | None = None
+        self._orphans: list[Arrivals] = []
+        self.arrivals = {
+            role: Arrivals(plan, role, index=index, generators=generators) for role in Role
+        }
+        packs = {one.market: one for one in plan.packs}
+        self.markets = {
+            name: Market(fresh_packs(one, index=index, generators=generators))
+            for name, one in packs.items()
+        }
+        foreign = self._foreign_packs(generators)
+        foreign_code = plan.foreign.product_code if plan.foreign else None
+        mixture = Mixture(plan.alerts, plan.intermarket if foreign else 0.0, plan.manual)
+        self.shelves = [
+            Shelves(
+                self.markets[site.market],
+                site.role,
+                site=site.number,
+                mixture=mixture,
+                rng=random.Random(f"{plan.seed}:{site.number}:{index}"),  # noqa: S311
+                foreign=(lambda: next(foreign)) if foreign else lambda: None,
+            )
+            for site in plan.sites
+        ]
+        self.writers = [
+            Writer(site, packs[site.market].product_code, foreign_code) for site in plan.sites
+        ]
+        self.clients: list[WireClient | FastClient] = [
+            FastClient(site, plan.ca, plan.timeout_s, plan.lanes)
+            if plan.client == "fasthttp"
+            else WireClient(site, plan.ca, plan.timeout_s)
+            for site in plan.sites
+        ]
+        self.tokens = Tokens(plan.sites, self.writers, self.clients)
+        self._names = [f"{site.market} {site.dialect} " for site in plan.sites]
+        self._recalls = recall_times(plan)
+        self._rng = random.Random(f"{plan.seed}:repeats:{index}")  # noqa: S311
+
+    def _foreign_packs(self, generators: int) -> Iterator[Pack] | None:
+        foreign = self.plan.foreign
+        if foreign is None:
+            return None
+        packs = list(fresh_packs(foreign, index=self.index, generators=generators))
+        rng = random.Random(f"{self.plan.seed}:foreign:{self.index}")  # noqa: S311
+        return iter(lambda: rng.choice(packs), None)
+
+    def warm_up(self) -> None:
+        """Log every site in and open a connection for it, outside of all measuring.
+
+        A first login costs the server a memory-hard hash, which no later request pays.
+        """
+        pool = gevent.pool.Pool(_WARM_UP_GREENLETS)
+        for _ in pool.imap_unordered(self._warm_up_site, range(len(self.plan.sites))):
+            pass
+
+    def _warm_up_site(self, number: int) -> None:
+        self.tokens.refresh(number)
+        pack = self.markets[self.plan.sites[number].market].fresh()
+        if pack is not None:
+            job = Job(Operation.VERIFY, pack)
+            self.clients[number].send(self.writers[number].request(job, self.next_trx()))
+
+    def start(self, lanes: dict[Role, int]) -> None:
+        """Begin the run. `lanes`: how many Locust has given this process of each role.
+
+        Locust may give one process all lanes of a role; elsewhere the largest role adopts it.
+        """
+        if lanes:
+            self._adopting = max(lanes, key=lambda role: lanes[role])
+            self._orphans = [self.arrivals[role] for role in Role if not lanes.get(role)]
+        self._started_at = time.perf_counter()
+        self.ready.set()
+
+    def now(self) -> float:
+        """Return the second of the run."""
+        return time.perf_counter() - self._started_at
+
+    def next_trx(self) -> str:
+        """Return a client transaction id that no other request of the run has."""
+        self._trx_count += 1
+        return f"{self._trx_prefix}{self._trx_count:09}"
+
+    def carry(self, role: Role) -> bool:
+        """Do one errand of a role at its planned moment; False if there is none any more."""
+        arrivals = self.arrivals[role]
+        if role is self._adopting:
+            arrivals = min((arrivals, *self._orphans), key=_next_at)
+        arrival = arrivals.pop()
+        if arrival is None:
+            return False
+        wait_s = arrival.at - self.now()
+        if wait_s > 0:
+            gevent.sleep(wait_s)
+        self.busy_lanes += 1
+        try:
+            self.do(arrival, waited=wait_s > 0)
+        finally:
+            self.busy_lanes -= 1
+        return True
+
+    def do(self, arrival: Arrival, *, waited: bool) -> None:
+        """Do an errand now."""
+        if self._recalls:
+            self._look_at_recalls()
+        if arrival.errand is Errand.BULK:
+            run_bulk(self, arrival, waited=waited)
+            return
+        shelves = self.shelves[arrival.site]
+        job = shelves.next_job(goods_in=arrival.errand is Errand.GOODS_IN)
+        if job is None:
+            self.unsent_count += 1
+            return
+        reference = self.next_trx()
+        accepted = self._send(arrival, job, reference, waited=waited)
+        shelves.done(job, accepted=accepted, reference=reference)
+        duplicates = self.plan.duplicates
+        if (
+            duplicates
+            and accepted
+            and job.operation is Operation.SUPPLY
+            and self._rng.random() < duplicates
+        ):
+            self._send(arrival._replace(at=self.now()), job._replace(repeat=True), self.next_trx())
+
+    def _look_at_recalls(self) -> None:
+        now = self.now() + _RECALL_LEAD_S
+        for at, market, batch in self._recalls:
+            if at <= now:
+                self.markets[market].recalled |= {batch}
+
+    def _send(self, arrival: Arrival, job: Job, trx: str, *, waited: bool = True) -> bool:
+        """Send one request, keep its sample; return whether the operation was done."""
+        number = arrival.site
+        writer = self.writers[number]
+        is_soap = writer.site.soap is not None
+        if not is_soap:
+            self.tokens.keep(number)
+        request = writer.request(job, trx)
+        sent_at = self.now()
+        reply = self.clients[number].send(request)
+        took = self.now() - sent_at
+        code = (soap_code if is_soap else rest_code)(reply.body)
+        recalled = job.pack.batch in self.markets[writer.site.market].recalled
+        expected = expected_codes(job, is_soap=is_soap, recalled=recalled)
+        verdict = judge(reply, code, expected)
+        flags = (
+            Flag.MANUAL * job.manual
+            | Flag.FOREIGN * job.foreign
+            | Flag.REPEAT * job.repeat
+            | Flag.WAITED * waited
+            | Flag.RECALLED * recalled
+        )
+        self.keep(
+            arrival.at,
+            sent_at - arrival.at,
+            took,
+            job.pack.number,
+            1,
+            number,
+            reply,
+            job.operation,
+            job.fault,
+            flags,
+            verdict,
+            code,
+        )
+        return code == "SUCCESS" if is_soap else code[:1] == "1"
+
+    def keep(  # noqa: PLR0917 - the members of a sample in order, called for each request.
+        self,
+        planned: float,
+        late: float,
+        took: float,
+        pack: int,
+        count: int,
+        site: int,
+        reply: Reply,
+        operation: Operation,
+        fault: int,
+        flags: int,
+        verdict: Verdict,
+        code: str,
+    ) -> None:
+        """Keep a sample and tell Locust."""
+        shown = code or reply.trouble or f"HTTP {reply.status}"
+        self.rows += pack_row(
+            *(planned, max(late, 0.0), took, pack, count, site, reply.status),
+            *(operation, fault, flags, verdict, shown.encode()[:12]),
+        )
+        error = None if verdict is Verdict.EXPECTED else UnexpectedAnswerError(shown)
+        self._fire(
+            request_type="REST" if self.plan.sites[site].soap is None else "SOAP",
+            name=self._names[site] + operation.label,
+            response_time=took * 1000.0,
+            response_length=len(reply.body),
+            exception=error,
+            context=_NO_CONTEXT,
+        )
+
+    def keep_row(
+        self,
+        times_and_pack: tuple[float, float, float, int],
+        what: tuple[int, int, int],
+        marks: tuple[int, int, int, int],
+        code: str,
+    ) -> None:
+        """Keep a sample of a request that Locust knows of already."""
+        self.rows += pack_row(*times_and_pack, *what, *marks, code.encode()[:12])
+
+    def take_rows(self) -> bytes:
+        """Return the samples since the last call."""
+        rows, self.rows = bytes(self.rows), bytearray()
+        return rows
+
+    def due_count(self) -> int:
+        """Return how many arrivals should have begun by now and wait for a lane."""
+        now = self.now()
+        return sum(arrivals.due_count(now) for arrivals in self.arrivals.values())
+
+    def finish(self) -> None:
+        """Count what was planned and never sent."""
+        self.unsent_count += sum(arrivals.drop_all() for arrivals in self.arrivals.values())
+        self.is_over = True
+
+
+def _next_at(arrivals: Arrivals) -> float:
+    at = arrivals.next_at()
+    return float("inf") if at is None else at
+
+
+_NO_CONTEXT: Final[dict[str, Any]] = {}
+
+
+class UnexpectedAnswerError(Exception):
+    """What Locust shows as a failure."""
+
+
+def judge(reply: Reply, code: str, expected: frozenset[str]) -> Verdict:
+    """Return how good an answer is."""
+    if code in expected:
+        return Verdict.EXPECTED
+    if reply.status == 0 or reply.status >= 500 or not code or reply.status == 429:
+        return Verdict.ERROR
+    return Verdict.ERROR if code.startswith(("TE_", "TI_", "FI_", "B")) else Verdict.UNEXPECTED

@@ -1,0 +1,240 @@
+"""This Locust process: its part in the run, how the plan comes in and how samples go out.
+
+Alone, the process reads the plan and writes the samples itself. With a master, the master reads the
+plan, gives each worker its index, and writes the samples that come with the workers' reports.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+import gevent
+from gevent.event import Event
+from locust.env import Environment
+from locust.runners import LocalRunner, MasterRunner, WorkerRunner
+
+from loadtests.scenarios.generator import Generator
+from loadtests.scenarios.mix import Role
+from loadtests.scenarios.plan import PLAN_VARIABLE, Plan, read_plan
+
+ROWS_NAME: Final = "samples.bin"
+NOTES_NAME: Final = "generator.jsonl"
+_MESSAGE: Final = "emvs_plan"
+_NOTE_S: Final = 1.0
+_SPAWN_S_MAX: Final = 15.0
+_DRAIN_S: Final = 2.0
+"""After the last planned moment, besides the time-out: answers still come in."""
+
+
+class Process:
+    """One Locust process. There is one object of it."""
+
+    def __init__(self) -> None:
+        self.planned = Event()
+        self.ready = Event()
+        self.plan: Plan | None = None
+        self.generator: Generator | None = None
+        self.lanes: Counter[Role] = Counter()
+        """Lanes that Locust has started here."""
+        self._environment: Environment | None = None
+        self._folder: Path | None = None
+        self._files: dict[str, BinaryIO] = {}
+        self._notes: list[dict[str, Any]] = []
+        self._over: set[int] = set()
+        self._generators = 1
+        self._spawned = Event()
+
+    def attach(self, environment: Environment) -> None:
+        """Listen to what Locust tells."""
+        self._environment = environment
+        events: Any = environment.events  # Without annotations in Locust.
+        runner = environment.runner
+        events.spawning_complete.add_listener(lambda **_: self._spawned.set())
+        events.quitting.add_listener(lambda **_: self._close())
+        if isinstance(runner, WorkerRunner):
+            runner.register_message(_MESSAGE, self._on_plan)
+            events.report_to_master.add_listener(self._on_report)
+            return
+        events.test_start.add_listener(self._on_start)
+        events.test_stop.add_listener(self._on_stop)
+        if isinstance(runner, MasterRunner):
+            events.worker_report.add_listener(self._on_worker_report)
+
+    def _on_start(self, environment: Environment, **_: Any) -> None:
+        self._close()
+        self._forget()
+        path = plan_path(environment)
+        if path is None:
+            # In a greenlet of its own: the test must have started before it can be stopped.
+            gevent.spawn(_give_up, environment)
+            return
+        self._folder = path.parent
+        document = path.read_bytes()
+        self.plan = read_plan(document)
+        runner = environment.runner
+        if isinstance(runner, LocalRunner):
+            self._generators = 1
+            gevent.spawn(self._begin, self.plan, 0, 1)
+        elif isinstance(runner, MasterRunner):
+            clients = [client.id for client in runner.clients.ready]
+            self._generators = len(clients)
+            for index, client_id in enumerate(clients):
+                data = {"plan": document, "index": index, "generators": len(clients)}
+                runner.send_message(_MESSAGE, data, client_id=client_id)
+
+    def _on_plan(self, environment: Environment, msg: Any, **_: Any) -> None:
+        self._forget()
+        data = msg.data
+        gevent.spawn(self._begin, read_plan(data["plan"]), data["index"], data["generators"])
+
+    def _forget(self) -> None:
+        """Begin anew: a run of the web page may follow another one."""
+        self._over.clear()
+        self.lanes.clear()
+        self.ready.clear()
+        self.planned.clear()
+        self.plan = self.generator = None
+
+    def _begin(self, plan: Plan, index: int, generators: int) -> None:
+        """Prepare this process's share, then start the run. Later runs follow earlier ones."""
+        self.plan = plan
+        self.planned.set()
+        assert self._environment is not None, "attached before anything starts"
+        fire = self._environment.events.request.fire
+        generator = Generator(plan, index=index, generators=generators, fire=fire)
+        generator.warm_up()
+        self._spawned.wait(_SPAWN_S_MAX)
+        # What lives as long as the run need not be looked through again and again meanwhile.
+        gc.collect()
+        gc.freeze()
+        self.generator = generator
+        generator.start(dict(self.lanes))
+        self.ready.set()
+        gevent.spawn(self._watch, generator)
+
+    def _watch(self, generator: Generator) -> None:
+        """Note every second what this process costs, until the run is over."""
+        cpu, at = time.process_time(), time.perf_counter()
+        end = generator.plan.duration_s + _DRAIN_S
+        while True:
+            gevent.sleep(_NOTE_S)
+            cpu_now, now = time.process_time(), time.perf_counter()
+            over = generator.now() > end and (
+                generator.busy_lanes == 0 or generator.now() > end + generator.plan.timeout_s
+            )
+            if over:
+                generator.finish()
+            self._notes.append(
+                {
+                    "index": generator.index,
+                    "at": round(generator.now(), 3),
+                    "cpu": round((cpu_now - cpu) / (now - at), 4),
+                    "busy": generator.busy_lanes,
+                    "due": 0 if over else generator.due_count(),
+                    "unsent": generator.unsent_count,
+                    "empty": [name for name, one in generator.markets.items() if one.is_empty],
+                    "started_at": time.time() - generator.now(),
+                    "over": over,
+                }
+            )
+            cpu, at = cpu_now, now
+            if not isinstance(self._runner, WorkerRunner):
+                self._write(generator.take_rows(), self._take_notes())
+            if over:
+                return
+
+    @property
+    def _runner(self) -> Any:
+        assert self._environment is not None, "attached before anything starts"
+        return self._environment.runner
+
+    def _take_notes(self) -> list[dict[str, Any]]:
+        notes, self._notes = self._notes, []
+        return notes
+
+    def _on_report(self, client_id: str, data: dict[str, Any]) -> None:
+        if self.generator is not None:
+            data["emvs"] = {"rows": self.generator.take_rows(), "notes": self._take_notes()}
+
+    def _on_worker_report(self, client_id: str, data: dict[str, Any]) -> None:
+        part = data.pop("emvs", None)
+        if part is not None:
+            self._write(part["rows"], part["notes"])
+
+    def _write(self, rows: bytes, notes: list[dict[str, Any]]) -> None:
+        """Append to the run's files; stop the test when every generator is through."""
+        if self._folder is None:
+            return
+        for name in (ROWS_NAME, NOTES_NAME):
+            if name not in self._files:
+                self._files[name] = (self._folder / name).open("wb")
+        self._files[ROWS_NAME].write(rows)
+        for note in notes:
+            self._files[NOTES_NAME].write(json.dumps(note).encode() + b"\n")
+            if note["over"]:
+                self._over.add(note["index"])
+        for file in self._files.values():
+            file.flush()
+        if notes and len(self._over) == self._generators:
+            gevent.spawn(self._finish)
+
+    def _finish(self) -> None:
+        runner = self._runner
+        options = self._environment.parsed_options if self._environment else None
+        if options is not None and options.headless:
+            runner.quit()
+        else:
+            runner.stop()
+
+    def _on_stop(self, **_: Any) -> None:
+        if self.generator is not None and not isinstance(self._runner, MasterRunner):
+            self._write(self.generator.take_rows(), self._take_notes())
+
+    def _close(self) -> None:
+        for file in self._files.values():
+            file.close()
+        self._files.clear()
+
+
+def _give_up(environment: Environment) -> None:
+    environment.process_exit_code = 1
+    assert environment.runner is not None, "a test has been started"
+    if environment.parsed_options is not None and environment.parsed_options.headless:
+        environment.runner.quit()
+    else:
+        environment.runner.stop()
+
+
+def plan_path(environment: Environment) -> Path | None:
+    """Return the run's plan: the one that was prepared, or one that is prepared now.
+
+    None if there is no system to test; what to do then has been printed.
+    """
+    prepared = os.environ.get(PLAN_VARIABLE)
+    if prepared:
+        return Path(prepared)
+    options: Any = environment.parsed_options
+    command = [sys.executable, "-m", "loadtests.run", "prepare", options.emvs_preset, "--quiet"]
+    command += ["--data", options.emvs_data, "--duration", options.emvs_duration]
+    for name in ("rate", "alerts", "markets", "model", "client"):
+        value = getattr(options, f"emvs_{name}")
+        if value:
+            command += [f"--{name}", str(value)]
+    if isinstance(environment.runner, MasterRunner):
+        command += ["--processes", str(max(1, len(environment.runner.clients.ready)))]
+    done = subprocess.run(  # noqa: S603 - our own module.
+        command, stdout=subprocess.PIPE, text=True, check=False
+    )
+    return Path(done.stdout.strip().splitlines()[-1]) if done.returncode == 0 else None
+
+
+PROCESS: Final = Process()
+"""What Locust's users of this process share."""
