@@ -13,7 +13,8 @@ from itertools import islice
 from typing import Any, Final
 
 from emvs.limits import SERIALS_PER_MESSAGE_MAX
-from emvs.obp_messages import MarketStatus, PostalOrganisation, RequestStatus
+from emvs.obp_messages import MarketEntry, MarketStatus, PostalOrganisation, RequestStatus
+from emvs.outcomes import OUTCOMES, Outcome
 
 CREATE: Final = "PPDC"
 ADD: Final = "PPDM"
@@ -32,6 +33,10 @@ ENDED: Final = frozenset({INVALID, DISTRIBUTED, DISTRIBUTION_FAILED})
 """Statuses after which nothing more comes, unless a failed market is heard after all."""
 JUDGED: Final = ENDED | {VALID, LOADED}
 """Statuses that tell whether the hub takes the message."""
+
+
+_ALERT_LEVEL: Final = 5
+"""European alert rules: of the five levels of exceptions only this one is an alert."""
 
 
 class Change(StrEnum):
@@ -123,17 +128,18 @@ class JobEnd:
         return all(status.status in ENDED for status in self.statuses)
 
     @property
+    def is_invalid(self) -> bool:
+        """Whether the hub found a message wrong."""
+        return any(status.status == INVALID for status in self.statuses)
+
+    @property
     def is_done(self) -> bool:
         """Whether every market has everything: nothing invalid, rejected, refused or left out."""
         return (
             len(self.statuses) == len(self.job.messages)
             and all(status.status == DISTRIBUTED for status in self.statuses)
             and not any(status.defectCount for status in self.statuses)
-            and not any(
-                entry.status is not MarketStatus.DISTRIBUTED or entry.refusedCount
-                for status in self.statuses
-                for entry in status.markets
-            )
+            and all(_is_done(entry) for status in self.statuses for entry in status.markets)
         )
 
     @property
@@ -148,9 +154,14 @@ class JobEnd:
         return {market: counts["loaded"] for market, counts in sums.items()}
 
     @property
-    def alert_ids_possible(self) -> bool:
-        """Whether an outcome is one that raises alerts about the sender's own transaction."""
-        return any("UNKNOWN" in name for counts in self.outcomes.values() for name in counts)
+    def alert_count(self) -> int:
+        """How many answers of markets raised an alert about the sender's own transaction."""
+        return sum(
+            count
+            for counts in self.outcomes.values()
+            for name, count in counts.items()
+            if name in Outcome.__members__ and OUTCOMES[Outcome[name]].level == _ALERT_LEVEL
+        )
 
     def _sums(self, counts_of: Any) -> dict[str, dict[str, int]]:
         sums: dict[str, dict[str, int]] = {}
@@ -160,6 +171,11 @@ class JobEnd:
                 for name, count in counts_of(entry).items():
                     of_market[name] = of_market.get(name, 0) + count
         return sums
+
+
+def _is_done(entry: MarketEntry) -> bool:
+    as_wanted = not entry.outcomes or entry.loadedCount == sum(entry.outcomes.values())
+    return entry.status is MarketStatus.DISTRIBUTED and not entry.refusedCount and as_wanted
 
 
 def split(

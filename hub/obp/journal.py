@@ -270,7 +270,8 @@ class Journal:
             " acknowledgement_id, hub_transaction_id from message where job = ? order by position",
             number,
         )
-        return Job(*rows[0], [JobMessage(*row) for row in messages])
+        number, kind, title, created_at = rows[0]
+        return Job(number, kind, title, created_at, [JobMessage(*row) for row in messages])
 
     def _write_body(
         self,
