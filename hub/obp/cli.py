@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from hub.obp import cli_asking, cli_callbacks, cli_jobs
+from hub.obp import cli_asking, cli_callbacks, cli_jobs, cli_selftest
 from hub.obp.exit_codes import MEANINGS, ExitCode
 
 app = typer.Typer(
@@ -23,6 +23,7 @@ app = typer.Typer(
 cli_jobs.register(app)
 cli_asking.register(app)
 cli_callbacks.register(app)
+cli_selftest.register(app)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -358,5 +359,9 @@ def _batch_name(text: str) -> BatchName:
 
 
 def _sure(question: str, *, yes: bool) -> None:
-    if not yes:
-        typer.confirm(question, abort=True, err=True)
+    if yes:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise typer.BadParameter("it is final: without a terminal say --yes", param_hint="--yes")
+    if not typer.confirm(question, err=True):
+        raise typer.Exit(ExitCode.INTERRUPTED)

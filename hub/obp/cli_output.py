@@ -27,8 +27,8 @@ _ENDS: Final = {
     "STDF": "DISTRIBUTION FAILED",
 }
 _WAYS_OUT: Final = {
-    "unknown_product": "send its master data first: `obp product`",
-    "batch_exists": "add to it with `obp upload --add`",
+    "unknown_product": "`obp product` does that",
+    "batch_exists": "`obp upload --add` does that",
     "unknown_batch": "a batch is made by `obp upload` without --add",
     "other_expiry": "a batch has one expiry date; is it written as in the barcode?",
     "national_code_obligatory": "name it after the market: --market AT:1234567",
