@@ -2,11 +2,17 @@
 
 import random
 from collections import Counter
-from typing import Any
 
 import pytest
 
 from emvs.character_sets import is_ifa_serial, is_set82
+from emvs.serial_generator import (
+    SLICE_COUNT,
+    SerialOrder,
+    length_needed,
+    random_source,
+    serial_slices,
+)
 from emvs.serial_numbers import UNMISTAKABLE, generate_serial_numbers
 
 
@@ -34,22 +40,12 @@ def test_a_seed_repeats_them_and_another_does_not() -> None:
     assert not set(generate_serial_numbers(1000, rng=seeded(8))) & set(first)
 
 
-class CountingRandom(random.Random):
-    """Counts how often columns of characters are drawn."""
-
-    draws = 0
-
-    def choices(self, *args: Any, **named: Any) -> list[Any]:
-        self.draws += 1
-        return super().choices(*args, **named)
-
-
 def test_what_is_drawn_twice_is_drawn_again() -> None:
     # 100,000 out of 10^9, the smallest space allowed: by the birthday rule, five pairs coincide.
-    rng = CountingRandom(3)
-    serials = generate_serial_numbers(100_000, rng=rng, length=9, alphabet="0123456789")
-    assert len(set(serials)) == 100_000
-    assert rng.draws > 3  # Nine digits are drawn as 4 + 4 + 1; more draws replaced repetitions.
+    order = SerialOrder(100_000, 9, "0123456789")
+    slices = list(serial_slices(order, seeded(3)))
+    assert len(set().union(*slices)) == 100_000
+    assert any(len(some) < SLICE_COUNT for some in slices[:-1])
 
 
 def test_every_character_is_as_frequent_in_every_place() -> None:
@@ -94,3 +90,38 @@ def test_the_space_is_ten_thousand_times_the_quantity(
         return
     with pytest.raises(ValueError, match=reason):
         generate_serial_numbers(count, rng=rng, length=length, alphabet=alphabet)
+
+
+def test_an_order_comes_in_slices_all_different() -> None:
+    order = SerialOrder(3 * SLICE_COUNT + 5)
+    slices = list(serial_slices(order, random_source(9)))
+    assert max(map(len, slices)) == SLICE_COUNT
+    assert len(set().union(*slices)) == sum(map(len, slices)) == order.count
+    assert slices == list(serial_slices(order, random_source(9)))
+
+
+def test_without_a_seed_nobody_can_make_them_again() -> None:
+    order = SerialOrder(10)
+    assert isinstance(random_source(), random.SystemRandom)
+    assert not set(*serial_slices(order, random_source())) & set(
+        *serial_slices(order, random_source())
+    )
+
+
+@pytest.mark.parametrize(
+    ("count", "alphabet", "length"),
+    [
+        (1, "0123456789", 4),
+        (100_000, "0123456789", 9),
+        (100_001, "0123456789", 10),
+        (2**40, "AB", None),
+    ],
+)
+def test_the_shortest_length_meets_the_article_by_a_hair(
+    count: int, alphabet: str, length: int | None
+) -> None:
+    assert length_needed(count, alphabet) == length
+    if length is not None:
+        assert SerialOrder(count, length, alphabet).guess_probability <= 1e-4
+        with pytest.raises(ValueError, match=f"take {length} characters"):
+            SerialOrder(count, length - 1, alphabet)
