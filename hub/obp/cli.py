@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from hub.obp import cli_asking, cli_callbacks, cli_jobs, cli_selftest
+from hub.obp import cli_asking, cli_callbacks, cli_jobs, cli_selftest, cli_serials
 from hub.obp.exit_codes import MEANINGS, ExitCode
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ cli_jobs.register(app)
 cli_asking.register(app)
 cli_callbacks.register(app)
 cli_selftest.register(app)
+app.add_typer(cli_serials.app, name="serials")
 
 
 def main() -> None:

@@ -114,17 +114,22 @@ def print_defects(defects: Sequence[Defect], count: int) -> None:
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Print rows in columns as wide as they need; numbers to the right."""
+    """Print rows in columns as wide as they need; without heads if all are empty."""
     texts = [["" if cell is None else printable(_cell(cell)) for cell in row] for row in rows]
     if not texts:
         print("none")
         return
     widths = [max(map(len, column)) for column in zip(heads, *texts, strict=True)]
-    print("  ".join(f"{head:<{width}}" for head, width in zip(heads, widths, strict=True)).rstrip())
+    if any(heads):
+        print(_line(heads, widths))
     for row in texts:
         print(
             "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
         )
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
 def _cell(value: Any) -> str:

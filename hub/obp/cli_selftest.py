@@ -65,7 +65,16 @@ def selftest(
         result = SelftestResult(serials, [], kept=None if keep is None else str(keep))
         screen = cli_output.Screen()
         try:
-            asyncio.run(_run(result, screen, markets=markets, keep=keep, endpoints=endpoints))
+            asyncio.run(
+                _run(
+                    result,
+                    screen,
+                    markets=markets,
+                    keep=keep,
+                    endpoints=endpoints,
+                    as_json=as_json,
+                )
+            )
         finally:
             screen.finish()
         code = ExitCode.OK if result.ok else ExitCode.REFUSED
@@ -81,6 +90,7 @@ async def _run(
     markets: str,
     keep: Path | None,
     endpoints: Path | None,
+    as_json: bool,
 ) -> None:
     from hub.obp.selftest.running import Selftest  # noqa: PLC0415
 
@@ -89,7 +99,11 @@ async def _run(
         screen.at(what, done)
 
     def tell(step: Step) -> None:
-        screen.step(_line(step))
+        if as_json:
+            screen.step(_line(step))
+        else:
+            screen.finish()
+            print(_line(step), flush=True)
 
     async with _system(markets, keep, endpoints, screen) as found:
         await Selftest(found, result, tell=tell, progress=progress).run()
@@ -143,8 +157,6 @@ def _line(step: Step) -> str:
 
 
 def _print(result: SelftestResult) -> None:
-    for step in result.steps:
-        print(_line(step))
     word = "passed" if result.ok else "FAILED"
     where = ", ".join(result.markets)
     print(f"{word}: {result.serial_count:,} serial numbers, {where}, {result.seconds:.1f} s")

@@ -55,8 +55,7 @@ def read_serial_numbers(
     column, else a usual name or a single column is taken. Lines of NDJSON are strings, or objects
     with a `serialNumber` (or `column`). Empty lines of text are left out. Raises InputError.
     """
-    name = path.with_suffix("") if path.suffix == ".gz" else path
-    wanted = form or _BY_SUFFIX.get(name.suffix.lower(), SerialFormat.TEXT)
+    wanted = form or form_of(path)
     try:
         with _opened(path) as text:
             if wanted is SerialFormat.CSV:
@@ -71,6 +70,12 @@ def read_serial_numbers(
         # ValueError: not UTF-8, or a null character in the name; EOFError: cut gzip.
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise InputError(f"{path} cannot be read: {reason}.") from error
+
+
+def form_of(path: Path) -> SerialFormat:
+    """Return the form that a file's name tells."""
+    name = path.with_suffix("") if path.suffix == ".gz" else path
+    return _BY_SUFFIX.get(name.suffix.lower(), SerialFormat.TEXT)
 
 
 def checked(
