@@ -26,6 +26,7 @@ NOTICE_TYPES: Final = {
     "STLD": "request loaded",
     "STDS": "request distributed",
     "STDF": "request: distribution failed",
+    "RPRQ": "report made",
 }
 """What can be told. A receiver leaves alone what it does not know."""
 

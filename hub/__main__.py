@@ -10,7 +10,7 @@ from hub.config import HubConfig
 
 
 def _describe(hub: Hub) -> dict[str, object]:
-    return {"url": hub.url, "management": hub.management}
+    return {"url": hub.url, "tls_url": hub.tls_url, "management": hub.management}
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from emvs.alert_messages import AlertDecision, AlertReports
 from emvs.errors import UnauthorisedError
 from emvs.infra.web import bearer_token, decode_body, json_response, read_body
 from hub.alerts import Alerts
+from hub.message_bodies import read_message
 from hub.organisations import Client, Organisations
 
 _DECISION_BYTES_MAX: Final = 16 * 1024
@@ -51,8 +52,7 @@ class AlertHandlers:
     async def decide(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/alerts/{alert id}/state`."""
         client = self._client(request)
-        body = await read_body(request, bytes_max=_DECISION_BYTES_MAX, timeout_s=_BODY_S_MAX)
-        wanted = decode_body(body, AlertDecision)
+        wanted = await read_message(request, AlertDecision, bytes_max=_DECISION_BYTES_MAX)
         alert_id = request.match_info["alert_id"]
         return json_response(await self._alerts.decide(client, alert_id, wanted))
 

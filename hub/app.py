@@ -28,24 +28,30 @@ from hub.callback_client import open_session
 from hub.callback_handlers import CallbackHandlers
 from hub.callbacks import Callbacks
 from hub.config import HubConfig
+from hub.descriptions import add_description_routes
 from hub.distribution import Courier
 from hub.handlers import NationalHandlers, ObpHandlers
+from hub.identity.opening import Identity
 from hub.intermarket import Intermarket
 from hub.loading import Loader
 from hub.management import ManagementHandlers
 from hub.metrics import CallbackCollector, HubCollector
 from hub.national_client import NationalClient
-from hub.organisations import Organisations
 from hub.outbox import Outbox
 from hub.ownership import Ownership
 from hub.reception import Reception
+from hub.reports import requests as reports
+from hub.reports.handlers import ReportHandlers
+from hub.reports.opening import open_reports
 from hub.retention import Retention
 from hub.routes import add_callback_routes, add_management_routes, add_public_routes
+from hub.serial_digests import SerialDigests
 from hub.store.organisations import clock_offset_s, put_clock_offset_s
 from hub.stranded import Stranded
 from hub.subscriptions import Subscriptions
 from hub.synchronisation import Synchronisation
 from hub.workers import Worker
+from hub.xml_twin.answering import answer_in_kind
 
 _CONNECTIONS_MAX: Final = 16
 _HEALTH_S_MAX: Final = 2.0
@@ -90,6 +96,12 @@ class Hub:
         return f"http://{self.config.host}:{self._sites['public'].port}"
 
     @property
+    def tls_url(self) -> str | None:
+        """Where manufacturers connect with a client certificate; None without a TLS port."""
+        port = self.identity.tls_port
+        return None if port is None else f"https://{self.config.host}:{port}"
+
+    @property
     def management(self) -> str:
         """Where the person at the stand connects."""
         return f"http://{self.config.management_host}:{self._sites['management'].port}"
@@ -105,8 +117,10 @@ class Hub:
         await self.ownership.hold()
         await migrate(self._pool, "hub")
         self.clock = MovableClock(await clock_offset_s(self._pool))
-        self.organisations = Organisations(self._pool)
-        await self.organisations.load()
+        self.identity = Identity(self._pool, self.clock, config.identity)
+        await self.identity.load()
+        self.organisations = self.identity.organisations
+        self.digests = await SerialDigests.load(self._pool)
         limits = config.limits
         self.outbox = Outbox(self._systems, waiting_max=limits.deliveries_waiting_per_market_max)
         await self.outbox.load(self._pool)
@@ -134,7 +148,7 @@ class Hub:
 
     def _build(self) -> None:
         config, pool, clock = self.config, self._pool, self.clock
-        self.loader = Loader(pool=pool, clock=clock, outbox=self.outbox)
+        self.loader = Loader(pool=pool, clock=clock, outbox=self.outbox, digests=self.digests)
         self.reception = Reception(
             pool=pool,
             clock=clock,
@@ -152,6 +166,7 @@ class Hub:
                 retry=config.retry,
                 # Jitter, not a secret; seeded where a test wants the same waits again.
                 random=random.Random(_seed(config.seed, system)),  # noqa: S311
+                digests=self.digests,
             )
             for system, client in self._clients["deliveries"].items()
         }
@@ -173,6 +188,20 @@ class Hub:
             pool=pool, clock=clock, answers_kept_s=config.limits.answers_kept_s
         )
         self.stranded = Stranded(pool=pool, clock=clock, outbox=self.outbox, retry=config.retry)
+        self.audits = PackAudits(
+            pool=pool,
+            clients=self._clients["intermarket"],
+            budget_s=config.limits.intermarket_s_max,
+        )
+        self.reports = open_reports(
+            pool=pool,
+            clock=clock,
+            outbox=self.outbox,
+            config=config.reports,
+            clients=self._clients["intermarket"],
+            digests=self.digests,
+            audits=self.audits,
+        )
         self._workers = self._make_workers()
 
     def _make_workers(self) -> list[Worker]:
@@ -196,6 +225,12 @@ class Hub:
                 self.stranded.bell,
                 period_s=stranded.PERIOD_S,
             ),
+            Worker(
+                "reports",
+                owner.guarded(self.reports.drain),
+                self.reports.bell,
+                period_s=reports.PERIOD_S,
+            ),
             Worker("retention", owner.guarded(kept.drain), kept.bell, period_s=retention.PERIOD_S),
         ]
 
@@ -208,10 +243,14 @@ class Hub:
         for name, (app, host, port) in sites.items():
             self._sites[name] = await serve_app(app, host, port)
             self._exits.push_async_callback(self._sites[name].close)
+        await self.identity.listen(self._sites["public"], config.host)
         _log.info("listening", action="listening", url=self.url, management=self.management)
 
     def _public_app(self) -> web.Application:
-        app = web.Application(middlewares=[render_errors])
+        app = web.Application(middlewares=[answer_in_kind, render_errors, self.identity.door()])
+        self.identity.add_routes(app.router)
+        add_description_routes(app.router)
+        ReportHandlers(self.reports, self.organisations).add_routes(app.router)
         obp = ObpHandlers(
             pool=self._pool,
             organisations=self.organisations,
@@ -261,14 +300,11 @@ class Hub:
             pool=self._pool,
             organisations=self.organisations,
             couriers=self.couriers,
-            audits=PackAudits(
-                pool=self._pool,
-                clients=self._clients["intermarket"],
-                budget_s=self.config.limits.intermarket_s_max,
-            ),
+            audits=self.audits,
             alerts=self.alerts,
         )
         add_management_routes(app, handlers)
+        self.identity.add_management_routes(app.router)
         return app
 
     async def _health(self) -> dict[str, Any]:
@@ -306,6 +342,7 @@ class Hub:
         await put_clock_offset_s(self._pool, self.clock.offset_s + seconds)
         self.clock.advance(seconds)
         self.retention.bell.set()
+        self.reports.bell.set()
         self.callbacks.bell.set()
         self.stranded.bell.set()
 

@@ -12,11 +12,12 @@ from msgspec import Meta
 from emvs.callback_messages import NOTICE_TYPES, NoticeStatus
 from emvs.errors import BadRequestError, ConflictError, NotFoundError, UnauthorisedError
 from emvs.infra.clock import Clock
-from emvs.infra.web import bearer_token, decode_body, json_response, read_body
+from emvs.infra.web import bearer_token, json_response
 from emvs.limits import TRADED_PRODUCTS_MAX
 from hub.answers import PAGE_COUNT, PAGE_COUNT_MAX
 from hub.callbacks import notice_message
 from hub.hub_ids import notice_id, request_number
+from hub.message_bodies import read_message
 from hub.organisations import Client, Organisations
 from hub.store import links, notices
 from hub.store.catalogue import product_facts
@@ -27,7 +28,6 @@ from hub.subscriptions import Subscription, Subscriptions
 from hub.times import utc
 
 _BODY_BYTES_MAX: Final = 64 * 1024
-_BODY_S_MAX: Final = 10.0
 _POSITION_LENGTH_MAX: Final = 18
 _LINK_FILTERS: Final = {
     "sourceProductCode": "source_product_code",
@@ -65,8 +65,7 @@ class CallbackHandlers:
     async def subscribe(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/SBPS`."""
         client = self._client(request)
-        body = await read_body(request, bytes_max=_BODY_BYTES_MAX, timeout_s=_BODY_S_MAX)
-        wanted = decode_body(body, Subscription)
+        wanted = await read_message(request, Subscription, bytes_max=_BODY_BYTES_MAX)
         return json_response(await self._subscriptions.register(client, wanted), status=201)
 
     async def subscriptions(self, request: web.Request) -> web.Response:
@@ -122,8 +121,7 @@ class CallbackHandlers:
     async def redeliver_many(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/notices/redeliver`: send all that have one of these statuses."""
         client = self._client(request)
-        body = await read_body(request, bytes_max=_BODY_BYTES_MAX, timeout_s=_BODY_S_MAX)
-        wanted = decode_body(body, Redelivery)
+        wanted = await read_message(request, Redelivery, bytes_max=_BODY_BYTES_MAX)
         count = await self._subscriptions.send_again(
             client, after=wanted.after, statuses=wanted.statuses
         )

@@ -14,6 +14,7 @@ from msgspec import Meta
 from emvs import limits
 from emvs.errors import ConfigurationError
 from emvs.markets import MARKETS
+from hub.identity.settings import IdentityConfig
 
 Port = Annotated[int, Meta(ge=0, le=65_535)]
 Positive = Annotated[float, Meta(gt=0)]
@@ -84,6 +85,18 @@ class CallbackConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Organisations called at the same time, each with one notice."""
 
 
+class ReportConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How reports are made and kept (our choice)."""
+
+    rows_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 100_000
+    """Rows of one report; what is beyond is left out, and said so."""
+    waiting_per_organisation_max: Count = 20
+    kept_s: Positive = 7 * 86_400.0
+    """How long the content of a report is kept, by the system's clock."""
+    market_s_max: Positive = 60.0
+    """A market that takes longer to count its packs has not answered."""
+
+
 class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The hub's settings."""
 
@@ -100,6 +113,8 @@ class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Market to the token its national system shows to the hub: like the hub's to it."""
     retry: RetryConfig = RetryConfig()
     callbacks: CallbackConfig = CallbackConfig()
+    identity: IdentityConfig = IdentityConfig()
+    reports: ReportConfig = ReportConfig()
     limits: LimitsConfig = LimitsConfig()
     log_level: str = "info"
     seed: int | None = None

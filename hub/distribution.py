@@ -31,6 +31,7 @@ from hub.delivery_messages import with_serials
 from hub.hub_ids import delivery_id
 from hub.national_client import NationalClient, NationalSystemError
 from hub.outbox import Outbox
+from hub.serial_digests import SerialDigests
 from hub.settling import give_up, settle_request
 from hub.store import deliveries as store
 from hub.store import requests
@@ -72,6 +73,7 @@ class Courier:
         outbox: Outbox,
         retry: RetryConfig,
         random: Random,
+        digests: SerialDigests,
     ) -> None:
         self._system = system
         self._client = client
@@ -80,6 +82,7 @@ class Courier:
         self._outbox = outbox
         self._retry = retry
         self._random = random
+        self._digests = digests
         self.bell = outbox.bells[system]
         self._next_attempt_s: float | None = None
         """By the event loop's clock."""
@@ -137,6 +140,10 @@ class Courier:
         self._failure_count, self._failing_since_ms = 0, None
         self._failure_counts.pop(_part_of(delivery), None)
         end = end_of_packs(result) if isinstance(result, StatesResult) else end_of(result)
+        if delivery.kind == "packs":
+            refused = [pack.serialNumber for pack in result.refusedSerials]
+            digest = await self._digests.of(delivery.product_code, delivery.batch_id, refused)
+            end = replace(end, refused_digest=digest)
         await self._settle(delivery, end)
         return True
 

@@ -63,6 +63,8 @@ class Sender:
     systems: frozenset[str]
     """National systems connected to this hub."""
     is_parallel_distributor: bool = False
+    holders: frozenset[str] = frozenset()
+    """Marketing authorisation holders of its account, case folded; empty: any."""
 
     def reaches(self, market: str) -> bool:
         """Whether the market's national system is connected."""

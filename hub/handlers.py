@@ -15,6 +15,7 @@ from emvs.interconnect import ChangesMessage, IntermarketRequest
 from hub.answers import PAGE_COUNT, request_list, request_status
 from hub.config import LimitsConfig
 from hub.intermarket import Intermarket
+from hub.message_bodies import as_json
 from hub.organisations import Client, Organisations
 from hub.pack_answers import pack_answers
 from hub.reception import Reception
@@ -63,6 +64,7 @@ class ObpHandlers:
             body = await read_body(
                 request, bytes_max=bytes_max, timeout_s=self._limits.body_read_s_max
             )
+            body = await as_json(request, body, kind.message)
             serials_max = self._limits.serials_per_message_max
             upload = read_upload(message_type, body, serials_max=serials_max)
             del body

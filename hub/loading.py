@@ -7,6 +7,7 @@ stored. Steps: Invalid (STIV), or Valid (STVA) and Loaded (STLD); distribution a
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import asyncpg
 
@@ -20,12 +21,14 @@ from hub import state_distribution
 from hub.defects import Code, Defects
 from hub.delivery_messages import deliveries_of
 from hub.facts import BatchFacts, Judgement, Sender
+from hub.identity.store import holders_of
 from hub.linking import judge_link_request, store_links
 from hub.outbox import Outbox
 from hub.pack_rules import judge_packs
 from hub.product_rules import judge_product
 from hub.recall_notices import notify_of_recall, notify_of_withdrawal
 from hub.recall_rules import judge_recall, judge_withdrawal
+from hub.serial_digests import SerialDigests
 from hub.state_rules import judge_packs_of_batch
 from hub.store import catalogue, requests
 from hub.store.alerts import adopt_alerts
@@ -40,7 +43,8 @@ _log = get_logger(__name__)
 class Loader:
     """Drains the requests that nobody has looked at."""
 
-    def __init__(self, *, pool: Pool, clock: Clock, outbox: Outbox) -> None:
+    def __init__(self, *, pool: Pool, clock: Clock, outbox: Outbox, digests: SerialDigests) -> None:
+        self._digests = digests
         self._pool = pool
         self._clock = clock
         self._outbox = outbox
@@ -125,6 +129,10 @@ class Loader:
             deliveries = await state_distribution.load(connection, row, message, judgement, sender)
         else:
             await _store(connection, row, message, judgement, batch=batch, now_ms=now_ms)
+            if isinstance(message, PacksMessage):
+                await self._digests.note(
+                    connection, row.number, row.product_code, row.batch_id, message.serialNumbers
+                )
             deliveries = deliveries_of(message, judgement)
         await insert_deliveries(connection, row.number, deliveries, now_ms)
         # Last, as a step's notice takes the lock of all notices: whoever tells of alerts holds
@@ -146,7 +154,8 @@ class Loader:
         if row.product_code:
             product = await catalogue.product_facts(connection, row.product_code)
         if isinstance(message, ProductMessage):
-            return judge_product(message, product, sender), None
+            holders = await holders_of(connection, row.organisation_id)
+            return judge_product(message, product, replace(sender, holders=holders)), None
         if product and row.batch_id:
             batch = await catalogue.batch_facts(connection, product.product_code, row.batch_id)
         if isinstance(message, PacksMessage):

@@ -11,6 +11,7 @@ from emvs.infra.web import json_response
 from hub.alerts import Alerts
 from hub.audit import PackAudits
 from hub.distribution import Courier
+from hub.identity.sessions import Token
 from hub.organisations import Organisations, Registration
 from hub.store.connections import Pool
 from hub.store.deliveries import queues
@@ -39,14 +40,17 @@ class ManagementHandlers:
         """`POST /organisations`: register an organisation and a client; answer with its token."""
         registration: Registration = await read_message(request, Registration)
         token = await self._organisations.register(registration)
+        given = {"token": token}
+        if isinstance(token, Token):
+            given = {"initialToken": token.text, "endsAt": utc(token.ends_at_ms)}
         return json_response(
             {
                 "organisationId": registration.organisation_id,
                 "name": registration.name,
                 "kind": registration.kind.value,
                 "clientId": registration.client_id,
-                "token": token,
             }
+            | given
         )
 
     async def outbox(self, _: web.Request) -> web.Response:

@@ -13,6 +13,7 @@ import aiohttp
 import msgspec
 
 from emvs.alert_messages import AlertDecision, AlertReport
+from emvs.batch_counts import BatchCounts, BatchQuestion
 from emvs.errors import (
     BadRequestError,
     ConflictError,
@@ -32,6 +33,8 @@ _PIECE_BYTES: Final = 256 * 1024
 _ANSWER_BYTES_MAX: Final = 64 * 1024
 _AUDIT_BYTES_MAX: Final = 4 * 1024 * 1024
 """A thousand entries have about one."""
+_COUNTS_BYTES_MAX: Final = 2 * 1024 * 1024
+"""Two hundred batches have some half of it."""
 _REFUSALS: Final = frozenset({400, 413, 415, 422})
 """HTTP statuses that say the delivery itself is wrong: sending it again would not help."""
 _COUNT_MAX: Final = 2**31 - 1
@@ -165,6 +168,21 @@ class NationalClient:
         if (result.productCode, result.serialNumber) != (product_code, serial_number):
             raise NationalSystemError("the answer is about another pack")
         return result
+
+    async def batch_counts(self, question: BatchQuestion, *, timeout_s: float) -> BatchCounts:
+        """Return what the market holds of batches. Raises NationalSystemError."""
+        status, answer = await self._call(
+            "POST",
+            "batch-counts",
+            [msgspec.json.encode(question)],
+            timeout_s=timeout_s,
+            bytes_max=_COUNTS_BYTES_MAX,
+        )
+        counts = _decoded(status, answer, BatchCounts)
+        asked = [(batch.productCode, batch.batchId) for batch in question.batches]
+        if [(count.productCode, count.batchId) for count in counts.batches] != asked:
+            raise NationalSystemError("the answer is about other batches")
+        return counts
 
     async def _call(
         self, method: str, path: str, body: Sequence[bytes], *, timeout_s: float, bytes_max: int

@@ -1,13 +1,13 @@
 """Who may upload: organisations and their clients, known by a bearer token.
 
-Certificates and session tokens as the real hub has them are not here; a token is given out on
-the management port. It is random, so its SHA-256 is as good as a slow hash, and looking it up in
-a dict tells an attacker nothing about the tokens in it.
+Tokens without an end, for a developer's desk, are given out on the management port. A token is
+random, so its SHA-256 is as good as a slow hash, and looking it up in a dict tells an attacker
+nothing about the tokens in it. Session tokens as the real hub has them are in
+`hub.identity.sessions`; whoever asks for a client gets the one of either.
 """
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from enum import StrEnum
 from typing import Annotated, Final, NamedTuple
@@ -15,10 +15,12 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 from msgspec import Meta
 
-from emvs.errors import ConflictError, ForbiddenError
+from emvs.errors import ConflictError, ForbiddenError, NotFoundError
 from emvs.transaction_ids import Actor
+from hub.identity.sessions import Sessions, Token, digest_of
+from hub.identity.store import TokenRow
 from hub.store import organisations as store
-from hub.store.connections import Pool, transaction
+from hub.store.connections import Connection, Pool, transaction
 
 _TOKEN_BYTES: Final = 32
 
@@ -50,6 +52,15 @@ class Client(NamedTuple):
             raise ForbiddenError(f"{what} is for parallel distributors")
 
 
+class Credentials(StrEnum):
+    """What a new client is given."""
+
+    TOKEN = "token"  # noqa: S105 - the word on the wire.
+    """A token without an end."""
+    SESSION = "session"
+    """An initial token, to be registered within 24 hours."""
+
+
 class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """Body of `POST /organisations`. With a token it can be repeated; without, a new one is
     made and the client's earlier one no longer holds."""
@@ -59,37 +70,94 @@ class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
     kind: OrganisationKind
     client_id: Annotated[str, Meta(pattern=r"\A[0-9A-Z]{3}\Z")]
     token: Annotated[str, Meta(pattern=r"\A[!-~]{16,200}\Z")] | None = None
+    """One without an end."""
+    credentials: Credentials | None = None
+    """Which kind is given out; left out, a token without an end where those are allowed."""
 
 
 class Organisations:
     """The clients that exist. The database is the truth; a look-up takes no query."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, sessions: Sessions, *, tokens_without_end: bool = True) -> None:
         self._pool = pool
+        self._sessions = sessions
+        self._tokens_without_end = tokens_without_end
         self._by_digest: dict[bytes, Client] = {}
+        self._by_name: dict[tuple[str, str], Client] = {}
+        self._suspended: set[tuple[str, str]] = set()
 
     def __len__(self) -> int:
-        return len(self._by_digest)
+        return len(self._by_name)
 
     async def load(self) -> None:
         """Read all clients."""
+        by_digest, by_name, suspended = {}, {}, set()
         for row in await store.all_clients(self._pool):
             client = Client(row.organisation_id, row.client_id, OrganisationKind(row.kind))
-            self._by_digest[row.token_digest] = client
+            by_name[client[:2]] = client
+            if row.token_digest is not None:
+                by_digest[row.token_digest] = client
+            if row.is_suspended:
+                suspended.add(client[:2])
+        self._by_digest, self._by_name, self._suspended = by_digest, by_name, suspended
 
     def authenticate(self, token: str | None) -> Client | None:
-        """Return the client that has this token, which may be anything that came in a header."""
+        """Return the client that has this token, which may be anything that came in a header.
+
+        Raises UnauthorisedError or ForbiddenError where more can be said than that it is unknown.
+        """
+        client = self.owner(token)
+        if client is None or token is None:
+            return None
+        if client[:2] in self._suspended:
+            raise ForbiddenError(f"client {client.organisation_id}/{client.client_id} is suspended")
+        session = self.session(token)
+        if session is not None:
+            self._sessions.check(session)
+        return client
+
+    def owner(self, token: str | None) -> Client | None:
+        """Return whose token this is, whether it holds or not."""
         if token is None or not token.isascii():
             return None
-        return self._by_digest.get(_digest(token))
+        digest = digest_of(token)
+        session = self._sessions.find(digest)
+        if session is not None:
+            return self._by_name.get((session.organisation_id, session.client_id))
+        return self._by_digest.get(digest) if self._tokens_without_end else None
 
-    async def register(self, registration: Registration) -> str:
-        """Store an organisation and a client of it; return the client's token.
+    def session(self, token: str | None) -> TokenRow | None:
+        """Return an initial or session token that is kept, whether it holds or not."""
+        if token is None or not token.isascii():
+            return None
+        return self._sessions.find(digest_of(token))
+
+    def is_suspended(self, client: Client) -> bool:
+        """Tell whether a client's tokens and certificates do not count for now."""
+        return client[:2] in self._suspended
+
+    def check_may_have_certificate(self, client: Client, token: str | None) -> None:
+        """Raise UnauthorisedError or ForbiddenError unless a token holds; an initial one does."""
+        session = self.session(token)
+        if session is None or not session.is_initial:
+            self.authenticate(token)
+        elif self.is_suspended(client):
+            raise ForbiddenError("the client is suspended")
+        else:
+            self._sessions.check_holds(session)
+
+    async def register(self, registration: Registration) -> str | Token:
+        """Store an organisation and a client of it; return the client's token, or an initial one.
 
         Raises ConflictError if the organisation is of another kind or the token taken.
         """
-        token = registration.token or secrets.token_urlsafe(_TOKEN_BYTES)
-        digest = _digest(token)
+        token = registration.token
+        digest = None
+        if registration.credentials is not Credentials.SESSION and self._tokens_without_end:
+            token = token or secrets.token_urlsafe(_TOKEN_BYTES)
+            digest = digest_of(token)
+        elif token is not None:
+            raise ConflictError("tokens without an end are not given out: leave `token` out")
         name = registration.name.replace("\0", "")
         client = Client(registration.organisation_id, registration.client_id, registration.kind)
         async with transaction(self._pool) as connection:
@@ -102,12 +170,23 @@ class Organisations:
                 connection, client.organisation_id, client.client_id, digest
             ):
                 raise ConflictError("another client has this token")
-        for known_digest, known in list(self._by_digest.items()):
-            if known[:2] == client[:2]:
-                del self._by_digest[known_digest]
-        self._by_digest[digest] = client
+            initial = None
+            if digest is None:
+                initial = await self._issue_initial(connection, client)
+        await self.load()
+        await self._sessions.refresh()
+        return initial or token or ""
+
+    async def new_initial_token(self, organisation_id: str, client_id: str) -> Token:
+        """Give a client an initial token in place of its tokens. Raises NotFoundError."""
+        client = self._by_name.get((organisation_id, client_id))
+        if client is None:
+            raise NotFoundError("there is no such client")
+        async with transaction(self._pool) as connection:
+            token = await self._issue_initial(connection, client)
+        await self._sessions.refresh()
         return token
 
-
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode("ascii")).digest()
+    async def _issue_initial(self, connection: Connection, client: Client) -> Token:
+        seed = secrets.token_hex(_TOKEN_BYTES)  # Asked for at the desk: never repeated.
+        return await self._sessions.issue_initial(connection, *client[:2], seed)

@@ -139,6 +139,19 @@ def _check_markets(parts: list[MarketPart], sender: Sender, defects: Defects) ->
         path = f"markets[{position}]"
         check_market(part.market, f"{path}.market", sender, seen, defects)
         _check_market_part(part, path, defects)
+        _check_holder(part, path, sender, defects)
+
+
+def _check_holder(part: MarketPart, path: str, sender: Sender, defects: Defects) -> None:
+    # Published: an OBP may upload for entities of its own corporate structure alone. Which those
+    # are is in its account, if it has said so.
+    holder = part.marketingAuthorisationHolder
+    if not (sender.holders and holder and holder.name):
+        return
+    if holder.name.casefold() not in sender.holders:
+        where = f"{path}.marketingAuthorisationHolder.name"
+        text = "the organisation's account does not name this holder"
+        defects.add(Code.A16, where, holder.name, "other_holder", text)
 
 
 def _check_market_part(part: MarketPart, path: str, defects: Defects) -> None:

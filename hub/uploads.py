@@ -79,7 +79,7 @@ def read_upload(message_type: str, body: bytes, *, serials_max: int) -> Upload:
     Raises BadRequestError naming the wrong member, TooLargeError beyond `serials_max`.
     """
     kind = MESSAGE_KINDS[message_type].message
-    _refuse_unknown_members(body, kind, "$")
+    refuse_unknown_members(body, kind, "$")
     message = decode_body(body, kind)
     serials = None
     serial_count = 0
@@ -123,7 +123,8 @@ def _shown(identifier: str | None) -> str | None:
     return None
 
 
-def _refuse_unknown_members(body: bytes | msgspec.Raw, kind: Any, path: str) -> None:
+def refuse_unknown_members(body: bytes | msgspec.Raw, kind: Any, path: str) -> None:
+    """Raise BadRequestError if a JSON message has a member that its dataclass has not."""
     # A misspelt optional member would be lost without a word. `decode_body` reports all else, so
     # whatever is not an object is left to it. Serial numbers are skipped over, not decoded.
     nested = _members(kind)
@@ -139,7 +140,7 @@ def _refuse_unknown_members(body: bytes | msgspec.Raw, kind: Any, path: str) -> 
             continue
         for position, element in enumerate(_elements(value)):
             index = f"[{position}]" if element is not value else ""
-            _refuse_unknown_members(element, inner, f"{path}.{name}{index}")
+            refuse_unknown_members(element, inner, f"{path}.{name}{index}")
 
 
 def _elements(value: msgspec.Raw) -> list[msgspec.Raw]:

@@ -20,6 +20,7 @@ from emvs.markets import Dialect
 from nmvs import management
 from nmvs.alert_routes import add_hub_routes, add_management_routes
 from nmvs.audit_routes import add_audit_routes, add_pack_audit_route
+from nmvs.batch_counts import BatchCounting, add_batch_counts_route
 from nmvs.certificates.gate import Guarded, certificate_client
 from nmvs.certificates.routes import add_routes as add_certificate_routes
 from nmvs.config import TlsConfig
@@ -135,6 +136,7 @@ def _interconnect(system: NationalSystem) -> web.Application:
     )
     add_hub_routes(app, system.alerts, system.alert_report)
     add_pack_audit_route(app, system.audit)
+    add_batch_counts_route(app, BatchCounting(system.database))
     return app
 
 

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
@@ -117,17 +118,22 @@ class CertificateAuthority:
         """Return a client's certificate. The common name stands in the alternative name too,
         because verifiers refuse a certificate without one."""
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = (
-            _builder(_subject(common_name, organisation), key.public_key(), starts, ends)
-            .add_extension(
-                x509.SubjectAlternativeName(
-                    [x509.UniformResourceIdentifier(f"urn:emvs:client:{common_name}")]
-                ),
-                critical=False,
-            )
-            .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
-        )
+        builder = _client_builder(common_name, organisation, key.public_key(), starts, ends)
         return self._sign(builder, key)
+
+    def sign_request(
+        self,
+        request: x509.CertificateSigningRequest,
+        common_name: str,
+        organisation: str,
+        starts: datetime,
+        ends: datetime,
+    ) -> x509.Certificate:
+        """Return a client's certificate for the key of a signing request, which the caller has
+        looked at. Nothing else of the request is taken over."""
+        ends = min(ends, self._root.certificate.not_valid_after_utc)
+        builder = _client_builder(common_name, organisation, request.public_key(), starts, ends)
+        return self._signed(builder)
 
     def pack(self, issued: Issued, name: str, passphrase: str) -> bytes:
         """Return a PKCS#12 container with certificate, key and root."""
@@ -140,20 +146,41 @@ class CertificateAuthority:
         )
 
     def _sign(self, builder: x509.CertificateBuilder, key: ec.EllipticCurvePrivateKey) -> Issued:
+        return Issued(self._signed(builder), key)
+
+    def _signed(self, builder: x509.CertificateBuilder) -> x509.Certificate:
         root = self._root
         identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(root.key.public_key())
-        signed = (
+        return (
             builder.issuer_name(root.certificate.subject)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
             .add_extension(identifier, critical=False)
             .sign(root.key, hashes.SHA256())
         )
-        return Issued(signed, key)
+
+
+def _client_builder(
+    common_name: str,
+    organisation: str,
+    key: CertificatePublicKeyTypes,
+    starts: datetime,
+    ends: datetime,
+) -> x509.CertificateBuilder:
+    return (
+        _builder(_subject(common_name, organisation), key, starts, ends)
+        .add_extension(
+            x509.SubjectAlternativeName(
+                [x509.UniformResourceIdentifier(f"urn:emvs:client:{common_name}")]
+            ),
+            critical=False,
+        )
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), critical=False)
+    )
 
 
 def _builder(
-    subject: x509.Name, key: ec.EllipticCurvePublicKey, starts: datetime, ends: datetime
+    subject: x509.Name, key: CertificatePublicKeyTypes, starts: datetime, ends: datetime
 ) -> x509.CertificateBuilder:
     return (
         x509.CertificateBuilder()

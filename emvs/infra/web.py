@@ -174,6 +174,11 @@ class Site:
         self._runner = runner
         self.port = port
 
+    async def listen_with_tls(self, host: str, port: int, tls: ssl.SSLContext) -> int:
+        """Let the same server listen on a second port, for HTTPS alone; return the real one."""
+        await _start(web.TCPSite(self._runner, host, port, backlog=_BACKLOG, ssl_context=tls))
+        return int(self._runner.addresses[-1][1])
+
     async def close(self) -> None:
         """Stop listening, let running requests end for a moment, close all connections."""
         await self._runner.cleanup()
@@ -232,8 +237,15 @@ async def _listen(
 ) -> Site:
     await runner.setup()
     try:
-        await web.TCPSite(runner, host, port, backlog=_BACKLOG, ssl_context=tls).start()
-    except OSError as error:
+        await _start(web.TCPSite(runner, host, port, backlog=_BACKLOG, ssl_context=tls))
+    except EmvsError:
         await runner.cleanup()
-        raise EmvsError(f"cannot listen on {host}:{port}: {error.strerror}") from error
+        raise
     return Site(runner, runner.addresses[0][1])
+
+
+async def _start(site: web.TCPSite) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        raise EmvsError(f"cannot listen on {site.name}: {error.strerror}") from error

@@ -51,6 +51,8 @@ class DeliveryEnd:
     refused: Sequence[UnloadedPack] = ()
     packs: StatesResult | None = None
     """Of state updates and verifications, if they were answered."""
+    refused_digest: bytes | None = None
+    """Over the serial numbers of packs that were not loaded (`emvs.batch_digest`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +231,8 @@ async def settle(
     )
     status = await connection.execute(
         "update delivery set status = $2, last_error = $3, settled_at_ms = $4, loaded_count = $5,"
-        " refused_count = $6, refused_serials = $7, attempts = attempts + $8, body = ''"
+        " refused_count = $6, refused_serials = $7, attempts = attempts + $8, body = '',"
+        " refused_digest = $9"
         " where number = $1 and status = 'Waiting'",
         delivery.number,
         end.status.value,
@@ -239,6 +242,7 @@ async def settle(
         end.refused_count,
         msgspec.json.encode(end.refused).decode(),
         0 if end.status is MarketStatus.FAILED else 1,
+        end.refused_digest,
     )
     return changed_count(status) == 1
 

@@ -14,13 +14,16 @@ class ClientRow:
     organisation_id: str
     client_id: str
     kind: str
-    token_digest: bytes
+    token_digest: bytes | None
+    """Of a token without an end."""
+    is_suspended: bool
 
 
 async def all_clients(database: Queryable) -> list[ClientRow]:
     """Return every client."""
     rows = await database.fetch(
-        "select organisation_id, client_id, kind, token_digest"
+        "select organisation_id, client_id, kind, token_digest,"
+        " suspended_at_ms is not null as is_suspended"
         " from client join organisation using (organisation_id)"
     )
     return [ClientRow(**dict(row)) for row in rows]
@@ -41,9 +44,10 @@ async def put_organisation(
 
 
 async def put_client(
-    connection: Connection, organisation_id: str, client_id: str, token_digest: bytes
+    connection: Connection, organisation_id: str, client_id: str, token_digest: bytes | None
 ) -> bool:
-    """Store a client's token in place of an earlier one; return False if another has it."""
+    """Store a client's token without an end in place of an earlier one, or that it has none; return
+    False if another has it."""
     taken = await connection.fetchval(
         "select true from client where token_digest = $3"
         " and (organisation_id, client_id) <> ($1, $2)",

@@ -1,0 +1,1 @@
+"""Reports of manufacturers: asked for (`RPRQ`), made in the background, retrieved (`RRRQ`)."""

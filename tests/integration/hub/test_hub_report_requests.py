@@ -1,0 +1,64 @@
+"""Asking for reports: what is refused, what is announced, what is bounded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hub.config import ReportConfig
+from tests.integration.hub.stand import StartStand
+
+
+@pytest.mark.parametrize(
+    ("members", "told"),
+    [
+        ({}, "$.reportType"),
+        ({"reportType": "WEATHER"}, "PRODUCT_STATUS"),
+        ({"reportType": "MARKET", "format": "PDF"}, "$.format"),
+        ({"reportType": "MARKET", "markets": ["XX"]}, "$.markets[0]"),
+        ({"reportType": "MARKET", "serialNumber": "S1"}, "$.serialNumber"),
+        ({"reportType": "MARKET", "batchId": "x" * 41}, "$.batchId"),
+        ({"reportType": "MARKET", "since": "2026-01-01T00:00:00Z"}, "ALERT"),
+        ({"reportType": "ALERT", "since": "yesterday"}, "ISO 8601"),
+        ({"reportType": "PACK_AUDIT", "productCode": "1"}, "serialNumber"),
+        ({"reportType": "MARKET", "colour": "blue"}, "colour"),
+    ],
+)
+async def test_a_request_that_asks_for_no_report(
+    start_stand: StartStand, members: dict[str, Any], told: str
+) -> None:
+    stand = await start_stand()
+    message = {"transactionId": stand.obp.transaction_id("RPRQ"), **members}
+    status, answer, _ = await stand.obp.post("RPRQ", message)
+    assert status == 400
+    assert told in answer["detail"]
+
+
+async def test_whoever_subscribed_is_told_that_a_report_is_made(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    obp = stand.obp
+    message = {"transactionId": obp.transaction_id("SBRS"), "reportTypes": ["MARKET"]}
+    status, answer, _ = await obp.post("SBRS", message)
+    assert (status, answer["reportTypes"]) == (200, ["MARKET"])
+    assert (await obp.post("SBRS", message | {"reportTypes": ["WEATHER"]}))[0] == 409
+    for report_type in ("PRODUCT_STATUS", "MARKET"):
+        asked = {"transactionId": obp.transaction_id("RPRQ"), "reportType": report_type}
+        assert (await obp.post("RPRQ", asked))[0] == 202
+    while (listed := (await obp.get("reports"))[1]["reports"])[-1]["status"] == "Waiting":
+        pass
+    _, notices = await obp.get("notices", messageType="RPRQ")
+    told = [notice["content"] for notice in notices["notices"]]
+    assert [(one["reportId"], one["status"]) for one in told] == [(listed[1]["reportId"], "Done")]
+
+
+async def test_a_report_is_bounded_and_says_so(start_stand: StartStand) -> None:
+    stand = await start_stand("IE", "PL", reports=ReportConfig(rows_max=1))
+    obp = stand.obp
+    await obp.product("IE", "PL")
+    asked = {"transactionId": obp.transaction_id("RPRQ"), "reportType": "PRODUCT_STATUS"}
+    _, report, _ = await obp.post("RPRQ", asked)
+    while (found := (await obp.get(f"reports/{report['reportId']}"))[1])["status"] == "Waiting":
+        pass
+    assert (found["rowCount"], found["truncated"]) == (1, True)
+    assert (await obp.get("reports/PSUDCTXHEUHUB001202600100000000001"))[0] == 404
