@@ -60,6 +60,10 @@ def _read_rows(text: str) -> dict[str, FieldRule]:
 
 
 FIELD_RULES: Final = _read_rows(_ROWS)
+FIELD_SOURCES: Final = {
+    line.split()[0]: line.split()[-1] for line in _ROWS.strip().splitlines()[1:]
+}
+"""Where each row comes from: P, I or D, as above."""
 _CONTROL_CHARACTER: Final = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _ORGANISATION_MEMBERS: Final = ("id", "name", "street", "street2", "city", "postCode", "country")
 

@@ -16,7 +16,7 @@ from emvs.limits import LINKED_BATCHES_MAX
 from emvs.obp_messages import BatchName, LinkMessage
 from hub.defects import Code, Defects, warning
 from hub.facts import BatchFacts, Judgement, ProductFacts, Sender
-from hub.product_rules import check_owner, scheme_of
+from hub.product_rules import check_is_named, check_owner, scheme_of
 
 _IDENTIFIER_LENGTH_MAX: Final = 40
 """No product code or batch id that is stored is longer."""
@@ -131,8 +131,7 @@ def _check_batch(name: BatchName, path: str, facts: LinkFacts, defects: Defects)
     own = Defects()
     scheme = scheme_of(name.productCode, None, own, scheme_required=False)
     _add_under(path, own, defects)
-    if not name.batchId:
-        defects.add(Code.A16, f"{path}.batchId", name.batchId, "absent", "batchId is absent")
+    check_is_named(name.batchId, f"{path}.batchId", defects)
     if scheme is None:
         return
     if name.productCode not in facts.products:

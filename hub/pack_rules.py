@@ -16,7 +16,7 @@ from emvs.scheme import Scheme
 from hub.defects import Code, Defects, market_defect, warning
 from hub.facts import BatchFacts, Judgement, ProductFacts, Sender
 from hub.fields import check_organisation
-from hub.product_rules import check_owner, scheme_of
+from hub.product_rules import check_is_named, check_owner, scheme_of
 from hub.serial_rules import check_serials
 
 CREATE = "PPDC"
@@ -70,9 +70,7 @@ async def judge_packs(
 
 def _check_batch_id(batch_id: str | None, scheme: Scheme | None, defects: Defects) -> None:
     if not batch_id:
-        rule = "absent" if batch_id is None else "empty"
-        code = Code.A16 if batch_id is None else Code.I1
-        defects.add(code, "batchId", batch_id, rule, f"batchId is {rule}")
+        check_is_named(batch_id, "batchId", defects)
     elif not (is_ifa_batch if scheme is Scheme.PPN else is_set82)(batch_id):
         characters = "digits, capitals, - and _" if scheme is Scheme.PPN else "of GS1 set 82"
         text = f"a batch id is 1 to 20 characters: {characters}"
@@ -81,9 +79,7 @@ def _check_batch_id(batch_id: str | None, scheme: Scheme | None, defects: Defect
 
 def _check_expiry(expiry: str | None, defects: Defects) -> None:
     if not expiry:
-        rule = "absent" if expiry is None else "empty"
-        code = Code.A16 if expiry is None else Code.I1
-        defects.add(code, "expiry", expiry, rule, f"expiry is {rule}")
+        check_is_named(expiry, "expiry", defects)
     elif parse_expiry(expiry) is None:
         text = "an expiry date is YYMMDD as in the barcode; DD may be 00"
         defects.add(Code.I1, "expiry", expiry, "format", text)

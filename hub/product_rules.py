@@ -50,6 +50,7 @@ def judge_product(message: ProductMessage, known: ProductFacts | None, sender: S
         return judgement
     judgement.markets = [part.market for part in message.markets if part.market]
     judgement.product_version = known.latest_version + 1 if known else 1
+    _warn_of_withdrawal(message, known, judgement)
     _warn_of_strength(message, judgement)
     return judgement
 
@@ -80,6 +81,13 @@ def scheme_of(
         defects.add(Code.A16, "productCode", product_code, "check_digit", text)
         return None
     return found
+
+
+def check_is_named(value: str | None, path: str, defects: Defects) -> None:
+    """Add a defect if an identifier is absent or empty."""
+    if not value:
+        rule, code = ("absent", Code.A16) if value is None else ("empty", Code.I1)
+        defects.add(code, path, value, rule, f"{path.rpartition('.')[2]} is {rule}")
 
 
 def check_owner(known: ProductFacts, sender: Sender, defects: Defects) -> None:
@@ -175,6 +183,17 @@ def _check_market_part(part: MarketPart, path: str, defects: Defects) -> None:
     for position, wholesaler in enumerate(wholesalers):
         where = f"{path}.designatedWholesalers[{position}]"
         check_organisation(wholesaler, where, defects, required=True)
+
+
+def _warn_of_withdrawal(
+    message: ProductMessage, known: ProductFacts | None, judgement: Judgement
+) -> None:
+    withdrawn = known.withdrawn if known else ()
+    for position, part in enumerate(message.markets):
+        if part.market in withdrawn:
+            path = f"markets[{position}].market"
+            text = "the product is withdrawn there for good: no batch of this version goes there"
+            judgement.warnings.append(warning(path, part.market, "market_withdrawn", text))
 
 
 def _warn_of_strength(message: ProductMessage, judgement: Judgement) -> None:

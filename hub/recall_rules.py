@@ -14,7 +14,7 @@ from emvs.obp_messages import RecallMessage, WithdrawalMessage
 from hub.defects import Code, Defects
 from hub.facts import BatchFacts, Judgement, ProductFacts, Sender
 from hub.fields import FIELD_RULES, check_field
-from hub.product_rules import check_market, check_owner, scheme_of
+from hub.product_rules import check_is_named, check_market, check_owner, scheme_of
 
 
 def judge_recall(
@@ -27,9 +27,8 @@ def judge_recall(
     judgement = Judgement()
     defects = judgement.defects
     product = _known_product(message, product, sender, defects)
-    if not message.batchId:
-        defects.add(Code.A16, "batchId", message.batchId, "absent", "batchId is absent")
-    elif product is not None and batch is None:
+    check_is_named(message.batchId, "batchId", defects)
+    if message.batchId and product is not None and batch is None:
         text = "the batch is unknown"
         defects.add(Code.A16, "batchId", message.batchId, "unknown_batch", text)
     check_field(message.reason, "reason", FIELD_RULES["reason"], defects)

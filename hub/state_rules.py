@@ -17,7 +17,7 @@ from emvs.states import Operation, State
 from hub.defects import Code, Defects, market_defect
 from hub.facts import BatchFacts, Judgement, ProductFacts, Sender
 from hub.fields import FIELD_RULES, check_field
-from hub.product_rules import check_owner, scheme_of
+from hub.product_rules import check_is_named, check_owner, scheme_of
 from hub.recall_rules import check_markets
 from hub.serial_rules import check_serials
 
@@ -80,7 +80,7 @@ async def judge_packs_of_batch(
     defects = judgement.defects
     _check_sender(message_type, sender, defects)
     scheme = scheme_of(message.productCode, message.scheme, defects, scheme_required=False)
-    _check_batch_id(message.batchId, defects)
+    check_is_named(message.batchId, "batchId", defects)
     if isinstance(message, StateUpdateMessage):
         _check_state(message_type, message.state, defects)
         check_field(message.reason, "reason", FIELD_RULES["stateReason"], defects)
@@ -130,13 +130,6 @@ def _may_touch(message_type: str, product: ProductFacts, sender: Sender) -> bool
         return True
     kind = UPDATE_KINDS.get(message_type)
     return sender.is_parallel_distributor and (kind is None or kind.distributors_only)
-
-
-def _check_batch_id(batch_id: str | None, defects: Defects) -> None:
-    if not batch_id:
-        rule = "absent" if batch_id is None else "empty"
-        code = Code.A16 if batch_id is None else Code.I1
-        defects.add(code, "batchId", batch_id, rule, f"batchId is {rule}")
 
 
 def _check_state(message_type: str, word: str | None, defects: Defects) -> None:
