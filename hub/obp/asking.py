@@ -1,15 +1,20 @@
-"""What is asked of the hub: requests, alerts, callbacks. Nothing here changes a pack."""
+"""What is asked of the hub: requests, alerts, callbacks, reports, who one is. No pack is changed."""
 
 from __future__ import annotations
 
+import asyncio
 import secrets
+import time
 from collections.abc import AsyncIterator, Iterable
-from typing import Final
+from typing import Any, Final
 from urllib.parse import quote
 
+from emvs.account_messages import ClientCertificate, OrganisationAccount, SessionToken
 from emvs.obp_messages import RequestList, RequestStatus, RequestSummary
+from emvs.report_messages import Report, ReportFormat, ReportStatus
 from emvs.state_messages import PackAnswer, PackAnswers
-from hub.obp.connection import Call, Connection
+from hub.obp.connection import Call, Connection, decoded
+from hub.obp.errors import HubRefusedError, LoginRefusedError, NotEndedError
 from hub.obp.jobs import without_absent
 from hub.obp.journal import Journal
 from hub.obp.results import (
@@ -18,9 +23,11 @@ from hub.obp.results import (
     InLine,
     NoticeEntry,
     NoticePage,
+    ReportPage,
     Subscription,
     Subscriptions,
 )
+from hub.obp.retrying import polling_pauses_s
 
 _PAGE: Final = "500"
 _PACKS_PAGE: Final = "1000"
@@ -145,6 +152,98 @@ class Asking:
         body = {"statuses": list(statuses), "after": after}
         call = Call("POST", "notices/redeliver", body=body)
         return (await self._connection.ask(call, InLine)).in_line
+
+    # Reports
+
+    async def request_report(self, report_type: str, **members: Any) -> Report:
+        """Ask for a report: `RPRQ`. Members: format, productCode, batchId, serialNumber, markets,
+        since, until."""
+        transaction_id = self._journal.new_transaction_id("RPRQ")
+        told = {"transactionId": transaction_id, "reportType": report_type, **members}
+        return await self._connection.ask(Call("POST", "RPRQ", body=without_absent(told)), Report)
+
+    async def report(self, report_id: str) -> Report:
+        """Return a report as it stands, with its rows if it is done and not CSV."""
+        return (await self._fetched(report_id))[0]
+
+    async def made_report(
+        self, report_id: str, *, timeout_s: float | None = None
+    ) -> tuple[Report, bytes]:
+        """Return a report once it is made or has failed, and its CSV if it is that.
+
+        Raises NotEndedError after `timeout_s`.
+        """
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        for pause_s in polling_pauses_s():
+            report, content = await self._fetched(report_id)
+            if report.status is not ReportStatus.WAITING:
+                return report, content
+            if deadline_s is not None and time.monotonic() + pause_s > deadline_s:
+                raise NotEndedError(
+                    f"the report is not made yet; `obp report --id {report_id}` fetches it later"
+                )
+            await asyncio.sleep(pause_s)
+        raise AssertionError("pauses do not end")
+
+    async def reports(self) -> list[Report]:
+        """Return the organisation's reports that are kept, oldest first, without their rows."""
+        found: list[Report] = []
+        after: str | None = ""
+        while after is not None:
+            query = {"limit": _PAGE} | ({"after": after} if after else {})
+            page = await self._connection.ask(Call("GET", "reports", query), ReportPage)
+            found += page.reports
+            after = page.next
+        return found
+
+    async def _fetched(self, report_id: str) -> tuple[Report, bytes]:
+        reply = await self._connection.fetch(Call("GET", f"reports/{_quoted(report_id)}"))
+        if reply.headers.get("content-type", "").startswith("text/csv"):
+            truncated = reply.headers.get("report-truncated") == "true"
+            report = Report(
+                reply.headers.get("report-id", report_id),
+                transactionId="",
+                reportType="",
+                format=ReportFormat.CSV,
+                status=ReportStatus.DONE,
+                requestedAt="",
+                truncated=truncated,
+            )
+            return report, reply.body
+        return decoded(reply, Report), b""
+
+    # Who one is
+
+    async def organisation(self) -> OrganisationAccount:
+        """Return the account of one's own organisation."""
+        return await self._connection.ask(Call("GET", "organisation"), OrganisationAccount)
+
+    async def certificate_authority(self) -> str:
+        """Return the root that signs the hub's certificates, PEM."""
+        reply = await self._connection.fetch(Call("GET", "certificate-authority"))
+        return reply.body.decode("ascii", "replace")
+
+    async def request_certificate(self, signing_request: str) -> ClientCertificate:
+        """Return a client certificate for a PKCS#10 request (PEM); the same for the same one."""
+        call = Call("POST", "certificates", body={"certificateRequest": signing_request})
+        return await self._connection.ask(call, ClientCertificate)
+
+    async def exchange_token(self, message_type: str) -> SessionToken:
+        """Register the profile's initial token (`RGST`), or reset its session token (`RSST`).
+
+        Until `keep_token` is called, a repeat has the same transaction id and gets the same token.
+        """
+        transaction_id = self._journal.pending_id(message_type)
+        call = Call("POST", message_type, body={"transactionId": transaction_id})
+        try:
+            return await self._connection.ask(call, SessionToken)
+        except (HubRefusedError, LoginRefusedError):
+            self._journal.settled(message_type)
+            raise
+
+    def keep_token(self, message_type: str) -> None:
+        """Note that the new token is stored where the next run finds it."""
+        self._journal.settled(message_type)
 
 
 def _quoted(name: str) -> str:

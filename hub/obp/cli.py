@@ -7,7 +7,15 @@ import sys
 
 import typer
 
-from hub.obp import cli_asking, cli_callbacks, cli_jobs, cli_selftest, cli_serials
+from hub.obp import (
+    cli_asking,
+    cli_callbacks,
+    cli_enrolment,
+    cli_jobs,
+    cli_reports,
+    cli_selftest,
+    cli_serials,
+)
 from hub.obp.exit_codes import MEANINGS, ExitCode
 
 app = typer.Typer(
@@ -23,6 +31,8 @@ app = typer.Typer(
 cli_jobs.register(app)
 cli_asking.register(app)
 cli_callbacks.register(app)
+cli_reports.register(app)
+cli_enrolment.register(app)
 cli_selftest.register(app)
 app.add_typer(cli_serials.app, name="serials")
 

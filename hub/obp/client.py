@@ -33,7 +33,6 @@ from hub.obp.jobs import Batch, Change, Job, JobEnd, JobMessage
 from hub.obp.journal import Journal, Prepared
 from hub.obp.profile import Profile
 from hub.obp.retrying import polling_pauses_s
-from hub.obp.transport import Transport
 
 _JUDGEMENT_S_MAX: Final = 3600.0
 """So long is waited for the hub's judgement of a batch's first message."""
@@ -62,6 +61,8 @@ class ObpClient(Asking):
 
     async def __aenter__(self) -> Self:
         """Raise JournalError or ProfileError."""
+        from hub.obp.transport import Transport  # noqa: PLC0415 - loads slowly.
+
         self._journal = await asyncio.to_thread(Journal, self.profile, self._now)
         try:
             self._transport = Transport(self.profile)

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from random import SystemRandom
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -22,7 +22,9 @@ from hub.obp.errors import (
 )
 from hub.obp.profile import Profile
 from hub.obp.retrying import wait_before_repeat_s
-from hub.obp.transport import Reply, Sent, Transport
+
+if TYPE_CHECKING:  # The HTTP library loads slowly, and not every command needs it.
+    from hub.obp.transport import Reply, Sent, Transport
 
 _BUSY: Final = frozenset({408, 429, 502, 503, 504})
 _UNCERTAIN: Final = frozenset({408, 502, 504})
@@ -58,7 +60,11 @@ class Connection:
         """Requests that had to be sent again."""
 
     async def ask(self, call: Call, answer: type[_Answer], *, sent: Sent | None = None) -> _Answer:
-        """Return the hub's answer.
+        """Return the hub's answer, read as `answer`. Raises as `fetch`."""
+        return decoded(await self.fetch(call, sent=sent), answer)
+
+    async def fetch(self, call: Call, *, sent: Sent | None = None) -> Reply:
+        """Return the hub's reply, if it is no refusal.
 
         What the hub cannot take now is repeated with growing waits until the profile's
         `give_up_s`; what may have been done already, only if that does nothing twice. Raises
@@ -68,7 +74,7 @@ class Connection:
         failed_count = 0
         while True:
             try:
-                return await self._once(call, answer, sent)
+                return await self._once(call, sent)
             except UnreachableError as error:
                 failed_count += 1
                 wait_s = wait_before_repeat_s(failed_count, error.retry_after_s, self._random)
@@ -80,11 +86,10 @@ class Connection:
                 self.repeat_count += 1
                 await asyncio.sleep(wait_s)
 
-    async def _once(self, call: Call, answer: type[_Answer], sent: Sent | None) -> _Answer:
-        path = f"/obp/v1/{call.path}"
+    async def _once(self, call: Call, sent: Sent | None) -> Reply:
         reply = await self._transport.send(
             call.method,
-            path,
+            f"/obp/v1/{call.path}",
             query=call.query,
             body=None if call.body is None else msgspec.json.encode(call.body),
             packed_file=call.packed_file,
@@ -92,12 +97,17 @@ class Connection:
         )
         if not 200 <= reply.status < 300:
             raise _refusal(reply)
-        try:
-            return msgspec.json.decode(reply.body, type=answer)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ProtocolError(
-                f"HTTP {reply.status}, and the body is no answer of this interface: {error}"
-            ) from error
+        return reply
+
+
+def decoded(reply: Reply, answer: type[_Answer]) -> _Answer:
+    """Return a reply's body as a typed value. Raises ProtocolError."""
+    try:
+        return msgspec.json.decode(reply.body, type=answer)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ProtocolError(
+            f"HTTP {reply.status}, and the body is no answer of this interface: {error}"
+        ) from error
 
 
 def _refusal(reply: Reply) -> ObpClientError:

@@ -48,6 +48,12 @@ create table if not exists message (
   hub_transaction_id text,
   primary key (job, position)
 );
+create table if not exists pending (
+  owner text not null,
+  message_type text not null,
+  transaction_id text not null,
+  primary key (owner, message_type)
+);
 create table if not exists last_reference (day text primary key, number integer not null);
 """
 _JOBS_KEPT_MAX: Final = 10_000
@@ -220,6 +226,27 @@ class Journal:
             now=now,
             number=number,
         )
+
+    def pending_id(self, message_type: str) -> str:
+        """Return the id of a message without a job whose answer is not known to have come; a new
+        one if there is none."""
+        query = "select transaction_id from pending where owner = ? and message_type = ?"
+        if found := self._rows(query, self._owner, message_type):
+            return str(found[0][0])
+        transaction_id = self.new_transaction_id(message_type)
+        with self._transaction() as database:
+            database.execute(
+                "insert into pending values (?, ?, ?)", (self._owner, message_type, transaction_id)
+            )
+        return transaction_id
+
+    def settled(self, message_type: str) -> None:
+        """Note that the answer to the pending message of this type has come and is kept."""
+        with self._transaction() as database:
+            database.execute(
+                "delete from pending where owner = ? and message_type = ?",
+                (self._owner, message_type),
+            )
 
     def _store(
         self, kind: str, title: str, fingerprint: bytes, messages: list[JobMessage]

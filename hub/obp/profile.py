@@ -49,6 +49,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     organisation_id: str
     client_id: str
     token: str
+    token_ends_at: str | None = None
+    """When a session token ends, ISO 8601; None: not known, or never."""
     kind: Literal["obp", "parallel_distributor"] = "obp"
     journal: str
     """Folder in which transaction ids and what is not sent yet are kept."""

@@ -1,7 +1,7 @@
 """What the hub tells beside statuses of requests, as types. Unknown members are left out.
 
 Statuses, alerts and packs' answers have the types of `emvs.obp_messages`, `emvs.state_messages` and
-`emvs.callback_messages`.
+`emvs.callback_messages`, reports those of `emvs.report_messages`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+
+from emvs.report_messages import Report
 
 
 class Alert(msgspec.Struct, rename="camel"):
@@ -102,3 +104,10 @@ class InLine(msgspec.Struct, rename="camel"):
     """How many notices are to be sent anew."""
 
     in_line: int
+
+
+class ReportPage(msgspec.Struct):
+    """Reports without their rows, oldest first; `after=next` asks for the page that follows."""
+
+    reports: list[Report]
+    next: str | None = None
