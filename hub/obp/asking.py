@@ -1,4 +1,4 @@
-"""What is asked of the hub: requests, alerts, callbacks, reports, who one is. No pack is changed."""
+"""What is asked of the hub: requests, alerts, callbacks, reports, identity. No pack is changed."""
 
 from __future__ import annotations
 

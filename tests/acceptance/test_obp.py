@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +20,11 @@ from typing import Any
 import msgspec
 import pytest
 from aiohttp import web
+from typer.testing import CliRunner, Result
 
 from emvs.serial_generator import SerialOrder, random_source, serial_slices
 from hub.obp import Batch, LoginRefusedError, ObpClient, Profile
+from hub.obp.cli import app
 from tests.acceptance.conftest import EMVS, Environment, stop
 from tests.acceptance.fault_proxy import FaultProxy
 
@@ -44,12 +47,19 @@ class Stand:
 
     def obp(self, *arguments: str, **variables: str) -> tuple[int, dict[str, Any]]:
         """Run a command to its end; return its exit code and what it says as JSON."""
-        done = run(*arguments, "--json", OBP_ENDPOINTS=str(self.endpoints), **variables)
-        assert "Traceback" not in done.stderr, done.stderr
-        assert done.stdout, done.stderr
+        done = self.said(*arguments, "--json", **variables)
+        assert done.stdout, done.output
         answer: dict[str, Any] = json.loads(done.stdout)
-        assert answer["exitCode"] == done.returncode
-        return done.returncode, answer
+        assert answer["exitCode"] == done.exit_code
+        return done.exit_code, answer
+
+    def said(self, *arguments: str, **variables: str) -> Result:
+        """Run a command here, in this process: its start takes longer than most of them."""
+        others = {name: None for name in os.environ if name.startswith("OBP_")}
+        environment = {"OBP_ENDPOINTS": str(self.endpoints), **others, **variables}
+        done = CliRunner().invoke(app, arguments, env=environment)
+        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+        return done
 
 
 def environment_with(**variables: str) -> dict[str, str]:
@@ -58,6 +68,7 @@ def environment_with(**variables: str) -> dict[str, str]:
 
 
 def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a process."""
     return subprocess.run(  # noqa: S603 - the command under test
         [str(OBP), *arguments],
         capture_output=True,
@@ -115,7 +126,7 @@ def test_the_selftest_passes_and_leaves_the_system_running_if_it_is_kept(stand: 
     assert found["ok"], found
     assert found["markets"] == ["AT", "IE"]
     assert found["kept"] == str(stand.environment.data)
-    assert len(found["steps"]) == 14
+    assert len(found["steps"]) == 15
     assert all(step["ok"] for step in found["steps"])
 
 
@@ -125,9 +136,8 @@ def test_a_selftest_that_finds_something_says_so(stand: Stand, tmp_path: Path) -
     document["markets"]["AT"]["management"] = "http://127.0.0.1:9"
     path = tmp_path / "endpoints.json"
     path.write_text(json.dumps(document))
-    done = run("selftest", "--serials", "10", "--from-endpoints", str(path), "--json")
-    answer = json.loads(done.stdout)
-    assert (done.returncode, answer["ok"]) == (1, False)
+    code, answer = stand.obp("selftest", "--serials", "10", "--from-endpoints", str(path))
+    assert (code, answer["ok"]) == (1, False)
     assert "AT does not tell what it holds" in answer["steps"][-1]["detail"]
 
 
@@ -307,8 +317,13 @@ def test_what_the_hub_finds_wrong_can_be_mended_and_sent_again(
         "country": "IE",
     }
     members = {
-        "productCode": unknown, "name": "N 5 mg", "commonName": "n", "strength": "5 mg",
-        "pharmaceuticalForm": "tablet", "packType": "box", "packSize": 1,
+        "productCode": unknown,
+        "name": "N 5 mg",
+        "commonName": "n",
+        "strength": "5 mg",
+        "pharmaceuticalForm": "tablet",
+        "packType": "box",
+        "packSize": 1,
         "markets": [{"market": "IE", "marketingAuthorisationHolder": company}],
     }
     document.write_text(json.dumps(members))
@@ -327,7 +342,7 @@ def test_refused_packs_are_told_one_by_one(stand: Stand, product: str, tmp_path:
     assert answer["loaded"] == {"AT": 1, "IE": 1}
     refused = answer["messages"][0]["markets"][0]["refusedSerials"]
     assert {one["code"] for one in refused} == {"NMVS_FE_SN_02"}
-    done = run(*upload(more, "TWICE", "--add"), OBP_ENDPOINTS=str(stand.endpoints))
+    done = stand.said(*upload(more, "TWICE", "--add"))
     assert "3 refused" in done.stdout
 
 
@@ -357,8 +372,8 @@ def test_changes_verifications_and_alerts(stand: Stand, product: str, tmp_path: 
 
 def test_endpoints_and_notices(stand: Stand) -> None:
     def subscriptions(*arguments: str) -> dict[str, Any]:
-        done = run("subscriptions", "--json", *arguments, OBP_ENDPOINTS=str(stand.endpoints))
-        assert done.returncode == 0, done.stderr
+        done = stand.said("subscriptions", "--json", *arguments)
+        assert done.exit_code == 0, done.output
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
@@ -405,10 +420,85 @@ def test_endpoints_and_notices(stand: Stand) -> None:
 def test_trouble_has_a_sentence_and_an_exit_code(
     stand: Stand, arguments: list[str], variables: dict[str, str], code: int, told: str
 ) -> None:
-    done = run(*arguments, **{"OBP_ENDPOINTS": str(stand.endpoints), **variables})
-    assert done.returncode == code, done.stderr
-    assert told in done.stderr
-    assert "Traceback" not in done.stderr
+    done = stand.said(*arguments, **variables)
+    assert done.exit_code == code, done.output
+    assert told in " ".join(done.stderr.split())
+    assert "Traceback" not in done.output
+
+
+def test_a_process_in_trouble_prints_a_sentence_and_no_traceback(stand: Stand) -> None:
+    done = run("status", OBP_ENDPOINTS=str(stand.endpoints), OBP_TOKEN="wrong-token")
+    assert (done.returncode, done.stdout) == (5, "")
+    assert done.stderr.startswith("obp: Login refused: HTTP 401")
+    assert done.stderr.count("\n") == 1
+
+
+def test_reports(stand: Stand, product: str, tmp_path: Path) -> None:
+    path = serial_file(tmp_path, 7)
+    assert stand.obp(*upload(path, "REPORTED"))[0] == 0
+    about = ("--product", GTIN, "--batch", "REPORTED")
+    code, answer = stand.obp("report", "reconciliation", *about)
+    assert code == 0
+    assert {row["market"]: (row["result"], row["held"]) for row in answer["rows"]} == {
+        "AT": ("Agrees", 7),
+        "IE": ("Agrees", 7),
+    }
+    file = tmp_path / "status.csv"
+    code, answer = stand.obp("report", "batch-status", *about, "--market", "IE", "-o", str(file))
+    assert code == 0
+    assert (
+        file.read_text().splitlines()[0].startswith("productCode") or "batchId" in file.read_text()
+    )
+    assert len(answer["rows"]) == 1
+    _, kept = stand.obp("report")
+    assert {one["reportType"] for one in kept["reports"]} >= {"RECONCILIATION", "BATCH_STATUS"}
+    again = kept["reports"][-2]["reportId"]
+    assert stand.obp("report", "--id", again)[1]["reportId"] == again
+    assert "Agrees" in stand.said("report", "reconciliation", *about).stdout
+
+
+def test_a_newcomer_enrols_resets_its_token_and_uploads(stand: Stand, tmp_path: Path) -> None:
+    endpoints = stand.environment.endpoints()
+    ready = json.loads(next(stand.environment.data.glob("run/hub*ready.json")).read_text())
+    management = endpoints["hub"]["management"]
+    registration = {
+        "organisationId": "20002",
+        "name": "New Pharma",
+        "kind": "obp",
+        "clientId": "001",
+        "credentials": "session",
+    }
+    request = urllib.request.Request(  # noqa: S310 - our own address
+        f"{management}/organisations", json.dumps(registration).encode(), method="POST"
+    )
+    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+        initial = json.load(response)["initialToken"]
+    folder = tmp_path / "newcomer"
+    enrol = [
+        *("enrol", "--url", ready["tls_url"], "--organisation", "20002", "--client", "001"),
+        *("--directory", str(folder), "--initial-token", initial),
+    ]
+    done = stand.said(*enrol)
+    assert done.exit_code == 2  # Nobody said that the hub's root is trusted.
+    fingerprint = done.stderr.rpartition(" ")[2].strip()
+    assert stand.said(*enrol, "--root-sha256", "00" * 32).exit_code == 2
+    code, answer = stand.obp(*enrol, "--root-sha256", fingerprint)
+    assert code == 0, answer
+    profile = folder / "obp.toml"
+    assert profile.stat().st_mode & 0o077 == 0
+    assert (folder / "obp.key").stat().st_mode & 0o077 == 0
+    own = {"OBP_ENDPOINTS": "", "OBP_PROFILE": str(profile)}
+    before = Profile.from_file(profile, home=tmp_path).token
+    assert before not in {initial, ""}
+    assert stand.said(*enrol, "--root-sha256", fingerprint).exit_code == 2  # There already.
+    assert stand.obp("status", **own)[1]["requests"] == []
+    assert stand.obp("token", **own)[0] == 0
+    after = Profile.from_file(profile, home=tmp_path)
+    assert after.token != before
+    assert after.token_ends_at is not None
+    assert stand.obp("status", **own)[0] == 0
+    code, answer = stand.obp("status", **own, OBP_TOKEN=before)
+    assert (code, answer["error"]) == (5, "LoginRefusedError")
 
 
 def test_a_wrong_login_is_an_error_of_its_own(stand: Stand, tmp_path: Path) -> None:

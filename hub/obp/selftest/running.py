@@ -29,6 +29,7 @@ _CHANGED_MAX: Final = 100
 _REPEATED_MAX: Final = 100
 """Serial numbers that are uploaded a second time."""
 _DISTRIBUTION_S_MAX: Final = 3600.0
+_REPORT_S_MAX: Final = 600.0
 _STORE_AGAIN: Final = "NMVS_FE_SN_02"
 
 Progress = Callable[[str, int, int], None]
@@ -155,15 +156,27 @@ class Selftest:
         self._progress("packs in markets", sum(end.loaded.values()), total)
 
     async def _reconcile(self, end: JobEnd, before: dict[str, Held]) -> None:
-        """Hold what the hub says the markets loaded, and what they hold now, against what was
-        sent."""
+        """Hold what every market says it has, by the hub's report and by its own database, against
+        what was sent."""
         count = self._result.serial_count
+        with self._protocol.step("the hub's reconciliation report agrees") as step:
+            report = await self._client.request_report(
+                "RECONCILIATION",
+                productCode=self._batch.product_code,
+                batchId=self._batch.batch_id,
+            )
+            made, _ = await self._client.made_report(report.reportId, timeout_s=_REPORT_S_MAX)
+            rows = {str(row.get("market")): row for row in made.rows}
+            for market in self._result.markets:
+                row = rows.get(market, {})
+                told = [row.get(name) for name in ("result", "sent", "held", "missing", "extra")]
+                step.expect(told == ["Agrees", count, count, 0, 0], f"{market}: {told}")
         after = await self._held("counting what the markets hold now")
         with self._protocol.step("every market holds what was sent") as step:
             for market in self._result.markets:
-                told = end.loaded.get(market, 0)
+                told_count = end.loaded.get(market, 0)
                 held = after[market].packs - before[market].packs
-                step.expect(told == count, f"{market} told the hub of {told:,} packs")
+                step.expect(told_count == count, f"{market} told the hub of {told_count:,} packs")
                 step.expect(held == count, f"{market} holds {held:,} packs more than before")
                 step.expect(after[market].is_equal, f"{market}: index and database differ")
 
