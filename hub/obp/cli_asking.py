@@ -23,7 +23,16 @@ from hub.obp.cli_jobs import (
     UncheckedOption,
     serial_numbers_of,
 )
-from hub.obp.cli_running import Desk, Done, EndpointsOption, JsonOption, ProfileOption, run_asking
+from hub.obp.cli_running import (
+    CountOption,
+    Desk,
+    Done,
+    EndpointsOption,
+    JsonOption,
+    ProfileOption,
+    latest,
+    run_asking,
+)
 from hub.obp.client import ObpClient
 from hub.obp.exit_codes import ExitCode
 from hub.obp.jobs import DISTRIBUTED, ENDED, INVALID, Job, JobEnd
@@ -46,7 +55,7 @@ def status(
         str | None,
         typer.Argument(help="Transaction id, acknowledgement id or the hub's; without one: list."),
     ] = None,
-    count: Annotated[int, typer.Option(help="How many are listed.", min=1, max=10_000)] = 20,
+    count: CountOption = 20,
     profile: ProfileOption = None,
     endpoints: EndpointsOption = None,
     as_json: JsonOption = False,
@@ -66,7 +75,7 @@ def status(
         return Done(code, answer, lambda: cli_output.print_status(found))
 
     async def _list(client: ObpClient) -> Done:
-        last = [summary async for summary in client.requests()][-count:]
+        last = await latest(client.requests(), count)
         unsent = client.unfinished()
 
         def show() -> None:
@@ -205,6 +214,7 @@ def alerts(  # noqa: PLR0917
     market: Annotated[
         str | None, typer.Option(help="Only those of this market.", rich_help_panel=_FILTER)
     ] = None,
+    count: CountOption = 100,
     set_state: Annotated[
         AlertState | None, typer.Option("--set", help="Move the alert to this state.")
     ] = None,
@@ -229,7 +239,7 @@ def alerts(  # noqa: PLR0917
             answer = {"ok": True, **msgspec.to_builtins(found)}
             return Done(ExitCode.OK, answer, lambda: _print_alert(found))
         wanted = {name: str(value) for name, value in filters.items() if value is not None}
-        listed = [alert async for alert in client.alerts(**wanted)]
+        listed = await latest(client.alerts(**wanted), count)
         heads = ("raised", "code", "state", "market", "product", "serial number", "alert id")
         return Done(
             ExitCode.OK,

@@ -9,7 +9,16 @@ import typer
 
 from emvs.callback_messages import NOTICE_TYPES, NoticeStatus
 from hub.obp import cli_output
-from hub.obp.cli_running import Desk, Done, EndpointsOption, JsonOption, ProfileOption, run_asking
+from hub.obp.cli_running import (
+    CountOption,
+    Desk,
+    Done,
+    EndpointsOption,
+    JsonOption,
+    ProfileOption,
+    latest,
+    run_asking,
+)
 from hub.obp.client import ObpClient
 from hub.obp.exit_codes import ExitCode
 from hub.obp.results import Subscription
@@ -35,6 +44,7 @@ def callbacks(  # noqa: PLR0917
         NoticeStatus | None, typer.Option("--status", help="Only with this status.")
     ] = None,
     after: Annotated[int, typer.Option(help="Only later than this sequence.", min=0)] = 0,
+    count: CountOption = 100,
     redeliver: Annotated[
         str | None,
         typer.Option(help="Send this notice at once; with `failed` or `stored`: all of those."),
@@ -57,7 +67,7 @@ def callbacks(  # noqa: PLR0917
             return Done(ExitCode.OK, {"ok": True, "inLine": count}, lambda: print(text))
         filters = {"messageType": message_type, "status": delivery, "after": str(after)}
         wanted = {name: str(value) for name, value in filters.items() if value is not None}
-        listed = [notice async for notice in client.notices(**wanted)]
+        listed = await latest(client.notices(**wanted), count)
         rows = [
             (
                 one.created_at[:19],

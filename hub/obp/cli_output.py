@@ -13,7 +13,7 @@ import msgspec
 
 from emvs.obp_messages import Defect, RequestStatus
 from hub.obp.cli_running import printable
-from hub.obp.jobs import Job, JobEnd
+from hub.obp.jobs import ENDED, Job, JobEnd
 
 _SHOWN_MAX: Final = 10
 """Defects and refused packs that are printed; `--json` has all."""
@@ -87,6 +87,7 @@ def print_status(status: RequestStatus) -> None:
     print_defects(status.defects, status.defectCount)
     for warning in status.warnings[:_SHOWN_MAX]:
         print(printable(f"  warning    {warning.field}: {warning.text}"))
+    _print_progress(status)
     for entry in status.markets:
         told = [f"  {entry.market:<10} {entry.status.value}"]
         if entry.loadedCount:
@@ -99,6 +100,18 @@ def print_status(status: RequestStatus) -> None:
         print(printable(", ".join(told)))
         for pack in entry.refusedSerials[:_SHOWN_MAX]:
             print(printable(f"    refused  {pack.serialNumber} {pack.code}"))
+
+
+def _print_progress(status: RequestStatus) -> None:
+    """Print how far a large message is and how good its serial numbers are, if the hub tells."""
+    progress: list[Any] = getattr(status, "progress", [])
+    for entry in progress if status.status not in ENDED else []:
+        place = f" {entry.system}" if entry.system else ""
+        print(printable(f"  {entry.stage}{place}: {entry.count:,} of {entry.total:,}"))
+    quality: Any = getattr(status, "serialQuality", None)
+    for finding in () if quality is None else quality.findings:
+        told = f"{finding.rule}, {finding.serialCount:,} serial numbers: {finding.text}"
+        print(printable(f"  {finding.severity:<10} {told}"))
 
 
 def print_defects(defects: Sequence[Defect], count: int) -> None:

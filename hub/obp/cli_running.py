@@ -10,9 +10,10 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Awaitable, Callable
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn, TypeVar
 
 import typer
 
@@ -48,6 +49,12 @@ JsonOption = Annotated[
 ]
 
 
+CountOption = Annotated[
+    int, typer.Option(help="List so many, the latest.", min=1, max=100_000, rich_help_panel=_OUTPUT)
+]
+_One = TypeVar("_One")
+
+
 class Desk(NamedTuple):
     """Which hub a command asks, and how it shows the answer."""
 
@@ -72,6 +79,14 @@ def run_asking(desk: Desk, ask: Callable[[ObpClient], Awaitable[Done]]) -> NoRet
             return await ask(client)
 
     finish(lambda: asyncio.run(run()), as_json=desk.as_json)
+
+
+async def latest(found: AsyncIterator[_One], count: int) -> list[_One]:
+    """Return the last ones of what is found."""
+    kept: deque[_One] = deque(maxlen=count)
+    async for one in found:
+        kept.append(one)
+    return list(kept)
 
 
 def find(desk: Desk) -> Profile:

@@ -28,7 +28,7 @@ from emvs.obp_messages import (
 from hub.obp import jobs
 from hub.obp.asking import Asking
 from hub.obp.connection import Call, Connection
-from hub.obp.errors import HubRefusedError, InputError, NotEndedError
+from hub.obp.errors import HubRefusedError, InputError, JournalError, NotEndedError
 from hub.obp.jobs import Batch, Change, Job, JobEnd, JobMessage
 from hub.obp.journal import Journal, Prepared
 from hub.obp.profile import Profile
@@ -225,7 +225,10 @@ class ObpClient(Asking):
         """Return the job with messages in place of those that came to nothing."""
         lost: set[int] = set()
         for message in job.messages:
-            if message.acknowledgement_id is not None:
+            if message.acknowledgement_id is None:
+                if not self._journal.has_body_of(message):
+                    lost.add(message.position)
+            else:
                 try:
                     status = await self.status(message.transaction_id)
                 except HubRefusedError as error:
@@ -261,6 +264,12 @@ class ObpClient(Asking):
         return None
 
     async def _send_message(self, message: JobMessage, sent: Sent | None) -> None:
+        if not self._journal.has_body_of(message):
+            raise JournalError(
+                f"the body of {message.transaction_id} is gone: send the same again from its"
+                " source, or forget it with `obp resume --drop`"
+            )
+
         def tell(byte_count: int) -> None:
             if sent is not None:
                 sent(message, byte_count)

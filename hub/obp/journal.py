@@ -104,6 +104,10 @@ class Journal:
         """Return the file with the body, packed with gzip."""
         return self._bodies / f"{message.transaction_id}.json.gz"
 
+    def has_body_of(self, message: JobMessage) -> bool:
+        """Tell whether that file is there."""
+        return self.body_of(message).is_file()
+
     def prepare(
         self,
         kind: str,
