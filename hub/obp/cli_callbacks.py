@@ -58,13 +58,13 @@ def callbacks(  # noqa: PLR0917
     async def ask(client: ObpClient) -> Done:
         if redeliver is not None:
             many = {"failed": "Failed", "stored": "Stored"}.get(redeliver.lower())
-            count = (
+            in_line = (
                 await client.redeliver(redeliver)
                 if many is None
                 else await client.redeliver_many([many], after=after)
             )
-            text = f"{count} notices are sent anew"
-            return Done(ExitCode.OK, {"ok": True, "inLine": count}, lambda: print(text))
+            text = f"{in_line} notices are sent anew"
+            return Done(ExitCode.OK, {"ok": True, "inLine": in_line}, lambda: print(text))
         filters = {"messageType": message_type, "status": delivery, "after": str(after)}
         wanted = {name: str(value) for name, value in filters.items() if value is not None}
         listed = await latest(client.notices(**wanted), count)

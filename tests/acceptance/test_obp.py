@@ -158,7 +158,8 @@ def test_the_page_works_when_pasted(stand: Stand, tmp_path: Path) -> None:
     assert not done.stderr, done.stdout + done.stderr
     lines = done.stdout.splitlines()
     assert "This was in the journal already; the same transaction ids were kept." in lines
-    assert "IE      VERIFIED  Active  1,000" in lines
+    assert "IE      VERIFIED  Active  997" in lines
+    assert "exit code 1: not all are active" in lines
     assert "exit code 3: an alert was raised" in lines
     assert sum(" #A3 " in line for line in lines) == 1
     assert any(line.startswith("RCBR 09520000777746") for line in lines)
@@ -235,16 +236,38 @@ async def _kill_and_resume(stand: Stand, folder: Path) -> None:
 
 
 def test_resume_sends_the_rest_without_the_file(stand: Stand, product: str, tmp_path: Path) -> None:
-    path = serial_file(tmp_path, 30)
+    asyncio.run(_resume(stand, tmp_path))
+
+
+async def _resume(stand: Stand, folder: Path) -> None:
+    proxy = FaultProxy(Profile.from_endpoints(stand.endpoints).url)
+    async with proxy:
+        pass  # It has a port now, on which nobody listens.
+    away = {"OBP_URL": proxy.url, "OBP_GIVE_UP_S": "0.1"}
+    for batch in ("AWAY1", "AWAY2"):
+        path = serial_file(folder, 30)
+        code, answer = await asyncio.to_thread(stand.obp, *upload(path, batch), **away)
+        assert (code, answer["error"]) == (6, "UnreachableError")
+        path.unlink()
+    # The address is another hub's, for all the journal knows.
+    assert (await asyncio.to_thread(stand.obp, "resume"))[1]["jobs"] == []
+    assert (await asyncio.to_thread(stand.obp, "resume", **away))[0] == 6
+    async with proxy:
+        code, answer = await asyncio.to_thread(stand.obp, "resume", OBP_URL=proxy.url)
+    assert code == 0, answer
+    assert [job["title"][-5:] for job in answer["jobs"]] == ["AWAY1", "AWAY2"]
+    assert [job["loaded"] for job in answer["jobs"]] == [{"AT": 30, "IE": 30}] * 2
+
+
+def test_what_was_not_sent_can_be_forgotten(stand: Stand, product: str, tmp_path: Path) -> None:
     away = {"OBP_URL": "http://127.0.0.1:9", "OBP_GIVE_UP_S": "0.1"}
-    code, answer = stand.obp(*upload(path, "AWAY"), **away)
-    assert (code, answer["error"]) == (6, "UnreachableError")
-    path.unlink()
+    assert stand.obp(*upload(serial_file(tmp_path, 3), "FORGOTTEN"), **away)[0] == 6
+    body = next((stand.environment.data / "obp" / "bodies").iterdir())
+    body.unlink()
     code, answer = stand.obp("resume", **away)
-    assert code == 6  # Of that hub; nothing is left for another one.
-    assert stand.obp("resume")[1]["jobs"] == []
-    code, answer = stand.obp("resume", "--drop", **away)
-    assert (code, answer["dropped"]) == (0, 1)
+    assert (code, answer["error"]) == (2, "JournalError")
+    assert stand.obp("resume", "--drop", **away)[1]["dropped"] == 1
+    assert stand.obp("resume", **away) == (0, {"ok": True, "jobs": [], "exitCode": 0})
 
 
 async def transaction_ids(profile: Profile) -> set[str]:
