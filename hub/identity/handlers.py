@@ -134,6 +134,7 @@ class IdentityDesk:
         """Add the paths of the management port."""
         client = "/organisations/{organisation_id}/clients/{client_id}"
         router.add_get("/organisations", self.accounts)
+        router.add_get("/certificate-authority", self.authority)
         router.add_post(f"{client}/initial-token", self.new_token)
         router.add_get(f"{client}/certificates", self.certificates)
         router.add_delete(f"{client}/certificates/{{fingerprint}}", self.revoke)
@@ -143,6 +144,10 @@ class IdentityDesk:
         return json_response(
             {"clients": [_account(row) for row in await store.accounts(self._pool)]}
         )
+
+    async def authority(self, _: web.Request) -> web.Response:
+        """`GET /certificate-authority`: the root that signs the hub's certificates."""
+        return json_response({"rootPem": self._certificates.authority.root_pem})
 
     async def new_token(self, request: web.Request) -> web.Response:
         """`POST .../initial-token`: a new initial token in place of the client's tokens."""

@@ -11,7 +11,7 @@ from typing import Any
 import pytest_asyncio
 
 from emvs.csv_cells import unprotect
-from tests.acceptance.several_markets import Markets, started
+from tests.acceptance.several_markets import Markets, started, token
 from tests.integration.hub.stand import CODE, register
 
 BOTH = ("IE", "PL")
@@ -156,10 +156,28 @@ async def test_every_kind_of_report_and_both_formats(markets: Markets) -> None:
     ]
 
 
+async def test_a_market_counts_for_the_hub_alone(markets: Markets) -> None:
+    url = f"http://127.0.0.1:{markets.running['IE'].ports['interconnect']}/hub/v1/batch-counts"
+    headers = {"Authorization": f"Bearer {token('IE')}"}
+    batch = {"productCode": CODE, "batchId": "NONE", "key": "00" * 32}
+    for shown, batches, status, told in (
+        ({}, [batch], 401, "bearer token"),
+        (headers, [batch | {"key": "zz"}], 400, "hexadecimal"),
+        (headers, [batch | {"key": "00"}], 400, "bytes"),
+        (headers, [batch, batch], 400, "once"),
+        (headers, [batch | {"batchId": str(number)} for number in range(201)], 400, "200"),
+        (headers, [batch], 200, '"isKnown":false'),
+    ):
+        async with markets.http.post(url, json={"batches": batches}, headers=shown) as response:
+            answer = await response.text()
+            assert response.status == status, answer
+            assert told in answer
+
+
 async def test_reports_are_their_organisations_own(markets: Markets) -> None:
     await markets.upload("S1")
     report = await asked(markets, "PRODUCT_STATUS")
-    token = await register(
+    theirs = await register(
         markets.http,
         markets.hub.management,
         organisationId="20002",
@@ -167,7 +185,7 @@ async def test_reports_are_their_organisations_own(markets: Markets) -> None:
         token="token-of-somebody-else",
     )
     own = markets.obp
-    markets.obp = type(own)(own.url, own.http, organisation_id="20002", token=token)
+    markets.obp = type(own)(own.url, own.http, organisation_id="20002", token=theirs)
     assert (await markets.obp.get(f"reports/{report['reportId']}"))[0] == 404
     for report_type in ("PRODUCT_STATUS", "BATCH_STATUS", "MARKET", "RECONCILIATION"):
         assert (await asked(markets, report_type))["rows"] == []

@@ -64,8 +64,8 @@ def run_pasted(line: str) -> subprocess.CompletedProcess[str]:
 def test_endpoints_keep_the_public_contract(running: Environment) -> None:
     endpoints = running.endpoints()
     assert set(endpoints) == {"ca", "hub", "markets", "participants", "packs"}
-    assert (running.data / endpoints["ca"]).read_text().count("BEGIN CERTIFICATE") == 3
-    assert set(endpoints["hub"]) == {"url", "management"}
+    assert (running.data / endpoints["ca"]).read_text().count("BEGIN CERTIFICATE") == 4
+    assert set(endpoints["hub"]) == {"url", "secure", "management"}
     offered = {
         code: (bool(market["soap"]), bool(market["rest"]), bool(market["token"]))
         for code, market in endpoints["markets"].items()
@@ -383,7 +383,8 @@ def test_the_callbacks_page_works_when_pasted(running: Environment, tmp_path: Pa
 def test_packs_are_changed_and_verified_as_the_hubs_page_tells(
     running: Environment, tmp_path: Path
 ) -> None:
-    last = json.loads(pasted(running, tmp_path, "hub.md", 2)[-1])
+    *_, changed, _, report = pasted(running, tmp_path, "hub.md", 3)
+    last = json.loads(changed)
     told = [(one["outcome"], one["state"]) for pack in last["packs"] for one in pack["markets"]]
     assert told == [
         ("VERIFIED", "Locked"),
@@ -391,3 +392,12 @@ def test_packs_are_changed_and_verified_as_the_hubs_page_tells(
         ("VERIFIED", "Active"),
         ("SERIAL_UNKNOWN", None),
     ]
+    row = json.loads(report)["rows"][-1]
+    assert (row["result"], row["sent"], row["held"], row["LOCKED"]) == ("Agrees", 3, 3, 1)
+
+
+def test_the_onboarding_page_works_when_pasted(running: Environment, tmp_path: Path) -> None:
+    account, client, again = map(json.loads, pasted(running, tmp_path, "onboarding.md"))
+    assert account == again
+    assert account["marketingAuthorisationHolders"] == ["New Pharma Ltd"]
+    assert client["initialToken"]

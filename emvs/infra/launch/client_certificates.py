@@ -1,7 +1,8 @@
 """Client certificates of the demo's participants, as files beside endpoints.json.
 
-`certificates/ca.pem` holds the roots of all markets, `certificates/{market}/{client}.pem` a
-certificate with its key. What counts still is kept from start to start.
+`certificates/ca.pem` holds the roots of all markets and of the hub,
+`certificates/{market}/{client}.pem` a certificate with its key. What counts still is kept from
+start to start.
 """
 
 from __future__ import annotations
@@ -19,7 +20,12 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 
 from emvs.infra.launch.errors import LaunchError
 from emvs.infra.launch.http_calls import HttpCalls
-from emvs.infra.launch.papers import CA_FILE, certificate_file, management_url
+from emvs.infra.launch.papers import (
+    CA_FILE,
+    certificate_file,
+    hub_management_url,
+    management_url,
+)
 from emvs.infra.launch.participants import participants_of
 from emvs.infra.launch.settings import MarketSettings, Settings
 
@@ -29,7 +35,8 @@ async def provide_certificates(settings: Settings, calls: HttpCalls, folder: Pat
     roots = await asyncio.gather(
         *(_provide(market, calls, folder) for market in settings.running_markets)
     )
-    write_private(folder / CA_FILE, "".join(roots).encode())
+    authority = await calls.get(f"{hub_management_url(settings)}/certificate-authority")
+    write_private(folder / CA_FILE, "".join([*roots, authority["rootPem"]]).encode())
 
 
 async def _provide(market: MarketSettings, calls: HttpCalls, folder: Path) -> str:

@@ -15,7 +15,7 @@ from emvs.markets import MARKETS
 
 HUB: Final = "hub"
 """Stands among the codes of the markets."""
-HUB_MEMBERS: Final = ("callbacks", "limits", "retry")
+HUB_MEMBERS: Final = ("callbacks", "identity", "limits", "reports", "retry")
 MARKET_MEMBERS: Final = (
     *("rules", "rest", "soap", "logins", "bulk", "reports", "certificates"),
     "non_fmd_product_codes",

@@ -41,7 +41,11 @@ def endpoints_document(settings: Settings, batches: Sequence[Batch]) -> dict[str
     """Return the content of endpoints.json."""
     return {
         "ca": CA_FILE,
-        "hub": {"url": hub_url(settings), "management": hub_management_url(settings)},
+        "hub": {
+            "url": hub_url(settings),
+            "secure": f"https://{HOST}:{settings.hub_secure_port}",
+            "management": hub_management_url(settings),
+        },
         "markets": {market.code: _addresses(market) for market in settings.running_markets},
         "participants": [
             *(

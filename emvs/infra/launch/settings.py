@@ -60,6 +60,8 @@ class Settings(msgspec.Struct, frozen=True):
     manufacturer_token: str
     dsn: str | None = None
     hub_overrides: dict[str, Any] = {}
+    hub_secure_port: int = 0
+    """With TLS; 0 in what earlier versions wrote."""
 
     @property
     def running_markets(self) -> tuple[MarketSettings, ...]:
@@ -70,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True):
         """Yield what listens where, PostgreSQL's free port excepted."""
         yield "the hub", self.hub_port
         yield "the hub's management port", self.hub_management_port
+        yield "the hub's port with TLS", self.hub_secure_port
         if self.postgres_port and self.dsn is None:
             yield "PostgreSQL", self.postgres_port
         for market in self.running_markets:
@@ -97,7 +100,8 @@ def choose_settings(
     if stored is not None:
         settings = _with_markets(_with_dsn(stored, wishes), wishes, pick_port)
         settings = _with_overrides(settings, wishes)
-        if any(market.secure_port == 0 for market in settings.markets.values()):
+        ports = [market.secure_port for market in settings.markets.values()]
+        if 0 in {settings.hub_secure_port, *ports}:
             return _laid_out(settings, port_base, pick_port)
         return (
             settings if port_base == stored.port_base else _laid_out(settings, port_base, pick_port)
@@ -202,6 +206,7 @@ def _laid_out(settings: Settings, port_base: int, pick_port: Callable[[], int]) 
         port_base=port_base,
         hub_port=port_base if is_fixed else pick_port(),
         hub_management_port=port_base + 1 if is_fixed else pick_port(),
+        hub_secure_port=port_base + 3 if is_fixed else pick_port(),
         postgres_port=port_base + 2 if is_fixed else 0,
         markets={
             code: _placed(market, port_base, pick_port) for code, market in settings.markets.items()

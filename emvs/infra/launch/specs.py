@@ -20,6 +20,8 @@ def hub_spec(settings: Settings, dsn: str) -> SystemSpec:
             "dsn": dsn,
             "host": HOST,
             "port": settings.hub_port,
+            "identity": settings.hub_overrides.get("identity", {})
+            | {"tls_port": settings.hub_secure_port},
             "management_host": HOST,
             "management_port": settings.hub_management_port,
             "markets": {

@@ -78,7 +78,10 @@ def test_a_setting_that_does_not_exist_is_named_by_the_system() -> None:
         (b'{"\xff": {}}', "not of the form"),
         (b'{"ZZ": {}}', "'ZZ' is neither the hub nor a market"),
         (b'{"LU": {}}', "'LU' is neither the hub nor a market with a national system of its own"),
-        (b'{"hub": {"rules": {}}}', "hub: 'rules' is none of callbacks, limits, retry"),
+        (
+            b'{"hub": {"rules": {}}}',
+            "hub: 'rules' is none of callbacks, identity, limits,",
+        ),
         (b'{"FI": {"port": 80}}', "FI: 'port' is none of rules, rest"),
         (b" " * (BYTES_MAX + 1), "more than"),
     ],

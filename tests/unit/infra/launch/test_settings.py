@@ -28,7 +28,7 @@ def choose(stored: Settings | None = None, **wishes: object) -> Settings:
 def test_fixed_ports_follow_the_documented_layout() -> None:
     settings = choose(markets=parse_markets("AT,IE"), port_base=9000)
     assert [port for _, port in settings.listeners()] == [
-        *(9000, 9001, 9002),
+        *(9000, 9001, 9003, 9002),
         *(9010, 9013, 9011, 9012),
         *(9020, 9023, 9021, 9022),
     ]
@@ -50,7 +50,7 @@ def test_what_an_earlier_version_wrote_gets_its_new_ports_and_keeps_its_secrets(
 def test_free_ports_are_all_different_and_postgres_finds_its_own() -> None:
     settings = choose(port_base=0)
     ports = [port for _, port in settings.listeners()]
-    assert len(set(ports)) == len(ports) == 2 + 4 * 4
+    assert len(set(ports)) == len(ports) == 3 + 4 * 4
     assert settings.postgres_port == 0
 
 
