@@ -11,6 +11,7 @@ import typer
 
 from hub.obp.cli_running import Desk, Done, EndpointsOption, JsonOption, ProfileOption, find, finish
 from hub.obp.exit_codes import ExitCode
+from hub.obp.profile import DEFAULT_ENDPOINTS, secure_address
 
 
 def register(app: typer.Typer) -> None:
@@ -20,7 +21,6 @@ def register(app: typer.Typer) -> None:
 
 
 def enrol(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
-    url: Annotated[str, typer.Option(help="Address of the hub; its TLS port in earnest.")],
     organisation: Annotated[str, typer.Option(help="Organisation id, five characters.")],
     client: Annotated[str, typer.Option(help="Client id, three characters.")],
     initial_token: Annotated[
@@ -35,6 +35,13 @@ def enrol(  # noqa: PLR0917 - typer calls it by name: each parameter is an optio
     folder: Annotated[
         Path, typer.Option("--directory", help="For profile, key, certificate and journal.")
     ],
+    url: Annotated[
+        str | None,
+        typer.Option(
+            help="Address of the hub, https; without it that of the simulator of --from-endpoints."
+        ),
+    ] = None,
+    endpoints: EndpointsOption = DEFAULT_ENDPOINTS,
     distributor: Annotated[
         bool, typer.Option("--parallel-distributor", help="The organisation is one.")
     ] = False,
@@ -60,15 +67,16 @@ def enrol(  # noqa: PLR0917 - typer calls it by name: each parameter is an optio
     def run() -> Done:
         from hub.obp import enrolment  # noqa: PLC0415 - loads slowly.
 
+        address, root = (url, ca) if url else secure_address(endpoints or DEFAULT_ENDPOINTS)
         made = asyncio.run(
             enrolment.enrol(
                 folder,
-                url=url,
+                url=address,
                 organisation_id=organisation,
                 client_id=client,
                 kind="parallel_distributor" if distributor else "obp",
                 initial_token=initial_token,
-                ca=ca,
+                ca=ca or root,
                 trust=trust,
             )
         )

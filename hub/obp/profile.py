@@ -208,6 +208,17 @@ def find_profile(
     )
 
 
+def secure_address(endpoints: Path) -> tuple[str, Path]:
+    """Return the address of a running simulator's hub with TLS, and the file with the root that
+    signs its certificate. Raises ProfileError."""
+    try:
+        content = json.loads(_read(endpoints))
+        return str(content["hub"]["secure"]), endpoints.parent / content["ca"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        text = f"{endpoints} tells no address of a hub with TLS: {error!r}"
+        raise ProfileError(text) from error
+
+
 def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
