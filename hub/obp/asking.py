@@ -9,17 +9,20 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
 from urllib.parse import quote
 
+import msgspec
+
 from emvs.account_messages import ClientCertificate, OrganisationAccount, SessionToken
 from emvs.obp_messages import RequestList, RequestStatus, RequestSummary
 from emvs.report_messages import Report, ReportFormat, ReportStatus
 from emvs.state_messages import PackAnswer, PackAnswers
 from hub.obp.connection import Call, Connection, decoded
-from hub.obp.errors import HubRefusedError, LoginRefusedError, NotEndedError
+from hub.obp.errors import HubRefusedError, LoginRefusedError, NotEndedError, ProtocolError
 from hub.obp.jobs import without_absent
 from hub.obp.journal import Journal
 from hub.obp.results import (
     Alert,
     AlertPage,
+    CaptureJob,
     InLine,
     NoticeEntry,
     NoticePage,
@@ -31,6 +34,7 @@ from hub.obp.retrying import polling_pauses_s
 
 _PAGE: Final = "500"
 _PACKS_PAGE: Final = "1000"
+_EPCIS: Final = "/epcis/"
 
 
 class Asking:
@@ -211,6 +215,43 @@ class Asking:
             )
             return report, reply.body
         return decoded(reply, Report), b""
+
+    # EPCIS
+
+    async def capture(self, document: bytes, *, proceed: bool = False) -> str:
+        """Hand in an EPCIS 2.0 document; return the id of its job.
+
+        The hub makes the transaction ids, so what may have been taken is not sent again: after an
+        UnreachableError with `may_have_acted` look at the hub's list of requests first. Without
+        `proceed` all of it is loaded or nothing.
+        """
+        behaviour = "proceed" if proceed else "rollback"
+        call = Call(
+            "POST",
+            "capture",
+            body=msgspec.Raw(document),
+            repeatable=False,
+            base=_EPCIS,
+            headers={"GS1-Capture-Error-Behaviour": behaviour},
+        )
+        reply = await self._connection.fetch(call)
+        capture_id = reply.headers.get("location", "").rpartition("/")[2]
+        if not capture_id:
+            raise ProtocolError("the hub took the capture and names no job")
+        return capture_id
+
+    async def captured(self, capture_id: str, *, timeout_s: float | None = None) -> CaptureJob:
+        """Return a capture's job once it has ended. Raises NotEndedError after `timeout_s`."""
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        call = Call("GET", f"capture/{_quoted(capture_id)}", base=_EPCIS)
+        for pause_s in polling_pauses_s():
+            job = await self._connection.ask(call, CaptureJob)
+            if not job.running:
+                return job
+            if deadline_s is not None and time.monotonic() + pause_s > deadline_s:
+                raise NotEndedError(f"capture {capture_id} is not at its end yet")
+            await asyncio.sleep(pause_s)
+        raise AssertionError("pauses do not end")
 
     # Who one is
 

@@ -11,6 +11,7 @@ from hub.obp import (
     cli_asking,
     cli_callbacks,
     cli_enrolment,
+    cli_epcis,
     cli_jobs,
     cli_reports,
     cli_selftest,
@@ -31,6 +32,7 @@ app = typer.Typer(
 cli_jobs.register(app)
 cli_asking.register(app)
 cli_callbacks.register(app)
+cli_epcis.register(app)
 cli_reports.register(app)
 cli_enrolment.register(app)
 cli_selftest.register(app)

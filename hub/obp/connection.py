@@ -42,6 +42,8 @@ class Call(NamedTuple):
     body: Any = None
     packed_file: Path | None = None
     repeatable: bool = True
+    base: str = "/obp/v1/"
+    headers: Mapping[str, str] | None = None
 
 
 class _Problem(msgspec.Struct):
@@ -89,10 +91,11 @@ class Connection:
     async def _once(self, call: Call, sent: Sent | None) -> Reply:
         reply = await self._transport.send(
             call.method,
-            f"/obp/v1/{call.path}",
+            call.base + call.path,
             query=call.query,
             body=None if call.body is None else msgspec.json.encode(call.body),
             packed_file=call.packed_file,
+            headers=call.headers,
             sent=sent,
         )
         if not 200 <= reply.status < 300:

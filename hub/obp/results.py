@@ -111,3 +111,25 @@ class ReportPage(msgspec.Struct):
 
     reports: list[Report]
     next: str | None = None
+
+
+class CapturedRequest(msgspec.Struct, rename="camel"):
+    """A message that the hub made of EPCIS events."""
+
+    transaction_id: str
+    message_type: str
+    status: str
+    product_code: str | None = None
+    batch_id: str | None = None
+    serial_count: int = 0
+
+
+class CaptureJob(msgspec.Struct):
+    """How an EPCIS 2.0 capture stands; names as EPCIS has them."""
+
+    captureID: str  # noqa: N815
+    running: bool
+    success: bool
+    captureErrorBehaviour: str = ""  # noqa: N815
+    errors: list[dict[str, Any]] = []
+    requests: list[CapturedRequest] = msgspec.field(default_factory=list, name="emvs:requests")

@@ -62,6 +62,7 @@ class Transport:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         packed_file: Path | None = None,
+        headers: Mapping[str, str] | None = None,
         sent: Sent | None = None,
     ) -> Reply:
         """Return the reply, whatever its status. `packed_file` is a body packed with gzip, which
@@ -69,23 +70,23 @@ class Transport:
 
         Raises UnreachableError, or ProtocolError for what is not HTTP or too large.
         """
-        headers: dict[str, str] = {}
+        told = dict(headers or {})
         data: bytes | AsyncIterator[bytes] | None = body
         timeout_s = self._profile.timeout_s
         if packed_file is not None:
-            headers["Content-Encoding"] = "gzip"
+            told["Content-Encoding"] = "gzip"
             size = await asyncio.to_thread(lambda: packed_file.stat().st_size)
             timeout_s += size / _BYTES_PER_S_MIN
             data = _pieces(packed_file, sent)
         if data is not None:
-            headers["Content-Type"] = "application/json"
+            told["Content-Type"] = "application/json"
         try:
             async with self._session.request(
                 method,
                 self._base + path,
                 params=dict(query or {}),
                 data=data,
-                headers=headers,
+                headers=told,
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=self._profile.connect_timeout_s, sock_read=timeout_s
                 ),
