@@ -99,14 +99,14 @@ def find(desk: Desk) -> Profile:
     )
 
 
-def finish(run: Callable[[], Done], *, as_json: bool) -> NoReturn:
+def finish(run: Callable[[], Done], *, as_json: bool, interrupted: str = _INTERRUPTED) -> NoReturn:
     """Run a command, show what came of it, and leave with its code, whatever goes wrong."""
     try:
         done = run()
     except EmvsError as error:
         done = _failed(error, exit_code_of_error(error), f"{error.title}: {error}")
     except KeyboardInterrupt:
-        done = _failed(None, ExitCode.INTERRUPTED, _INTERRUPTED)
+        done = _failed(None, ExitCode.INTERRUPTED, interrupted)
     except Exception as error:  # noqa: BLE001 - the promise is that no traceback reaches a user.
         done = _failed(error, ExitCode.FAULT, f"a fault in this program: {error!r}")
     try:

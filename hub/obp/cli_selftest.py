@@ -20,6 +20,7 @@ from hub.obp.serial_sources import SERIALS_MAX
 if TYPE_CHECKING:
     from hub.obp.selftest.steps import SelftestResult, Step
 
+_INTERRUPTED: Final = "interrupted; what was started for the test alone is removed."
 _START_S_MAX: Final = 300.0
 
 
@@ -80,7 +81,7 @@ def selftest(
         code = ExitCode.OK if result.ok else ExitCode.REFUSED
         return Done(code, result.as_object(), lambda: _print(result))
 
-    finish(run, as_json=as_json)
+    finish(run, as_json=as_json, interrupted=_INTERRUPTED)
 
 
 async def _run(
@@ -150,7 +151,7 @@ async def _start_kept(markets: str, keep: Path, screen: cli_output.Screen) -> No
 
 
 def _line(step: Step) -> str:
-    mark = {True: "ok", False: "FAILED", None: "left out"}[step.ok]
+    mark = {True: "ok", False: "FAILED", None: "cut off"}[step.ok]
     rate = f"{step.per_s:,.0f}/s" if step.per_s is not None and step.count >= 1_000 else ""
     told = f"{mark:<8} {step.seconds:7.2f} s {rate:>13}  {step.name}"
     return printable(told + (f": {step.detail}" if step.detail else ""))

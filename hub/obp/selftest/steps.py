@@ -13,7 +13,7 @@ from emvs.errors import EmvsError
 
 @dataclass(slots=True)
 class Step:
-    """One step. `ok` is None where it was left out."""
+    """One step. `ok` is None where it was interrupted."""
 
     name: str
     ok: bool | None = True
@@ -91,6 +91,9 @@ class Protocol:
         except EmvsError as error:
             step.expect(holds=False, sentence=f"{error.title}: {error}")
             raise StoppedError from error
+        except BaseException:
+            step.ok = None  # Interrupted: it found nothing.
+            raise
         finally:
             step.seconds = time.monotonic() - started_s
             self._tell(step)
