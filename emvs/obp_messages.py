@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from emvs.serial_quality import SerialQuality
+
 # ruff: noqa: N815 - these are the names on the wire.
 
 
@@ -191,6 +193,12 @@ class MarketEntry:
     """The first of them; kept for a limited time, as the hub holds no serial numbers."""
     outcomes: dict[str, int] = field(default_factory=dict)
     """Of state updates and verifications: how many packs had which `emvs.outcomes.Outcome`."""
+    originalAt: str | None = None
+    """When it was put in the market's line; None where it was not."""
+    dueAt: str | None = None
+    """Not told before, if distribution to the market is slowed down."""
+    replayed: bool = False
+    """Whether it took more than one attempt; `at` is then the time of the replay."""
 
 
 @dataclass(slots=True)
@@ -217,6 +225,23 @@ class RequestList:
 
 
 @dataclass(slots=True)
+class ProgressEntry:
+    """How far a large message has come on one stretch of its way."""
+
+    stage: str
+    """"received", "validated", "stored" or "distributed"."""
+    count: int
+    """Serial numbers so far."""
+    total: int
+    ratePerS: float | None = None
+    """By the system's clock, from the beginning of the stretch; None before there is one."""
+    at: str | None = None
+    """When the stretch ended; None while it has not."""
+    system: str | None = None
+    """National system, of "distributed": what was sent to it counts until it has answered."""
+
+
+@dataclass(slots=True)
 class RequestStatus:
     """All that is known of a request."""
 
@@ -236,3 +261,7 @@ class RequestStatus:
     """May be larger than the list, which is bounded."""
     warnings: list[Defect]
     markets: list[MarketEntry]
+    progress: list[ProgressEntry] = field(default_factory=list)
+    """Of messages with serial numbers."""
+    serialQuality: SerialQuality | None = None
+    """Of uploads, once it was looked at (our addition)."""

@@ -36,6 +36,8 @@ _ALPHABET_SHOWN_MAX: Final = 100
 _NEARLY_ALWAYS: Final = 0.99
 """A place with one character in so many serial numbers counts as constant."""
 _PARTS_MAX: Final = 10
+_PARTS_COUNT_MIN: Final = 100
+"""What stands in fewer serial numbers says too much about each: none stands in a report."""
 
 _LOOK_ALIKES: Final = ("0O", "1Il", "2Z", "5S", "8B")
 _FOLDED: Final = str.maketrans({c: group[0] for group in _LOOK_ALIKES for c in group[1:]})
@@ -252,7 +254,7 @@ def _parts(places: Sequence[Counter[str]], length: int) -> Iterator[ConstantPart
     for position, place in enumerate([*places, Counter[str]()]):
         character, n = place.most_common(1)[0] if place else ("", 0)
         total = place.total()
-        if total > 1 and n >= _NEARLY_ALWAYS * total:
+        if total >= _PARTS_COUNT_MIN and n >= _NEARLY_ALWAYS * total:
             run.append(character)
         elif run:
             yield ConstantPart(length, position - len(run), "".join(run))

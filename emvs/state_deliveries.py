@@ -52,6 +52,9 @@ class StatesDelivery:
     reason: str | None = None
     silent: bool = False
     """Unknown packs raise no alert here, as another market is asked next."""
+    requestedAt: int | None = None
+    """When the hub was asked, in milliseconds since 1970 UTC: after an outage, or out of order, a
+    delivery comes later. Alerts carry both times."""
     serialNumbers: list[str] = field(default_factory=list)
 
 

@@ -9,7 +9,7 @@ from emvs.obp_messages import RequestList, RequestStatus, RequestSummary, Status
 from hub.hub_ids import acknowledgement_of, hub_transaction_id, request_number
 from hub.market_entries import market_entries
 from hub.organisations import Client
-from hub.store import deliveries, requests
+from hub.store import deliveries, quality, requests
 from hub.store.connections import Pool, Queryable, snapshot
 from hub.store.requests import RequestRow
 from hub.times import utc
@@ -31,6 +31,7 @@ async def request_status(pool: Pool, transaction_id: str, client: Client) -> Req
         remarks = await requests.remarks_on(connection, row.number)
         steps = await requests.steps_of(connection, row.number)
         rows = await deliveries.deliveries_of(connection, row.number)
+        report = await quality.report_of(connection, row.number)
     acknowledgement = acknowledgement_of(
         row.message_type, row.transaction_id, row.received_at_ms, row.number
     )
@@ -51,6 +52,7 @@ async def request_status(pool: Pool, transaction_id: str, client: Client) -> Req
         defectCount=remarks.defect_count,
         warnings=remarks.warnings,
         markets=market_entries(rows, remarks.defects, with_serials=True),
+        serialQuality=report,
     )
 
 

@@ -30,6 +30,9 @@ from hub.callbacks import Callbacks
 from hub.config import HubConfig
 from hub.descriptions import add_description_routes
 from hub.distribution import Courier
+from hub.distribution_settings import Distribution
+from hub.epcis.captures import Captures
+from hub.epcis.handlers import EpcisHandlers
 from hub.handlers import NationalHandlers, ObpHandlers
 from hub.identity.opening import Identity
 from hub.intermarket import Intermarket
@@ -39,6 +42,8 @@ from hub.metrics import CallbackCollector, HubCollector
 from hub.national_client import NationalClient
 from hub.outbox import Outbox
 from hub.ownership import Ownership
+from hub.progress import ProgressBoard
+from hub.quality import Quality
 from hub.reception import Reception
 from hub.reports import requests as reports
 from hub.reports.handlers import ReportHandlers
@@ -46,6 +51,7 @@ from hub.reports.opening import open_reports
 from hub.retention import Retention
 from hub.routes import add_callback_routes, add_management_routes, add_public_routes
 from hub.serial_digests import SerialDigests
+from hub.serials import StreamHandlers
 from hub.store.organisations import clock_offset_s, put_clock_offset_s
 from hub.stranded import Stranded
 from hub.subscriptions import Subscriptions
@@ -124,6 +130,12 @@ class Hub:
         limits = config.limits
         self.outbox = Outbox(self._systems, waiting_max=limits.deliveries_waiting_per_market_max)
         await self.outbox.load(self._pool)
+        self.distribution = Distribution(
+            self._pool,
+            self.outbox.bells,
+            random.Random(_seed(config.seed, "delays")),  # noqa: S311 - not a secret.
+        )
+        await self.distribution.load()
 
     async def _connect(self) -> None:
         # Deliveries and intermarket requests have connections of their own: neither waits for
@@ -148,7 +160,17 @@ class Hub:
 
     def _build(self) -> None:
         config, pool, clock = self.config, self._pool, self.clock
-        self.loader = Loader(pool=pool, clock=clock, outbox=self.outbox, digests=self.digests)
+        self.progress = ProgressBoard(clock)
+        self.quality = Quality(pool=pool)
+        self.loader = Loader(
+            pool=pool,
+            clock=clock,
+            outbox=self.outbox,
+            digests=self.digests,
+            progress=self.progress,
+            quality=self.quality,
+            distribution=self.distribution,
+        )
         self.reception = Reception(
             pool=pool,
             clock=clock,
@@ -164,6 +186,8 @@ class Hub:
                 clock=clock,
                 outbox=self.outbox,
                 retry=config.retry,
+                distribution=self.distribution,
+                progress=self.progress,
                 # Jitter, not a secret; seeded where a test wants the same waits again.
                 random=random.Random(_seed(config.seed, system)),  # noqa: S311
                 digests=self.digests,
@@ -209,6 +233,7 @@ class Hub:
         return [
             Worker("ownership", self._keep_ownership, owner.bell, period_s=ownership.PERIOD_S),
             Worker("loading", owner.guarded(self.loader.drain), self.loader.bell),
+            Worker("quality", owner.guarded(self.quality.drain), self.quality.bell),
             *(
                 Worker(f"courier-{system}", owner.guarded(courier.drain), courier.bell)
                 for system, courier in self.couriers.items()
@@ -256,6 +281,7 @@ class Hub:
             organisations=self.organisations,
             reception=self.reception,
             limits=self.config.limits,
+            progress=self.progress,
         )
         national = NationalHandlers(
             intermarket=self.intermarket,
@@ -263,8 +289,18 @@ class Hub:
             systems_by_token=self._systems_by_token,
         )
         alerts = AlertHandlers(self.alerts, self.organisations, self._systems_by_token)
+        captures = Captures(
+            pool=self._pool,
+            clock=self.clock,
+            reception=self.reception,
+            serials_per_message=self.config.limits.serials_per_message_max,
+        )
+        EpcisHandlers(
+            captures, self.organisations, body_s_max=self.config.limits.body_read_s_max
+        ).add_routes(app)
         add_callback_routes(app, self._callback_handlers())
-        add_public_routes(app, obp, national, alerts)
+        streams = StreamHandlers(self._pool, self.progress, obp.client_of)
+        add_public_routes(app, obp, national, alerts, streams)
         return app
 
     def _callback_handlers(self) -> CallbackHandlers:
@@ -302,6 +338,7 @@ class Hub:
             couriers=self.couriers,
             audits=self.audits,
             alerts=self.alerts,
+            distribution=self.distribution,
         )
         add_management_routes(app, handlers)
         self.identity.add_management_routes(app.router)
@@ -341,6 +378,7 @@ class Hub:
         # Durable first: a clock that went back after a restart would untell what was told.
         await put_clock_offset_s(self._pool, self.clock.offset_s + seconds)
         self.clock.advance(seconds)
+        self.outbox.ring_all()  # What was not due may be now.
         self.retention.bell.set()
         self.reports.bell.set()
         self.callbacks.bell.set()

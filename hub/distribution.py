@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from typing import Final
@@ -28,9 +29,11 @@ from hub import state_distribution
 from hub.config import RetryConfig
 from hub.defects import printable
 from hub.delivery_messages import with_serials
+from hub.distribution_settings import Distribution, put_out_of_order
 from hub.hub_ids import delivery_id
 from hub.national_client import NationalClient, NationalSystemError
 from hub.outbox import Outbox
+from hub.progress import ProgressBoard
 from hub.serial_digests import SerialDigests
 from hub.settling import give_up, settle_request
 from hub.store import deliveries as store
@@ -74,7 +77,11 @@ class Courier:
         retry: RetryConfig,
         random: Random,
         digests: SerialDigests,
+        distribution: Distribution,
+        progress: ProgressBoard,
     ) -> None:
+        self._distribution = distribution
+        self._progress = progress
         self._system = system
         self._client = client
         self._pool = pool
@@ -112,7 +119,7 @@ class Courier:
     async def drain(self) -> None:
         """Deliver until nothing waits."""
         await self._outbox.recount(self._pool, self._system)
-        while True:
+        while not self._distribution.of(self._system).paused:
             now_s = asyncio.get_running_loop().time()
             self._held = {name: at_s for name, at_s in self._held.items() if at_s > now_s}
             waiting = await store.next_waiting(
@@ -121,14 +128,27 @@ class Courier:
                 _READ_AHEAD_COUNT,
                 held=self._held.keys() - {_CHANGES},
                 changes_held=_CHANGES in self._held,
+                now_ms=self._clock.now_ms(),
             )
-            if not waiting and not self._held:
-                return
-            if not waiting:
-                await self._wait_for_held()
-            for delivery in waiting:
+            setting = self._distribution.of(self._system)
+            ordered = put_out_of_order(waiting, setting)
+            if not ordered:
+                wait_s = await self._idle_s(out_of_order=ordered is None)
+                if wait_s is None and not waiting:
+                    return
+                await self._wait_for_bell(wait_s)
+                continue
+            if ordered != waiting:
+                await self._distribution.used(
+                    self._system,
+                    swapped=setting.swap_next > 1,
+                    states_first=sum(delivery.kind == "states" for delivery in ordered),
+                )
+            for delivery in ordered:
                 if not await self._deliver(delivery):
                     break  # What is to be tried now has to be read again.
+                if self._distribution.of(self._system) != setting and ordered == waiting:
+                    break
 
     async def _deliver(self, delivery: WaitingDelivery) -> bool:
         """Make one attempt; tell whether there was an answer. If there was none, wait a while."""
@@ -197,11 +217,20 @@ class Courier:
         self.ends[MarketStatus.FAILED] += count
         await self._outbox.recount(self._pool, self._system)
 
-    async def _wait_for_held(self) -> None:
-        """Wait until something held may be tried again, or something new has come."""
-        left_s = min(self._held.values()) - asyncio.get_running_loop().time()
+    async def _idle_s(self, *, out_of_order: bool) -> float | None:
+        """Return how long there is nothing to do unless something comes; None if it is up to that
+        alone."""
+        now_ms = self._clock.now_ms()
+        due_ms = await store.next_due_ms(self._pool, self._system, now_ms)
+        waits_s = [] if due_ms is None else [(due_ms - now_ms) / 1000]
+        if self._held and not out_of_order:
+            waits_s.append(min(self._held.values()) - asyncio.get_running_loop().time())
+        return min(waits_s, default=None)
+
+    async def _wait_for_bell(self, wait_s: float | None) -> None:
+        """Wait until something has come, the clock was moved or so much time has passed."""
         try:
-            async with asyncio.timeout(max(left_s, 0)):
+            async with asyncio.timeout(None if wait_s is None else max(wait_s, 0)):
                 await self.bell.wait()
         except TimeoutError:
             return
@@ -216,6 +245,7 @@ class Courier:
             serials = await requests.serials_of(self._pool, delivery.request_number)
             assert serials is not None, "serial numbers stay until the last delivery has ended"
             body = with_serials(body[0], serials)
+            del serials
         if delivery.kind == state_distribution.KIND:
             return await self._ask_about_packs(delivery, body[0])
         return await self._client.deliver(
@@ -224,7 +254,18 @@ class Courier:
             body,
             timeout_s=self._retry.attempt_s_max,
             answer_type=DeliveryResult,
+            note_share=await self._teller(delivery),
         )
+
+    async def _teller(self, delivery: WaitingDelivery) -> Callable[[float], None] | None:
+        """Return what notes how much of a delivery about packs was sent."""
+        if delivery.request_number is None or delivery.kind != "packs":
+            return None
+        row = await requests.find_request(self._pool, number=delivery.request_number)
+        assert row is not None, "requests are never deleted"
+        transaction_id, count = row.transaction_id, row.serial_count
+        self._progress.sent(transaction_id, self._system, 0)
+        return lambda share: self._progress.sent(transaction_id, self._system, int(share * count))
 
     async def _ask_about_packs(self, delivery: WaitingDelivery, body: bytes) -> StatesResult:
         question = await state_distribution.question_of(self._pool, delivery, body)

@@ -10,18 +10,21 @@ from typing import Final
 from aiohttp import web
 
 from emvs.errors import NotFoundError, OverloadedError, TooLargeError, UnauthorisedError
+from emvs.infra.body_parts import BodyParts
 from emvs.infra.web import bearer_token, decode_body, json_response, read_body
 from emvs.interconnect import ChangesMessage, IntermarketRequest
 from hub.answers import PAGE_COUNT, request_list, request_status
 from hub.config import LimitsConfig
 from hub.intermarket import Intermarket
+from hub.line_uploads import LINE_TYPES, read_line_upload
 from hub.message_bodies import as_json
 from hub.organisations import Client, Organisations
 from hub.pack_answers import pack_answers
+from hub.progress import ProgressBoard
 from hub.reception import Reception
 from hub.store.connections import Pool
 from hub.synchronisation import Synchronisation
-from hub.uploads import MESSAGE_KINDS, read_upload
+from hub.uploads import MESSAGE_KINDS, Upload, read_upload
 
 _SMALL_BODY_BYTES_MAX: Final = 1024 * 1024
 """Bodies up to this size do not wait for room in memory."""
@@ -40,11 +43,13 @@ class ObpHandlers:
         organisations: Organisations,
         reception: Reception,
         limits: LimitsConfig,
+        progress: ProgressBoard,
     ) -> None:
         self._pool = pool
         self._organisations = organisations
         self._reception = reception
         self._limits = limits
+        self._progress = progress
         self._room = asyncio.Semaphore(limits.uploads_in_memory_max)
 
     async def upload(self, request: web.Request) -> web.Response:
@@ -61,21 +66,55 @@ class ObpHandlers:
                 f"the body has {request.content_length} bytes, at most {bytes_max} are taken"
             )
         async with self._memory(request):
-            body = await read_body(
-                request, bytes_max=bytes_max, timeout_s=self._limits.body_read_s_max
-            )
-            body = await as_json(request, body, kind.message)
-            serials_max = self._limits.serials_per_message_max
-            upload = read_upload(message_type, body, serials_max=serials_max)
-            del body
+            upload = await self._read(request, message_type, client, bytes_max=bytes_max)
             acknowledgement = await self._reception.accept(upload, client)
         return json_response(acknowledgement, status=202)
+
+    async def _read(
+        self, request: web.Request, message_type: str, client: Client, *, bytes_max: int
+    ) -> Upload:
+        """Return the upload in a body, whatever form it has."""
+        wait_s_max = self._limits.body_read_s_max
+        serials_max = self._limits.serials_per_message_max
+        if request.content_type not in LINE_TYPES:
+            body = await read_body(request, bytes_max=bytes_max, timeout_s=wait_s_max)
+            body = await as_json(request, body, MESSAGE_KINDS[message_type].message)
+            return read_upload(message_type, body, serials_max=serials_max)
+        with self._progress.receiving(client.organisation_id) as note:
+            return await read_line_upload(
+                message_type,
+                request.content_type,
+                BodyParts(request, bytes_max=bytes_max, wait_s_max=wait_s_max),
+                serials_max=serials_max,
+                note=note,
+                transaction_id=request.query.get("transactionId"),
+            )
+
+    async def quality(self, request: web.Request) -> web.Response:
+        """`GET /obp/v1/requests/{transaction id}/quality`: the report on its serial numbers."""
+        client = self._client(request)
+        status = await request_status(self._pool, request.match_info["transaction_id"], client)
+        if status.serialQuality is None:
+            raise NotFoundError(
+                "there is no report: only valid uploads get one, some seconds after they came"
+            )
+        refused = {
+            entry.system: entry.refusedCount for entry in status.markets if entry.at is not None
+        }
+        return json_response({"report": status.serialQuality, "refusedAsReused": refused})
+
+    def client_of(self, request: web.Request) -> Client:
+        """Return the client whose token a request carries. Raises UnauthorisedError."""
+        return self._client(request)
 
     async def status(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/requests/{transaction id}`."""
         client = self._client(request)
         transaction_id = request.match_info["transaction_id"]
-        return json_response(await request_status(self._pool, transaction_id, client))
+        self._progress.refuse_if_coming(transaction_id, client.organisation_id)
+        status = await request_status(self._pool, transaction_id, client)
+        status.progress = self._progress.of(status)
+        return json_response(status)
 
     async def packs(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/requests/{transaction id}/packs?after=...&limit=...`."""

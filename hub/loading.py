@@ -7,7 +7,9 @@ stored. Steps: Invalid (STIV), or Valid (STVA) and Loaded (STLD); distribution a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import asyncpg
 
@@ -20,31 +22,52 @@ from emvs.transaction_ids import Actor, parse_transaction_id
 from hub import state_distribution
 from hub.defects import Code, Defects
 from hub.delivery_messages import deliveries_of
+from hub.distribution_settings import Distribution
 from hub.facts import BatchFacts, Judgement, Sender
 from hub.identity.store import holders_of
 from hub.linking import judge_link_request, store_links
 from hub.outbox import Outbox
 from hub.pack_rules import judge_packs
 from hub.product_rules import judge_product
+from hub.progress import ProgressBoard
+from hub.quality import Quality
 from hub.recall_notices import notify_of_recall, notify_of_withdrawal
 from hub.recall_rules import judge_recall, judge_withdrawal
 from hub.serial_digests import SerialDigests
 from hub.state_rules import judge_packs_of_batch
-from hub.store import catalogue, requests
+from hub.store import captures, catalogue, requests
 from hub.store.alerts import adopt_alerts
 from hub.store.connections import Connection, Pool, transaction
 from hub.store.deliveries import NewDelivery, insert_deliveries
+from hub.store.quality import want_report
 from hub.store.requests import Remarks, RequestRow, UncheckedRequest
 from hub.uploads import CatalogueMessage, Message, stored_message
 
 _log = get_logger(__name__)
 
 
+class _RolledBackError(Exception):
+    """Ends a transaction without effect."""
+
+
 class Loader:
     """Drains the requests that nobody has looked at."""
 
-    def __init__(self, *, pool: Pool, clock: Clock, outbox: Outbox, digests: SerialDigests) -> None:
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        clock: Clock,
+        outbox: Outbox,
+        digests: SerialDigests,
+        progress: ProgressBoard,
+        quality: Quality,
+        distribution: Distribution,
+    ) -> None:
         self._digests = digests
+        self._distribution = distribution
+        self._progress = progress
+        self._quality = quality
         self._pool = pool
         self._clock = clock
         self._outbox = outbox
@@ -97,8 +120,13 @@ class Loader:
             request = await requests.lock_next_unchecked(connection)
             if request is None:
                 return False
-            judgement, deliveries = await self._load(connection, request)
+            group = await captures.rollback_group(connection, request.row.number)
+            if not group:
+                judgement, deliveries = await self._load(connection, request)
+        if group:
+            return await self._load_together(group)
         # Only now is it certain: counts and bells follow the commit.
+        self._quality.bell.set()
         self._outbox.added(delivery.system for delivery in deliveries)
         if judgement.defects:
             self.invalid_count += 1
@@ -112,6 +140,49 @@ class Loader:
             systems=[delivery.system for delivery in deliveries],
         )
         return True
+
+    async def _load_together(self, numbers: Sequence[int]) -> bool:
+        """Load requests that take effect together, or none of them."""
+        judged: list[tuple[RequestRow, Judgement]] = []
+        told: list[NewDelivery] = []
+        loaded = True
+        async with transaction(self._pool) as connection:
+            try:
+                async with connection.transaction():
+                    for number in numbers:
+                        request = await requests.lock_unchecked(connection, number)
+                        if request is None:
+                            continue
+                        judgement, deliveries = await self._load(connection, request)
+                        judged.append((request.row, judgement))
+                        told += deliveries
+                    _refuse_if_any_invalid(judged)
+            except _RolledBackError:
+                told, loaded = [], False
+                for row, judgement in judged:
+                    await self._end_rolled_back(connection, row, judgement)
+        self._quality.bell.set()
+        self._outbox.added(delivery.system for delivery in told)
+        self.valid_count += len(judged) if loaded else 0
+        self.invalid_count += 0 if loaded else len(judged)
+        _log.info(
+            "capture looked at",
+            action="capture_checked",
+            transaction_ids=[row.transaction_id for row, _ in judged],
+            loaded=loaded,
+        )
+        return True
+
+    async def _end_rolled_back(
+        self, connection: Connection, row: RequestRow, judgement: Judgement
+    ) -> None:
+        if not judgement.defects:
+            judgement = Judgement()
+            text = "another message of the same capture is invalid, so that none takes effect"
+            judgement.defects.add(Code.A16, "$", None, "rolled_back", text)
+        await requests.lock_unchecked(connection, row.number)
+        await _note_check(connection, row, judgement)
+        await _end_invalid(connection, row, self._clock.now_ms())
 
     async def _load(
         self, connection: Connection, request: UncheckedRequest
@@ -134,6 +205,9 @@ class Loader:
                     connection, row.number, row.product_code, row.batch_id, message.serialNumbers
                 )
             deliveries = deliveries_of(message, judgement)
+        if isinstance(message, PacksMessage):
+            await want_report(connection, row.number)
+        deliveries = self._distribution.delayed(deliveries, now_ms)
         await insert_deliveries(connection, row.number, deliveries, now_ms)
         # Last, as a step's notice takes the lock of all notices: whoever tells of alerts holds
         # theirs before that one, too, and nobody waits while a quarter of a million packs are put.
@@ -161,7 +235,13 @@ class Loader:
         if isinstance(message, PacksMessage):
             today = self._clock.now().date()
             judgement = await judge_packs(
-                row.message_type, message, product, batch, sender=sender, today=today
+                row.message_type,
+                message,
+                product,
+                batch,
+                sender=sender,
+                today=today,
+                note=partial(self._progress.validated, row.transaction_id),
             )
             return judgement, batch
         if isinstance(message, PacksOfBatch):
@@ -180,6 +260,11 @@ class Loader:
             self._systems,
             is_parallel_distributor=actor is Actor.PARALLEL_DISTRIBUTOR,
         )
+
+
+def _refuse_if_any_invalid(judged: Sequence[tuple[RequestRow, Judgement]]) -> None:
+    if any(judgement.defects for _, judgement in judged):
+        raise _RolledBackError
 
 
 async def _note_check(connection: Connection, row: RequestRow, judgement: Judgement) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import msgspec
 from aiohttp import web
 
 from emvs.infra.management import read_message
@@ -11,6 +12,7 @@ from emvs.infra.web import json_response
 from hub.alerts import Alerts
 from hub.audit import PackAudits
 from hub.distribution import Courier
+from hub.distribution_settings import Distribution, DistributionChange
 from hub.identity.sessions import Token
 from hub.organisations import Organisations, Registration
 from hub.store.connections import Pool
@@ -29,7 +31,9 @@ class ManagementHandlers:
         couriers: Mapping[str, Courier],
         audits: PackAudits,
         alerts: Alerts,
+        distribution: Distribution,
     ) -> None:
+        self._distribution = distribution
         self._alerts = alerts
         self._audits = audits
         self._pool = pool
@@ -67,10 +71,28 @@ class ManagementHandlers:
                     "oldestAt": utc(row.oldest_at_ms),
                     "attempts": row.attempts,
                     "lastError": row.last_error,
+                    "paused": courier is not None and self._distribution.of(row.system).paused,
                     "nextAttemptAt": None if next_ms is None else utc(next_ms),
                 }
             )
         return json_response({"systems": lines})
+
+    async def distributions(self, _: web.Request) -> web.Response:
+        """`GET /distribution`: how each national system's distribution is slowed or disturbed."""
+        return json_response(
+            {
+                "systems": {
+                    system: msgspec.to_builtins(self._distribution.of(system))
+                    for system in sorted(self._couriers)
+                }
+            }
+        )
+
+    async def change_distribution(self, request: web.Request) -> web.Response:
+        """`PATCH /distribution/{market}`: change that of one."""
+        change: DistributionChange = await read_message(request, DistributionChange)
+        setting = await self._distribution.change(request.match_info["market"], change)
+        return json_response(msgspec.to_builtins(setting))
 
     async def alerts(self, request: web.Request) -> web.Response:
         """`GET /alerts?…`: all alerts, whosever: the European organisation's view."""

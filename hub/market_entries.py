@@ -29,6 +29,9 @@ def market_entries(
             refusedCount=row.refused_count,
             refusedSerials=row.refused if with_serials else [],
             outcomes=row.outcomes,
+            originalAt=utc(row.created_at_ms),
+            dueAt=utc(row.due_at_ms) if row.due_at_ms > row.created_at_ms else None,
+            replayed=row.attempts > 1,
         )
         for row in rows
         for market in row.markets

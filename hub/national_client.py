@@ -5,7 +5,7 @@ Trouble is one error, `NationalSystemError`, with a sentence; whether to try aga
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final, TypeVar
 from urllib.parse import quote
 
@@ -65,13 +65,22 @@ class _Pieces:
     Iterated anew for each attempt that the HTTP client makes.
     """
 
-    def __init__(self, pieces: Sequence[bytes]) -> None:
+    def __init__(
+        self, pieces: Sequence[bytes], note_share: Callable[[float], None] | None = None
+    ) -> None:
         self._pieces = pieces
+        self._note_share = note_share
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
+        total = sum(map(len, self._pieces))
+        sent = 0
         for piece in self._pieces:
             for start in range(0, len(piece), _PIECE_BYTES):
-                yield piece[start : start + _PIECE_BYTES]
+                part = piece[start : start + _PIECE_BYTES]
+                yield part
+                sent += len(part)
+                if self._note_share is not None:
+                    self._note_share(sent / total)
 
 
 class NationalClient:
@@ -90,13 +99,20 @@ class NationalClient:
         *,
         timeout_s: float,
         answer_type: type[_Result],
+        note_share: Callable[[float], None] | None = None,
     ) -> _Result:
-        """Deliver the pieces of a body and return what became of it.
+        """Deliver the pieces of a body and return what became of it; `note_share` is told which
+        share of it was sent.
 
         Raises NationalSystemError.
         """
         status, answer = await self._call(
-            "PUT", f"{kind}/{delivery_id}", body, timeout_s=timeout_s, bytes_max=HUB_BODY_BYTES_MAX
+            "PUT",
+            f"{kind}/{delivery_id}",
+            body,
+            timeout_s=timeout_s,
+            bytes_max=HUB_BODY_BYTES_MAX,
+            note_share=note_share,
         )
         if status in _REFUSALS:
             return answer_type(
@@ -185,14 +201,21 @@ class NationalClient:
         return counts
 
     async def _call(
-        self, method: str, path: str, body: Sequence[bytes], *, timeout_s: float, bytes_max: int
+        self,
+        method: str,
+        path: str,
+        body: Sequence[bytes],
+        *,
+        timeout_s: float,
+        bytes_max: int,
+        note_share: Callable[[float], None] | None = None,
     ) -> tuple[int, bytes]:
         url = f"{self._base_url}/{path}"
         timeout = aiohttp.ClientTimeout(total=timeout_s)
         headers = self._headers | {"Content-Length": str(sum(map(len, body)))}
         try:
             async with self._session.request(
-                method, url, data=_Pieces(body), headers=headers, timeout=timeout
+                method, url, data=_Pieces(body, note_share), headers=headers, timeout=timeout
             ) as response:
                 return response.status, await _read(response, bytes_max)
         except TimeoutError as error:

@@ -17,7 +17,7 @@ from hub.defects import Code, Defects, market_defect, warning
 from hub.facts import BatchFacts, Judgement, ProductFacts, Sender
 from hub.fields import check_organisation
 from hub.product_rules import check_is_named, check_owner, scheme_of
-from hub.serial_rules import check_serials
+from hub.serial_rules import Note, check_serials, ignore
 
 CREATE = "PPDC"
 MODIFY = "PPDM"
@@ -31,10 +31,12 @@ async def judge_packs(
     *,
     sender: Sender,
     today: date,
+    note: Note = ignore,
 ) -> Judgement:
     """Return what the rules say about packs of one batch; `batch` if it is known already.
 
-    Lets the event loop run in between, as there may be a quarter of a million.
+    Lets the event loop run in between, as there may be a quarter of a million, and tells `note` how
+    many it has looked at.
     """
     judgement = Judgement()
     defects = judgement.defects
@@ -44,7 +46,7 @@ async def judge_packs(
     check_organisation(
         message.manufacturer, "manufacturer", defects, required=message_type == CREATE
     )
-    await check_serials(message.serialNumbers, scheme or Scheme.GTIN, defects)
+    await check_serials(message.serialNumbers, scheme or Scheme.GTIN, defects, note)
     if scheme is None:
         return judgement
     if product is None:

@@ -6,6 +6,7 @@ The acknowledgement leaves after the commit. Nothing is judged here (`hub.loadin
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from emvs.errors import BadRequestError, ConflictError, ForbiddenError, OverloadedError
@@ -18,7 +19,7 @@ from hub.hub_ids import acknowledgement_of
 from hub.organisations import ACTORS, Client
 from hub.outbox import Outbox
 from hub.store.catalogue import batch_facts, product_facts
-from hub.store.connections import Pool, transaction
+from hub.store.connections import Connection, Pool, transaction
 from hub.store.requests import RequestRow, find_request, insert_request, unchecked_count
 from hub.uploads import Upload, stored_message
 
@@ -74,6 +75,35 @@ class Reception:
         if known.digest != upload.digest:
             raise ConflictError("this transaction id stands on another message already")
         return _acknowledge(known)
+
+    async def accept_together(
+        self,
+        uploads: Sequence[Upload],
+        client: Client,
+        note: Callable[[Connection, list[int]], Awaitable[None]],
+    ) -> None:
+        """Store requests whose transaction ids the hub has made, all or none; `note` adds what
+        belongs to them in the same transaction, given their numbers.
+
+        Raises OverloadedError if there is no room.
+        """
+        for upload in uploads:
+            await self._refuse_if_full(upload)
+        async with transaction(self._pool) as connection:
+            numbers = []
+            for upload in uploads:
+                row = await insert_request(
+                    connection,
+                    upload,
+                    organisation_id=client.organisation_id,
+                    client_id=client.client_id,
+                    at_ms=self._clock.now_ms(),
+                )
+                assert row is not None, "60 random bits do not come twice"
+                numbers.append(row.number)
+            await note(connection, numbers)
+        self.accepted_count += len(uploads)
+        self._loading_bell.set()
 
     async def _refuse_if_full(self, upload: Upload) -> None:
         if await unchecked_count(self._pool) >= self._unchecked_max:

@@ -8,13 +8,20 @@ from hub.alert_handlers import AlertHandlers
 from hub.callback_handlers import CallbackHandlers
 from hub.handlers import NationalHandlers, ObpHandlers
 from hub.management import ManagementHandlers
+from hub.serials import StreamHandlers
 
 
 def add_public_routes(
-    app: web.Application, obp: ObpHandlers, national: NationalHandlers, alerts: AlertHandlers
+    app: web.Application,
+    obp: ObpHandlers,
+    national: NationalHandlers,
+    alerts: AlertHandlers,
+    streams: StreamHandlers,
 ) -> None:
     """Add what manufacturers and national systems call."""
+    streams.add_routes(app)
     app.router.add_post("/obp/v1/{message_type}", obp.upload)
+    app.router.add_get("/obp/v1/requests/{transaction_id}/quality", obp.quality)
     app.router.add_get("/obp/v1/requests", obp.recent)
     app.router.add_get("/obp/v1/requests/{transaction_id}", obp.status)
     app.router.add_get("/obp/v1/requests/{transaction_id}/packs", obp.packs)
@@ -46,5 +53,7 @@ def add_management_routes(app: web.Application, management: ManagementHandlers) 
     """Add what the person at the stand calls."""
     app.router.add_post("/organisations", management.organisations)
     app.router.add_get("/outbox", management.outbox)
+    app.router.add_get("/distribution", management.distributions)
+    app.router.add_patch("/distribution/{market}", management.change_distribution)
     app.router.add_get("/alerts", management.alerts)
     app.router.add_get("/audit/pack", management.pack_audit)

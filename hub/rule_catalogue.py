@@ -60,6 +60,7 @@ unknown_state            | I1      | PSU..      | message | no pack can be this 
 other_state              | A16     | PSU..      | message | the state belongs to another message type | P
 not_permitted            | A16     | PSURP PSUUR | message | only parallel distributors check out for repackaging | P
 same_batch               | A16     | RPLK       | message | a target is a source as well | D
+rolled_back              | A16     | PMDR PPDC PPDM PSU.. | message | another part of its EPCIS capture is invalid, and the sender wants all or nothing | P
 NMVS_FE_SN_02            |         | PPDC PPDM  | pack    | a market has the serial number already; the other packs are loaded | P
 strength_not_in_name     |         | PMDR       | remark  | the strength does not stand in the name | P
 market_withdrawn         |         | PMDR       | remark  | a market of the new version is one that the product is withdrawn from | D

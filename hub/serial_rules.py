@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from emvs.character_sets import IFA_SERIAL_CHARACTERS, SET_82
@@ -32,8 +32,20 @@ _TEXT: Final = {
 }
 
 
-async def check_serials(serial_numbers: list[str], scheme: Scheme, defects: Defects) -> None:
-    """Add a defect for each serial number that is malformed or stands twice in the message."""
+Note = Callable[[int], None]
+
+
+def ignore(_: int) -> None:
+    """Note nothing."""
+
+
+async def check_serials(
+    serial_numbers: list[str], scheme: Scheme, defects: Defects, note: Note = ignore
+) -> None:
+    """Add a defect for each serial number that is malformed or stands twice in the message.
+
+    `note` is told how many were looked at, every now and then.
+    """
     if not serial_numbers:
         text = "a message brings at least one serial number"
         defects.add(Code.A16, "serialNumbers", None, "absent", text)
@@ -50,6 +62,7 @@ async def check_serials(serial_numbers: list[str], scheme: Scheme, defects: Defe
             found += _named(start, some, seen, scheme)[:room]
         count += bad_count
         seen |= fresh
+        note(start + len(some))
         await asyncio.sleep(0)
     await _list(found, serial_numbers, scheme, defects)
     defects.count_unlisted(count - len(found))

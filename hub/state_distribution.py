@@ -71,12 +71,16 @@ async def load(
         systems.setdefault(MARKETS[market].system, []).append(market)
     one_by_one = row.message_type == VERIFY
     silent = one_by_one and len(systems) > 1
-    body = _body(row.message_type, message, sender, silent=silent)
+    body = _body(
+        row.message_type, message, sender, silent=silent, requested_at_ms=row.received_at_ms
+    )
     found = [NewDelivery(system, markets, KIND, body) for system, markets in systems.items()]
     return found[:1] if one_by_one else found
 
 
-def _body(message_type: str, message: PacksOfBatch, sender: Sender, *, silent: bool) -> bytes:
+def _body(
+    message_type: str, message: PacksOfBatch, sender: Sender, *, silent: bool, requested_at_ms: int
+) -> bytes:
     scheme = scheme_of(message.productCode, message.scheme, Defects(), scheme_required=False)
     assert scheme is not None, "the message is valid"
     role = Role.PARALLEL_DISTRIBUTOR if sender.is_parallel_distributor else Role.OBP
@@ -91,6 +95,7 @@ def _body(message_type: str, message: PacksOfBatch, sender: Sender, *, silent: b
         silent=silent,
     )
     members = dataclasses.asdict(delivery)
+    members["requestedAt"] = requested_at_ms
     del members["serialNumbers"]  # Encoded once, and the same bytes for all markets.
     return msgspec.json.encode(members)
 

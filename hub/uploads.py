@@ -78,21 +78,41 @@ def read_upload(message_type: str, body: bytes, *, serials_max: int) -> Upload:
 
     Raises BadRequestError naming the wrong member, TooLargeError beyond `serials_max`.
     """
-    kind = MESSAGE_KINDS[message_type].message
-    refuse_unknown_members(body, kind, "$")
-    message = decode_body(body, kind)
+    message = read_message(message_type, body)
     serials = None
     serial_count = 0
     if isinstance(message, PacksMessage | PacksOfBatch):
         serial_count = len(message.serialNumbers)
-        if serial_count > serials_max:
-            how = ", the first as PPDC, the others as PPDM"
-            raise TooLargeError(
-                f"the message has {serial_count} serial numbers, at most {serials_max} are taken:"
-                f" split it{how if isinstance(message, PacksMessage) else ''}"
-            )
+        refuse_too_many(message_type, serial_count, serials_max)
         serials = msgspec.json.encode(message.serialNumbers)
         message.serialNumbers = []
+    return upload_of(message_type, message, serials, serial_count)
+
+
+def read_message(message_type: str, body: bytes) -> Message:
+    """Return the message in a JSON body. Raises BadRequestError naming the wrong member."""
+    kind = MESSAGE_KINDS[message_type].message
+    refuse_unknown_members(body, kind, "$")
+    message: Message = decode_body(body, kind)
+    return message
+
+
+def refuse_too_many(message_type: str, serial_count: int, serials_max: int) -> None:
+    """Raise TooLargeError if a message has more serial numbers than are taken."""
+    if serial_count > serials_max:
+        is_upload = MESSAGE_KINDS[message_type].message is PacksMessage
+        how = ", the first as PPDC, the others as PPDM" if is_upload else ""
+        raise TooLargeError(
+            f"the message has {serial_count} serial numbers, at most {serials_max} are taken:"
+            f" split it{how}"
+        )
+
+
+def upload_of(
+    message_type: str, message: Message, serials: bytes | None, serial_count: int
+) -> Upload:
+    """Return a message as it is stored; `serials` is the JSON array of its serial numbers, which
+    are no longer in it."""
     text = msgspec.json.encode(message)
     digest = hashlib.sha256(text)
     digest.update(serials or b"")

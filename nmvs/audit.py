@@ -186,6 +186,7 @@ def _entry(row: Any, submitted: dict[str, Any] | None) -> dict[str, Any]:
         "role": row["role"],
         "equipment": row["equipment"],
         "clientTransactionId": row["client_transaction_id"],
+        "requestedAt": row["requested_at"] and iso(row["requested_at"]),
         "alertId": row["alert_id"],
         "alertCode": row["hub_code"],
     }

@@ -44,13 +44,14 @@ with slice as (
     limit $12
 )
 select s.*, p.serial_number, b.product_code, b.batch_id, b.expiry, r.scheme,
-    l.location, l.name, l.role, l.market, a.hub_code
+    l.location, l.name, l.role, l.market, a.hub_code, d.requested_at
 from slice s
 left join pack p on p.pack_key = s.pack_key
 left join batch b on b.batch_number = p.batch_number
 left join product r on r.product_code = b.product_code
 left join location l on l.location_number = s.location_number
 left join alert a on a.alert_id = s.alert_id
+left join state_delivery d on s.dialect = 'hub' and d.delivery_id = s.client_transaction_id
 order by s.recorded_at, s.pack_key, s.transaction_id
 """  # noqa: S608 - constants.
 

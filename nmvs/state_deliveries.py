@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 import msgspec
@@ -40,6 +41,7 @@ _AT_ONCE: Final = 256
 _TROUBLE: Final = frozenset({Outcome.UNAVAILABLE, Outcome.OVERLOADED})
 _SENDERS: Final = frozenset({Role.OBP, Role.PARALLEL_DISTRIBUTOR})
 _ORGANISATION_LENGTH: Final = 5
+_TIME_MS_MAX: Final = 4_102_444_800_000
 _REASON_LENGTH_MAX: Final = 1_000
 DIALECT: Final = "hub"
 """In the audit trail."""
@@ -121,6 +123,7 @@ class StateDeliveries:
                 message.batchId,
                 len(message.serialNumbers),
                 message.reason,
+                _time(message.requestedAt),
             )
         )
         result = StatesResult(delivery_id, accepted=True)
@@ -209,6 +212,10 @@ def _effective(state: State | None, batch: Batch | None, at_s: int) -> State | N
     return batch.facts.inactive_state(at_s) or state
 
 
+def _time(at_ms: int | None) -> datetime | None:
+    return None if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC)
+
+
 def _check(message: StatesDelivery) -> None:
     if not message.serialNumbers:
         raise BadRequestError("the message has no serial numbers")
@@ -225,6 +232,8 @@ def _check(message: StatesDelivery) -> None:
         organisation.isascii() and organisation.isalnum()
     ):
         raise BadRequestError(f"{organisation!a} is no organisation")
+    if not 0 <= (message.requestedAt or 0) <= _TIME_MS_MAX:
+        raise BadRequestError("requestedAt is no time")
     if len(message.reason or "") > _REASON_LENGTH_MAX:
         raise BadRequestError("the reason is too long")
     if "\0" in f"{message.productCode}{message.batchId}{message.reason}":
@@ -251,6 +260,7 @@ def _wanted(delivery_id: str, message: StatesDelivery, participant: Participant)
         expiry=None,
         client_transaction_id=delivery_id,
         dialect=DIALECT,
+        event_at_ms=message.requestedAt,
     )
     return _Wanted(request, message.silent)
 

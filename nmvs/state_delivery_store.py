@@ -20,6 +20,7 @@ class BegunDelivery(NamedTuple):
     batch_id: str
     pack_count: int
     reason: str | None
+    requested_at: datetime | None
 
 
 class RecordedPack(NamedTuple):
@@ -40,7 +41,7 @@ class StateDeliveryStore:
     async def begin(self, delivery: BegunDelivery) -> bool:
         """Note that a delivery begins; return whether it had begun before."""
         status = await self._database.pool.execute(
-            "insert into state_delivery values ($1, $2, $3, $4, $5, $6, $7, $8)"
+            "insert into state_delivery values ($1, $2, $3, $4, $5, $6, $7, $8, $9)"
             " on conflict do nothing",
             *delivery,
         )

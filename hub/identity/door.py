@@ -19,7 +19,7 @@ from emvs.infra.web import Handler, bearer_token
 from hub.identity.certificates import Certificates
 from hub.organisations import Organisations
 
-_MANUFACTURERS: Final = "/obp/"
+_MANUFACTURERS: Final = ("/obp/", "/epcis/")
 _OPEN: Final = frozenset(
     {"/obp/v1/certificate-authority", "/obp/v1/certificates", "/obp/v1/messages.xsd"}
 )

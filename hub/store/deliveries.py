@@ -21,6 +21,8 @@ class NewDelivery:
     kind: str
     body: bytes
     """JSON; of packs everything but the serial numbers."""
+    due_at_ms: int = 0
+    """Not told before, by the system's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,8 @@ class DeliveryRow:
     refused_count: int
     refused: list[UnloadedPack]
     outcomes: dict[str, int]
+    created_at_ms: int
+    due_at_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +95,18 @@ async def insert_deliveries(
 ) -> None:
     """Put deliveries at the end of their systems' lines."""
     await connection.executemany(
-        "insert into delivery (request_number, system, markets, kind, body, created_at_ms)"
-        " values ($1, $2, $3, $4, $5, $6)",
+        "insert into delivery (request_number, system, markets, kind, body, created_at_ms,"
+        " due_at_ms) values ($1, $2, $3, $4, $5, $6, $7)",
         [
-            (request_number, new.system, list(new.markets), new.kind, new.body, at_ms)
+            (
+                request_number,
+                new.system,
+                list(new.markets),
+                new.kind,
+                new.body,
+                at_ms,
+                new.due_at_ms,
+            )
             for new in deliveries
         ],
     )
@@ -116,6 +128,7 @@ async def waiting_count(database: Queryable, system: str) -> int:
     return count
 
 
+_ALWAYS_MS = 2**62
 _WAITING = (
     "select d.number, request_number, message_type, received_at_ms, kind, created_at_ms,"
     " product_code, batch_id from delivery d left join request on request.number = request_number"
@@ -139,6 +152,14 @@ _NOT_HELD = (
     f" and {_BEFORE} and r.product_code = request.product_code and r.batch_id is null) end"
 )
 
+# What is not due yet holds back what is of the same product, and changes.
+_DUE = (
+    " and d.due_at_ms <= $6 and not exists (select from delivery b"
+    " join request r on r.number = b.request_number where b.system = $1 and b.status = 'Waiting'"
+    " and b.number < d.number and b.due_at_ms > $6 and b.due_at_ms > 0"
+    " and (d.kind = 'changes' or r.product_code = request.product_code))"
+)
+
 
 async def next_waiting(
     database: Queryable,
@@ -147,20 +168,33 @@ async def next_waiting(
     *,
     held: Collection[tuple[str, str | None]] = (),
     changes_held: bool = False,
+    now_ms: int | None = None,
 ) -> list[WaitingDelivery]:
     """Return the first in a national system's line, without those that are held or wait for one.
 
-    `held` are products, or batches of products.
+    `held` are products, or batches of products. With `now_ms`, those that are due by then.
     """
     rows = await database.fetch(
-        f"{_WAITING}{_NOT_HELD} order by d.number limit $2",
+        f"{_WAITING}{_NOT_HELD}{_DUE} order by d.number limit $2",
         system,
         count_max,
         [product_code for product_code, _ in held],
         [batch_id for _, batch_id in held],
         changes_held,
+        _ALWAYS_MS if now_ms is None else now_ms,
     )
     return [_waiting(row) for row in rows]
+
+
+async def next_due_ms(database: Queryable, system: str, now_ms: int) -> int | None:
+    """Return when the next delivery that is not due yet will be."""
+    at_ms: int | None = await database.fetchval(
+        "select min(due_at_ms) from delivery where system = $1 and status = 'Waiting'"
+        " and due_at_ms > $2 and due_at_ms > 0",
+        system,
+        now_ms,
+    )
+    return at_ms
 
 
 async def waiting_since(
@@ -298,6 +332,8 @@ async def deliveries_of(database: Queryable, request_number: int) -> list[Delive
             row["refused_count"],
             msgspec.json.decode(row["refused_serials"], type=list[UnloadedPack]),
             msgspec.json.decode(row["outcomes"], type=dict[str, int]),
+            row["created_at_ms"],
+            row["due_at_ms"],
         )
         for row in rows
     ]

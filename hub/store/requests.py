@@ -105,8 +105,18 @@ async def lock_next_unchecked(connection: Connection) -> UncheckedRequest | None
     row = await connection.fetchrow(
         "select number, message from request where not checked order by number limit 1 for update"
     )
-    if row is None:
-        return None
+    return None if row is None else await _unchecked(connection, row)
+
+
+async def lock_unchecked(connection: Connection, number: int) -> UncheckedRequest | None:
+    """Return one that was not looked at, locked likewise."""
+    row = await connection.fetchrow(
+        "select number, message from request where not checked and number = $1 for update", number
+    )
+    return None if row is None else await _unchecked(connection, row)
+
+
+async def _unchecked(connection: Connection, row: Row) -> UncheckedRequest:
     found = await find_request(connection, number=row["number"])
     assert found is not None, "requests are never deleted"
     serials = await serials_of(connection, found.number)
@@ -149,8 +159,13 @@ async def add_step(connection: Connection, number: int, status: str, at_ms: int)
 
 
 async def drop_serials(connection: Connection, number: int) -> None:
-    """Drop a request's serial numbers (Art. 33: the hub stores none)."""
-    await connection.execute("delete from request_serials where request_number = $1", number)
+    """Drop a request's serial numbers (Art. 33: the hub stores none), unless a report on them is
+    still to be made, which then drops them (`hub.store.quality`)."""
+    await connection.execute(
+        "delete from request_serials where request_number = $1 and not exists"
+        " (select from serial_quality where request_number = $1 and report is null)",
+        number,
+    )
 
 
 async def remarks_on(database: Queryable, number: int) -> Remarks:

@@ -45,7 +45,7 @@ async def test_nothing_acknowledged_is_lost_when_the_hub_is_killed(
     wires = await start_wires("IE", "DE")
     hub = HubProcess("hub", process_settings(dsn, schema_name, wires), tmp_path)
     await hub.start()
-    assert hub.ready.keys() == {"url", "management", "pid"}
+    assert hub.ready.keys() == {"url", "tls_url", "management", "pid"}
     await register(http, hub.ready["management"])
     obp = Obp(hub.ready["url"], http)
     await obp.product("IE", "DE")

@@ -37,8 +37,8 @@ HUB = Path(__file__).parents[3] / "hub"
 PAGE = HUB.parent / "docs" / "hub-rules.md"
 SENDER = Sender("10001", frozenset({"IE", "DE", "BE", "AT"}))
 OTHER = "09506000134352"
-ELSEWHERE = {"not_storable", "NMVS_FE_SN_02"}
-"""Found by database and markets: test_hub_hostile, test_hub_requests and the acceptance tests."""
+ELSEWHERE = {"not_storable", "rolled_back", "NMVS_FE_SN_02"}
+"""Found by database, captures and markets: test_hub_hostile, test_hub_epcis, test_hub_requests."""
 Outcome = tuple[str | None, str, str]
 """Code, field and market of what is found."""
 
