@@ -103,12 +103,11 @@ def print_status(status: RequestStatus) -> None:
 
 
 def _print_progress(status: RequestStatus) -> None:
-    """Print how far a large message is and how good its serial numbers are, if the hub tells."""
-    progress: list[Any] = getattr(status, "progress", [])
-    for entry in progress if status.status not in ENDED else []:
+    """Print how far a large message is and how good its serial numbers are."""
+    for entry in status.progress if status.status not in ENDED else []:
         place = f" {entry.system}" if entry.system else ""
         print(printable(f"  {entry.stage}{place}: {entry.count:,} of {entry.total:,}"))
-    quality: Any = getattr(status, "serialQuality", None)
+    quality = status.serialQuality
     for finding in () if quality is None else quality.findings:
         told = f"{finding.rule}, {finding.serialCount:,} serial numbers: {finding.text}"
         print(printable(f"  {finding.severity:<10} {told}"))
