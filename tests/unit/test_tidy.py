@@ -13,6 +13,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("emvs", "hub", "nmvs", "pharmacy_client", "loadtests")
 MODULE_LINES_MAX = 400
 TEST_LINES_MAX = 600
+OBP = ROOT / "hub" / "obp"
+STARTS_A_SYSTEM = "emvs.infra.launch.attaching"
+"""Knows the launcher by its name only."""
 
 
 def imported_packages(path: Path) -> Iterator[str]:
@@ -37,12 +40,27 @@ def test_the_words_and_rules_need_the_standard_library_only(path: Path) -> None:
 def test_the_client_knows_no_server_and_no_database() -> None:
     for path in (ROOT / "pharmacy_client").rglob("*.py"):
         for name in imported_packages(path):
+            if name == STARTS_A_SYSTEM:
+                continue
             assert not name.startswith(("emvs.infra", "asyncpg", "hub", "nmvs")), (path, name)
+
+
+def test_the_manufacturers_client_and_the_hub_meet_over_http_only() -> None:
+    for path in (ROOT / "hub").rglob("*.py"):
+        for name in imported_packages(path):
+            if OBP in path.parents:
+                is_server = name.startswith("hub.") and not name.startswith("hub.obp")
+                assert not is_server, (path, name)
+                assert not name.startswith(("asyncpg", "nmvs", "pharmacy_client")), (path, name)
+            else:
+                assert not name.startswith("hub.obp"), (path, name)
 
 
 def test_nothing_asks_the_machine_for_the_time_but_the_clock() -> None:
     for package in ("hub", "nmvs"):
         for path in (ROOT / package).rglob("*.py"):
+            if OBP in path.parents:  # A client is no system: nobody moves its clock.
+                continue
             text = path.read_text()
             assert "datetime.now(" not in text, path
             assert "time.time(" not in text, path

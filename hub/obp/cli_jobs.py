@@ -1,0 +1,367 @@
+"""Commands of `obp` that send something: each prepares a job, sends it and waits for its end."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import msgspec
+import typer
+
+from emvs.limits import SERIALS_PER_MESSAGE_MAX
+from emvs.obp_messages import BatchName, PostalOrganisation
+from hub.obp.cli_following import Waiting, follow, run_job
+from hub.obp.cli_running import Desk, Done, EndpointsOption, JsonOption, ProfileOption, run_asking
+from hub.obp.client import ObpClient
+from hub.obp.errors import InputError
+from hub.obp.exit_codes import ExitCode
+from hub.obp.jobs import Batch, Change, Job
+from hub.obp.serial_sources import SerialFormat, checked, read_serial_numbers, unchecked
+
+_WHAT = "What"
+_WAIT = "Waiting"
+_DOCUMENT_BYTES_MAX: Final = 16 * 1024 * 1024
+_STATES: Final = "Destroyed, Stolen, Locked, Sample or FreeSample"
+
+CodeOption = Annotated[
+    str, typer.Option("--product", help="GTIN, NTIN or PPN.", rich_help_panel=_WHAT)
+]
+BatchOption = Annotated[str, typer.Option("--batch", help="Batch.", rich_help_panel=_WHAT)]
+SerialsOption = Annotated[
+    Path,
+    typer.Option(
+        "--serials",
+        help="File of serial numbers: text, .csv, .ndjson, each also .gz; - is standard input.",
+        rich_help_panel=_WHAT,
+    ),
+]
+FormatOption = Annotated[
+    SerialFormat | None,
+    typer.Option("--format", help="Form of that file, if its name does not tell."),
+]
+ColumnOption = Annotated[
+    str | None, typer.Option(help="Column (CSV) or member (NDJSON) with the serial numbers.")
+]
+UncheckedOption = Annotated[
+    bool, typer.Option("--unchecked", help="Send what the hub will refuse, too.")
+]
+ReasonOption = Annotated[str, typer.Option(help="Reason, a text.", rich_help_panel=_WHAT)]
+MarketsOption = Annotated[
+    list[str], typer.Option("--market", help="Market such as IE; repeat it.", rich_help_panel=_WHAT)
+]
+NoWaitOption = Annotated[
+    bool,
+    typer.Option(
+        "--no-wait", help="Return when the hub has acknowledged it.", rich_help_panel=_WAIT
+    ),
+]
+TimeoutOption = Annotated[
+    float | None,
+    typer.Option(help="Wait at most so many seconds for the end.", min=0, rich_help_panel=_WAIT),
+]
+
+
+def serial_numbers_of(
+    path: Path, product_code: str, form: SerialFormat | None, column: str | None, *, all_of: bool
+) -> Any:
+    """Return an iterator over a file's serial numbers; `all_of` leaves them unchecked."""
+    numbered = read_serial_numbers(path, form=form, column=column)
+    if all_of:
+        return unchecked(numbered)
+    return checked(numbered, product_code=product_code, source=str(path))
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(upload)
+    app.command()(product)
+    app.command()(recall)
+    app.command()(withdraw)
+    app.command()(change)
+    app.command()(link)
+    app.command()(resume)
+
+
+def upload(  # noqa: PLR0913, PLR0917 - typer calls it by name: each parameter is an option.
+    product_code: CodeOption,
+    batch: BatchOption,
+    expiry: Annotated[
+        str, typer.Option(help="Expiry as in the barcode, YYMMDD.", rich_help_panel=_WHAT)
+    ],
+    serials: SerialsOption,
+    form: FormatOption = None,
+    column: ColumnOption = None,
+    unchecked_too: UncheckedOption = False,
+    add: Annotated[bool, typer.Option("--add", help="The batch is at the hub already.")] = False,
+    manufacturer: Annotated[
+        Path | None,
+        typer.Option(help="JSON file of the company; without it the profile's `company`."),
+    ] = None,
+    product_version: Annotated[
+        int | None, typer.Option(help="Version of the product; the latest without it.", min=1)
+    ] = None,
+    per_message: Annotated[
+        int,
+        typer.Option(help="Serial numbers in a message.", min=1, max=SERIALS_PER_MESSAGE_MAX),
+    ] = SERIALS_PER_MESSAGE_MAX,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = None,
+    profile: ProfileOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Upload a batch's packs: as many messages as it takes, until every market has them.
+
+    The same command again goes on where it was cut off, and never uploads twice.
+    """
+
+    async def prepare(client: ObpClient) -> Job:
+        company = None if manufacturer is None else read_document(manufacturer, PostalOrganisation)
+        return await client.prepare_upload(
+            Batch(
+                product_code=product_code,
+                batch_id=batch,
+                expiry=expiry,
+                manufacturer=company,
+                product_version=product_version,
+            ),
+            serial_numbers_of(serials, product_code, form, column, all_of=unchecked_too),
+            add=add,
+            per_message=per_message,
+        )
+
+    run_job(Desk(profile, endpoints, as_json), prepare, Waiting(no_wait, timeout))
+
+
+def product(  # noqa: PLR0913, PLR0917
+    document: Annotated[
+        Path | None,
+        typer.Argument(help="JSON file with the members of PMDR; options go before it."),
+    ] = None,
+    code: Annotated[str | None, typer.Option(help="GTIN, NTIN or PPN.")] = None,
+    scheme: Annotated[
+        str | None, typer.Option(help="GTIN or PPN; told by the code's length.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="Name with strength and form.")] = None,
+    common_name: Annotated[str | None, typer.Option(help="Common name.")] = None,
+    form: Annotated[str | None, typer.Option(help="Pharmaceutical form.")] = None,
+    strength: Annotated[str | None, typer.Option(help="Strength.")] = None,
+    pack_type: Annotated[str | None, typer.Option(help="Pack type.")] = None,
+    pack_size: Annotated[int | None, typer.Option(help="Doses in a pack.")] = None,
+    atc: Annotated[list[str] | None, typer.Option(help="ATC code; repeat it.")] = None,
+    market: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Market, such as IE, or with its national code AT:1234567; repeat it. The holder"
+            " of the authorisation is the profile's `company`."
+        ),
+    ] = None,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = None,
+    profile: ProfileOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send a product's master data: each accepted one is a new version."""
+
+    async def prepare(client: ObpClient) -> Job:
+        members = {} if document is None else read_document(document, dict[str, Any])
+        given = {
+            "productCode": code,
+            "name": name,
+            "commonName": common_name,
+            "pharmaceuticalForm": form,
+            "strength": strength,
+            "packType": pack_type,
+            "packSize": pack_size,
+            "atcCodes": atc or None,
+            "scheme": scheme,
+        }
+        members |= {key: value for key, value in given.items() if value is not None}
+        length = len(str(members.get("productCode", "")))
+        members.setdefault("scheme", {14: "GTIN", 12: "PPN"}.get(length))
+        if market:
+            company = client.profile.company
+            members["markets"] = [_market_part(text, company) for text in market]
+        return await client.prepare_product(members)
+
+    run_job(Desk(profile, endpoints, as_json), prepare, Waiting(no_wait, timeout))
+
+
+def recall(  # noqa: PLR0917
+    product_code: CodeOption,
+    batch: BatchOption,
+    reason: ReasonOption,
+    market: MarketsOption,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = None,
+    profile: ProfileOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Recall a batch in markets. Final: nobody can take it back."""
+    _sure(f"Recall batch {batch} of {product_code} in {', '.join(market)} for good?", yes=yes)
+
+    async def prepare(client: ObpClient) -> Job:
+        return await client.prepare_recall(product_code, batch, reason=reason, markets=market)
+
+    run_job(Desk(profile, endpoints, as_json), prepare, Waiting(no_wait, timeout))
+
+
+def withdraw(  # noqa: PLR0917
+    product_code: CodeOption,
+    reason: ReasonOption,
+    market: MarketsOption,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = None,
+    profile: ProfileOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Withdraw a product from markets. Final: nobody can take it back."""
+    _sure(f"Withdraw {product_code} from {', '.join(market)} for good?", yes=yes)
+
+    async def prepare(client: ObpClient) -> Job:
+        return await client.prepare_withdrawal(product_code, reason=reason, markets=market)
+
+    run_job(Desk(profile, endpoints, as_json), prepare, Waiting(no_wait, timeout))
+
+
+def change(  # noqa: PLR0913, PLR0917
+    what: Annotated[Change, typer.Argument(help="What is done to the packs.")],
+    product_code: CodeOption,
+    batch: BatchOption,
+    serials: SerialsOption,
+    state: Annotated[
+        str | None, typer.Option(help=f"For decommission: {_STATES}.", rich_help_panel=_WHAT)
+    ] = None,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take it back instead.", rich_help_panel=_WHAT)
+    ] = False,
+    reason: Annotated[
+        str | None, typer.Option(help="Reason, a text.", rich_help_panel=_WHAT)
+    ] = None,
+    market: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this market; repeat it.", rich_help_panel=_WHAT),
+    ] = None,
+    form: FormatOption = None,
+    column: ColumnOption = None,
+    unchecked_too: UncheckedOption = False,
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = None,
+    profile: ProfileOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Decommission, export, dispense or check out packs of one batch, or undo that."""
+    if what is Change.DECOMMISSION and state is None:
+        raise typer.BadParameter(f"say which: {_STATES}", param_hint="--state")
+
+    async def prepare(client: ObpClient) -> Job:
+        return await client.prepare_change(
+            what,
+            product_code,
+            batch,
+            serial_numbers_of(serials, product_code, form, column, all_of=unchecked_too),
+            undo=undo,
+            state=state,
+            reason=reason,
+            markets=market or (),
+        )
+
+    run_job(Desk(profile, endpoints, as_json), prepare, Waiting(no_wait, timeout))
+
+
+def link(  # noqa: PLR0917
+    source: Annotated[list[str], typer.Option(help="PRODUCT:BATCH that was used up; repeat it.")],
+    target: Annotated[list[str], typer.Option(help="PRODUCT:BATCH made of it; repeat it.")],
+    no_wait: NoWaitOption = False,
+    timeout: TimeoutOption = None,
+    profile: ProfileOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Link repackaged batches to those they were made of; for parallel distributors."""
+
+    async def prepare(client: ObpClient) -> Job:
+        return await client.prepare_link(map(_batch_name, source), map(_batch_name, target))
+
+    run_job(Desk(profile, endpoints, as_json), prepare, Waiting(no_wait, timeout))
+
+
+def resume(
+    drop: Annotated[
+        bool, typer.Option("--drop", help="Forget what was not sent, instead.")
+    ] = False,
+    timeout: TimeoutOption = None,
+    profile: ProfileOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Send what a crash or an outage left unsent, with the same transaction ids."""
+
+    async def perform(client: ObpClient) -> Done:
+        unfinished = client.unfinished()
+        if drop:
+            for job in unfinished:
+                client.drop(job)
+            text = f"{len(unfinished)} jobs forgotten"
+            return Done(ExitCode.OK, {"ok": True, "dropped": len(unfinished)}, lambda: print(text))
+        ends = []
+        for job in unfinished:
+            job.resumed = True
+            ends.append(await follow(client, job, Waiting(timeout_s=timeout)))
+
+        def show() -> None:
+            for end in ends:
+                end.show()
+            if not ends:
+                print("nothing is left to be sent")
+
+        code = next((end.code for end in ends if end.code is not ExitCode.OK), ExitCode.OK)
+        answer = {"ok": code is ExitCode.OK, "jobs": [end.answer for end in ends]}
+        return Done(code, answer, show)
+
+    run_asking(Desk(profile, endpoints, as_json), perform)
+
+
+def read_document(path: Path, kind: Any) -> Any:
+    """Return the JSON document in a file. Raises InputError."""
+    try:
+        with path.open("rb") as file:
+            return msgspec.json.decode(file.read(_DOCUMENT_BYTES_MAX), type=kind)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    except ValueError as error:  # msgspec's errors are; also a null character in the name.
+        raise InputError(f"{path} is not such a JSON document: {error}.") from error
+
+
+def _market_part(text: str, company: PostalOrganisation | None) -> dict[str, Any]:
+    market, _, national_code = text.partition(":")
+    holder = None if company is None else json.loads(msgspec.json.encode(company))
+    return {
+        "market": market.upper(),
+        "nationalCode": national_code or None,
+        "marketingAuthorisationHolder": holder,
+    }
+
+
+def _batch_name(text: str) -> BatchName:
+    product_code, found, batch_id = text.partition(":")
+    if not found:
+        raise InputError(f"{text!a} is not PRODUCT:BATCH")
+    return BatchName(product_code, batch_id)
+
+
+def _sure(question: str, *, yes: bool) -> None:
+    if yes:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise typer.BadParameter("it is final: without a terminal say --yes", param_hint="--yes")
+    if not typer.confirm(question, err=True):
+        raise typer.Exit(ExitCode.INTERRUPTED)
