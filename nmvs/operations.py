@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from time import monotonic_ns
 from typing import Final
 
 from emvs.alert_rules import AlertRules
@@ -25,6 +26,7 @@ from nmvs.catalogue import Batch, Catalogue, Product
 from nmvs.exemptions import Exemptions
 from nmvs.ledger import Entry, Ledger, PackChange, PackConflictError
 from nmvs.metrics import OperationMetrics
+from nmvs.operation_times import OperationTimes
 from nmvs.outgoing import outgoing_change
 from nmvs.pack_index import PackIndex
 from nmvs.pack_keys import PackKeys
@@ -70,6 +72,7 @@ class Operations:
         self.rules = rules
         self.clock = clock
         self.metrics = OperationMetrics()
+        self.times = OperationTimes()
         self._keys = keys
         self._index = index
         self._catalogue = catalogue
@@ -158,6 +161,7 @@ class Operations:
         return answer
 
     async def _perform(self, request: PackRequest, *, from_hub: bool) -> Answer:
+        asked_at_ns = monotonic_ns()
         key = self._keys.key(request.product_code, request.serial_number)
         for _ in range(_ATTEMPTS_MAX):
             if not self._recovery.is_serving:
@@ -184,6 +188,7 @@ class Operations:
                 answer, entry = self._decide(
                     request, key, row, product, reference_fits=reference_fits, from_hub=from_hub
                 )
+            decided_at_ns = monotonic_ns()
             try:
                 await self._ledger.record(entry)
             except Exception as error:
@@ -193,6 +198,10 @@ class Operations:
                 # Somebody wrote into the database: it is the arbiter, so decide again.
                 await self._recovery.wait_until_serving(_RECOVERY_S_MAX)
                 continue
+            durable_at_ns = monotonic_ns()
+            self.times.add(
+                request.operation, durable_at_ns - asked_at_ns, durable_at_ns - decided_at_ns
+            )
             return answer
         raise UnavailableError("the pack is being changed elsewhere")
 

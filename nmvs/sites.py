@@ -167,6 +167,7 @@ def _management(system: NationalSystem) -> web.Application:
         collectors=[
             NationalSystemCollector(system.operations.metrics, _gauges(system)),
             LedgerCollector(system.ledger.groups),
+            system.operations.times,
         ],
     )
     login_enrolment = LoginEnrolment(system.logins)

@@ -132,3 +132,5 @@ async def test_sizes_and_waits_of_groups_are_metrics(national_system: RunningSys
     assert 'nmvs_ledger_group_entries_bucket{le="1"} 3.0' in lines
     assert "nmvs_ledger_group_entries_sum 3.0" in lines
     assert "nmvs_ledger_group_wait_seconds_count 3.0" in lines
+    assert 'nmvs_operation_seconds_count{operation="VERIFY"} 3.0' in lines
+    assert 'nmvs_operation_ledger_seconds_count{operation="VERIFY"} 3.0' in lines
