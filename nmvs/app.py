@@ -16,6 +16,7 @@ from emvs.alert_messages import AlertReport
 from emvs.errors import ConfigurationError
 from emvs.infra.database import Database
 from emvs.infra.logs import get_logger
+from emvs.infra.loop_watch import LoopWatch
 from emvs.infra.migrations import migrate
 from emvs.infra.web import Site
 from emvs.interconnect import ChangesMessage
@@ -81,6 +82,7 @@ class NationalSystem:
         self.dialects = config.dialects or (self.market.dialect,)
         self.broken = asyncio.Event()
         self.failure: BaseException | None = None
+        self.loop_watch = LoopWatch("nmvs")
         self._exits = AsyncExitStack()
         self._sites: dict[str, Site] = {}
 
@@ -116,6 +118,7 @@ class NationalSystem:
             self._background(runner.run())
         self._background(self.sightings.run())
         self._sites = await open_sites(self, self._exits)
+        self._background(self.loop_watch.run())
         _log.info("listening", action="listening", market=self.market.code, ports=self.ports)
 
     async def _open(self) -> None:

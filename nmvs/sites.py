@@ -168,6 +168,7 @@ def _management(system: NationalSystem) -> web.Application:
             NationalSystemCollector(system.operations.metrics, _gauges(system)),
             LedgerCollector(system.ledger.groups),
             system.operations.times,
+            system.loop_watch,
         ],
     )
     login_enrolment = LoginEnrolment(system.logins)
