@@ -11,6 +11,7 @@ This one measures a module from inside; all else that `loadtests` measures goes 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -151,12 +152,17 @@ def _parse_packs(text: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="loadtests.index_bench", description=__doc__)
     parser.add_argument("--packs", type=_parse_packs, default=1_000_000)
-    packs_max: int = parser.parse_args().packs
+    parser.add_argument("--json", action="store_true", help="print a list of figures as JSON")
+    arguments = parser.parse_args()
+    packs_max: int = arguments.packs
     sizes = [size for size in (10**5, 10**6, 10**7, 10**8) if size < packs_max]
     results: list[Figures] = []
     for size in [*sizes, packs_max]:
         sys.stderr.write(f"measuring {size} packs ...\n")
         results.append(_measure(size))
+    if arguments.json:
+        sys.stdout.write(json.dumps([figures._asdict() for figures in results]))
+        return
     for name in Figures._fields:
         values = "".join(f"{getattr(figures, name):14,.2f}" for figures in results)
         sys.stdout.write(f"{name:20}{values}\n")

@@ -1,0 +1,58 @@
+"""The index by itself, in a process of its own: memory per pack and look-ups by number of packs."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+from loadtests.bench.closed_loop import LoadError
+from loadtests.bench.figures import Figure, Results
+
+_S_MAX = 3600.0
+
+
+async def measure_index(results: Results, packs_max: int) -> None:
+    """Run `loadtests.index_bench` and add what it tells."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "loadtests.index_bench",
+        "--packs",
+        str(packs_max),
+        "--json",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await asyncio.wait_for(process.communicate(), _S_MAX)
+    if process.returncode:
+        raise LoadError(f"the index could not be measured: {errors.decode()[-500:]}")
+    told = json.loads(output)
+    largest = told[-1]
+    resident = largest["resident_per_pack"] or largest["bytes_per_pack"]
+    results.add(
+        Figure(
+            "memory per pack",
+            "bytes",
+            [resident],
+            "memory",
+            f"growth of the process with {largest['packs']:,} packs; the index counts"
+            f" {largest['bytes_per_pack']:.1f} itself",
+            lower_is_better=True,
+        )
+    )
+    for figures in told:
+        results.add(
+            Figure(
+                f"look-up among {figures['packs']:,}",
+                "ns",
+                [figures["hit_ns"]],
+                "look-up",
+                f"a miss {figures['miss_ns']:.0f} ns; loading {figures['insert_rate']:.1f} M/s, its"
+                f" longest slice {figures['insert_longest_ms']:.1f} ms",
+                lower_is_better=True,
+            )
+        )
+    results.curves["look-up in ns by packs"] = [
+        (figures["packs"], figures["hit_ns"]) for figures in told
+    ]
