@@ -80,7 +80,9 @@ async def load_packs(interconnect: int, serials: list[str]) -> float:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with aiohttp.ClientSession(raise_for_status=True) as http:
         product = {"scheme": "GTIN", "productCode": PRODUCT_CODE, "version": 1, "name": "B"}
-        await http.put(f"{url}/products/product-1", json={**product, "commonName": "b"}, headers=headers)
+        await http.put(
+            f"{url}/products/product-1", json={**product, "commonName": "b"}, headers=headers
+        )
         started = time.perf_counter()
         for number, start in enumerate(range(0, len(serials), _SERIALS_PER_DELIVERY)):
             part = serials[start : start + _SERIALS_PER_DELIVERY]

@@ -48,8 +48,9 @@ from nmvs.reports.opening import open_documents
 from nmvs.rest.signing_keys import SigningKeys
 from nmvs.retention import Retention
 from nmvs.sightings import Sightings
-from nmvs.sites import open_sites
+from nmvs.sites import open_sites, open_waiting_site
 from nmvs.start_up import (
+    Loading,
     ensure_trail_partitions,
     load_catalogue,
     load_clock,
@@ -83,6 +84,7 @@ class NationalSystem:
         self.broken = asyncio.Event()
         self.failure: BaseException | None = None
         self.loop_watch = LoopWatch("nmvs")
+        self.loading = Loading()
         self._exits = AsyncExitStack()
         self._sites: dict[str, Site] = {}
 
@@ -98,8 +100,13 @@ class NationalSystem:
         await self._exits.aclose()
 
     async def _start(self) -> None:
-        await self._open()
-        await self._load()
+        waiting = await open_waiting_site(self)
+        try:
+            await self._open()
+            await self._load()
+        finally:
+            if waiting is not None:
+                await waiting.close()
         self._build()
         self.documents = await open_documents(self)
         self.recovery.start(self.ledger)
@@ -150,7 +157,7 @@ class NationalSystem:
         self.clock = await load_clock(self.store)
         self.keys = await load_pack_keys(self.store)
         self.catalogue = await load_catalogue(self.store, self.market)
-        await load_packs(self.store, self.index)
+        await load_packs(self.store, self.index, self.loading)
         self.directory = Directory(
             ParticipantStore(self.database),
             self.market,

@@ -12,6 +12,7 @@ from typing import Final
 import orjson
 import uvloop
 
+from emvs.errors import EmvsError
 from emvs.infra.embedded_postgres import EmbeddedPostgres
 from loadtests.bench.closed_loop import LoadError
 from loadtests.bench.figures import Results, as_document, judge
@@ -80,7 +81,7 @@ def main() -> int:
     command = " ".join(["python -m loadtests.bench", *sys.argv[1:]])
     try:
         results = uvloop.run(_run(arguments, scale, command))
-    except LoadError as error:
+    except (EmvsError, LoadError) as error:
         sys.stderr.write(f"The run is not valid: {error}\n")
         return _FAILED
     _write(results, arguments.out)

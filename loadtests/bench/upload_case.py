@@ -29,7 +29,7 @@ from loadtests.bench.open_loop import keep_rate
 from loadtests.bench.requests import as_bytes, rest_templates, verifications
 from loadtests.bench.scale import CONNECTIONS, Scale
 from loadtests.bench.systems import MarketUnderTest, fill, start_market
-from loadtests.stand import BATCH_ID, EXPIRY, PRODUCT_CODE, TOKEN, rest_request
+from loadtests.stand import EXPIRY, PRODUCT_CODE, TOKEN
 
 _PER_MESSAGE: Final = 250_000
 _HUB_TOKEN: Final = "token-of-the-bench-manufacturer"  # noqa: S105 - a hub for a minute.
@@ -106,7 +106,7 @@ def _start_hub(
     while not ready.exists():
         assert process.poll() is None, "the hub did not start"
         time.sleep(0.02)
-    return f"http://127.0.0.1:{json.loads(ready.read_text())['management']}"
+    return str(json.loads(ready.read_text())["management"])
 
 
 def _product() -> Product:
@@ -135,7 +135,7 @@ async def _upload(manufacturer: Manufacturer, market: MarketUnderTest, serials: 
     parts = [
         serials[start : start + _PER_MESSAGE] for start in range(0, len(serials), _PER_MESSAGE)
     ]
-    batches = [Batch("bench", _product(), BATCH_ID, EXPIRY, part) for part in parts]
+    batches = [Batch("bench", _product(), f"B{part[0]}", EXPIRY, part) for part in parts]
     before = (await market.metrics())["nmvs_packs"]
     begun = time.perf_counter()
     sending = asyncio.create_task(
@@ -147,7 +147,7 @@ async def _upload(manufacturer: Manufacturer, market: MarketUnderTest, serials: 
                 sending.result()
             await asyncio.sleep(0.02)
         for part in parts:
-            await _verify(http, market, part[-1])
+            await _verify(http, market, f"B{part[0]}", part[-1])
         seconds = time.perf_counter() - begun
         await sending
     return seconds
@@ -157,8 +157,11 @@ def _ignore(_: int) -> None:
     return
 
 
-async def _verify(http: aiohttp.ClientSession, market: MarketUnderTest, serial: str) -> None:
-    path = rest_request(market.port, serial, market.token, None).decode().split(" ")[1]
+async def _verify(
+    http: aiohttp.ClientSession, market: MarketUnderTest, batch_id: str, serial: str
+) -> None:
+    path = f"/verification/product/gs1/{PRODUCT_CODE}/pack/{serial}"
+    path += f"?batch={batch_id}&expiry={EXPIRY}"
     headers = {"Authorization": f"Bearer {market.token}", "emvs-data-entry-mode": "non-manual"}
     async with http.get(f"http://127.0.0.1:{market.port}{path}", headers=headers) as response:
         await response.read()
