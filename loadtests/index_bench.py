@@ -96,6 +96,7 @@ def _blocks_of(keys: Keys) -> list[list[bytes]]:
 
 def _measure(packs: int) -> Figures:
     keys = _keys(packs, seed=1)
+    _fill(PackIndex(), keys[: 2 * SLICE_COUNT_MAX])  # What a call needs for a moment stays.
     resident_before = _resident_bytes()
     index = PackIndex()
     insert_rate, insert_longest_ms = _fill(index, keys)

@@ -47,7 +47,10 @@ async def drive(
     seconds: float,
     connections: int,
 ) -> Throughput:
-    """Ask for so long. Raises LoadError if anything but 200 comes back or the steps run out."""
+    """Ask for so long, in whole seconds.
+
+    Raises LoadError if anything but 200 comes back or the steps run out.
+    """
     if shutil.which("wrk") is None:
         return await _drive_ourselves(port, templates, steps, seconds, connections)
     with tempfile.TemporaryDirectory(prefix="emvs-wrk-") as folder:
@@ -57,7 +60,7 @@ async def drive(
             "wrk",
             "-t1",
             f"-c{connections}",
-            f"-d{seconds:g}s",
+            f"-d{max(1, round(seconds))}s",
             "--timeout=20s",
             "-s",
             str(_SCRIPT),

@@ -73,9 +73,8 @@ async def _verify_in_turns(
                 seconds=scale.seconds,
                 connections=CONNECTIONS,
             )
-            told = await market.answered()
-            check_answers(
-                told,
+            await check_answers(
+                market,
                 answered=measured.answered,
                 asked=measured.asked,
                 allowed=VERIFIED,

@@ -54,9 +54,8 @@ async def _verify(markets: list[MarketUnderTest], serials: list[str], seconds: f
         )
     )
     for market, part in zip(markets, measured, strict=True):
-        told = await market.answered()
-        check_answers(
-            told,
+        await check_answers(
+            market,
             answered=part.answered,
             asked=part.asked,
             allowed=VERIFIED,

@@ -101,16 +101,18 @@ class _Schedule:
 
     async def run(self, host: str, port: int, connections: int) -> Latencies:
         loop = asyncio.get_running_loop()
-        made = []
-        for _ in range(connections):
-            _, protocol = await loop.create_connection(lambda: _Connection(self), host, port)
-            made.append(protocol)
-        self._idle.extend(made)
-        started = time.perf_counter()
-        loop.call_later(_TICK_S, self._tick, loop, started, started + _TICK_S)
-        await asyncio.wait_for(self._finished, self._seconds_max)
-        for protocol in made:
-            protocol.close()
+        made: list[_Connection] = []
+        try:
+            for _ in range(connections):
+                _, protocol = await loop.create_connection(lambda: _Connection(self), host, port)
+                made.append(protocol)
+            self._idle.extend(made)
+            started = time.perf_counter()
+            loop.call_later(_TICK_S, self._tick, loop, started, started + _TICK_S)
+            await asyncio.wait_for(self._finished, self._seconds_max)
+        finally:
+            for protocol in made:
+                protocol.close()
         self._ms.sort()
         self._lateness.sort()
         late = self._lateness[len(self._lateness) * 99 // 100] * 1e3
@@ -119,7 +121,7 @@ class _Schedule:
     def _tick(self, loop: asyncio.AbstractEventLoop, started: float, due_at: float) -> None:
         now = time.perf_counter()
         self._lateness.append(now - due_at)
-        while self._planned < self._total:
+        while self._planned < self._total and not self._finished.done():
             planned_at = started + self._due_at
             if planned_at > now:
                 break
@@ -132,7 +134,7 @@ class _Schedule:
                 self._waiting.append((request, planned_at))
             elif not self._finished.done():
                 self._finished.set_exception(TimeoutError("the server is hopelessly behind"))
-        if self._planned < self._total:
+        if self._planned < self._total and not self._finished.done():
             loop.call_later(_TICK_S, self._tick, loop, started, now + _TICK_S)
 
 

@@ -55,7 +55,8 @@ async def _measure_sql(
     results: Results, server: EmbeddedPostgres, serials: list[str], scale: Scale
 ) -> None:
     dsn = server.dsn("emvs")
-    os.environ["PEER_DSN"] = dsn.replace("postgresql://", "postgresql+asyncpg://", 1)
+    address = dsn.partition("?")[0]  # Its options are for another driver.
+    os.environ["PEER_DSN"] = address.replace("postgresql://", "postgresql+asyncpg://", 1)
     from loadtests.bench.peers import sql_app  # noqa: PLC0415 - it reads its address when imported.
 
     connection = await asyncpg.connect(dsn)
