@@ -23,6 +23,8 @@ from loadtests.bench.report_html import as_html
 from loadtests.bench.report_text import as_markdown, as_text
 from loadtests.bench.scale import FULL, QUICK, Scale
 
+_BEGIN: Final = "<!-- bench -->"
+_END: Final = "<!-- end of bench -->"
 _MISSED: Final = 1
 _FAILED: Final = 2
 
@@ -43,6 +45,16 @@ def _write(results: Results, folder: Path) -> None:
     (folder / "bench.json").write_bytes(document)
     (folder / "bench.html").write_text(as_html(results), encoding="utf-8")
     (folder / "bench.md").write_text(as_markdown(results), encoding="utf-8")
+
+
+def _update(page: Path, results: Results) -> None:
+    """Put the tables in the place of those that a page has between its two marks."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(_BEGIN)
+    _, end, after = rest.partition(_END)
+    if not end:
+        raise EmvsError(f"{page} lacks the lines {_BEGIN} and {_END}")
+    text = f"{before}{_BEGIN}\n\n{as_markdown(results)}\n{_END}{after}"
+    page.write_text(text, encoding="utf-8")
 
 
 def _parse() -> argparse.Namespace:
@@ -69,6 +81,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, default=Path("bench-results"), help="folder for JSON, HTML, Markdown"
     )
+    parser.add_argument("--page", type=Path, help="page whose tables are replaced, too")
     return parser.parse_args()
 
 
@@ -81,6 +94,8 @@ def main() -> int:
     command = " ".join(["python -m loadtests.bench", *sys.argv[1:]])
     try:
         results = uvloop.run(_run(arguments, scale, command))
+        if arguments.page is not None:
+            _update(arguments.page, results)
     except (EmvsError, LoadError) as error:
         sys.stderr.write(f"The run is not valid: {error}\n")
         return _FAILED

@@ -79,6 +79,8 @@ class Results:
     checks: list[str] = field(default_factory=list)
     """What was counted on both sides and found equal."""
     left_out: list[str] = field(default_factory=list)
+    on_paper: list[str] = field(default_factory=list)
+    """What follows from the figures for other machines."""
     curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
     """Points of lines in charts, by name."""
 
@@ -142,4 +144,5 @@ def as_document(results: Results) -> dict[str, Any]:
         "curves": results.curves,
         "checks": results.checks,
         "leftOut": results.left_out,
+        "onPaper": results.on_paper,
     }

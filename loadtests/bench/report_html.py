@@ -41,6 +41,7 @@ def as_html(results: Results) -> str:
         for name, value in results.about.items()
     )
     checked = "".join(f"<li>{escape(text)}</li>" for text in results.checks)
+    on_paper = "".join(f"<li>{escape(text)}</li>" for text in results.on_paper)
     left_out = "".join(f"<li>left out: {escape(text)}</li>" for text in results.left_out)
     charts = "".join(
         f"<h2>{escape(_TITLES.get(kind, kind))}</h2>{_bars(list(figures))}"
@@ -60,7 +61,7 @@ def as_html(results: Results) -> str:
         f"<style>{_STYLE}</style><h1>Benchmark</h1><table>{about}</table>"
         f"<h2>Goals</h2>{_ratios(results.verdicts)}{_table(goal_rows(results))}"
         f"{charts}{lines}<h2>Figures</h2>{_table(figure_rows(results.figures.values()))}"
-        f"<h2>Checked</h2><ul>{checked}{left_out}</ul></html>\n"
+        f"<h2>Checked</h2><ul>{checked}{left_out}</ul><h2>On paper</h2><ul>{on_paper}</ul></html>\n"
     )
 
 

@@ -64,6 +64,7 @@ def as_text(results: Results) -> str:
     lines += ["", *_columns(goal_rows(results)), ""]
     lines += [f"checked: {check}" for check in results.checks]
     lines += [f"left out: {reason}" for reason in results.left_out]
+    lines += [f"on paper: {sentence}" for sentence in results.on_paper]
     if results.missed:
         lines.append(f"missed: {', '.join(verdict.goal.name for verdict in results.missed)}")
     return "\n".join(lines) + "\n"
@@ -76,6 +77,7 @@ def as_markdown(results: Results) -> str:
     parts += ["", *_markdown(figure_rows(results.figures.values())), ""]
     parts += [f"* checked: {check}" for check in results.checks]
     parts += [f"* left out: {reason}" for reason in results.left_out]
+    parts += [f"* on paper: {sentence}" for sentence in results.on_paper]
     return "\n".join(parts) + "\n"
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from loadtests.bench.closed_loop import LoadError, Throughput, drive
 from loadtests.bench.figures import Figure, Results
+from loadtests.bench.on_paper import add_estimates
 from loadtests.bench.open_loop import keep_rate
 from loadtests.bench.requests import (
     Step,
@@ -200,12 +201,15 @@ class WireCases:
 
     def report(self, results: Results) -> None:
         """Add the figures of all rounds so far."""
+        costs: dict[str, tuple[float, float]] = {}
         for name, values in self.rates.items():
             own, server = zip(*self._cpu_us[name], strict=True)
+            costs[name] = min(own), min(server)
             note = f"processor: {min(own):.0f} µs of its own"
             if not name.startswith("constant"):
                 note += f", {min(server):.0f} µs of PostgreSQL"
             results.add(Figure(name, "/s", values, "rate", note))
+        add_estimates(results, costs)
 
     async def check_durable(self, results: Results) -> None:
         """Raise LoadError unless every operation that was answered is in the audit trail, and the
