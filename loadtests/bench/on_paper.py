@@ -35,7 +35,8 @@ def add_estimates(results: Results, costs_us: Mapping[str, tuple[float, float]])
         many = min(_CORES * _USABLE * 1e6 / both_us, _MARKETS * one_market)
         results.on_paper.append(
             f"{name}: a request takes {own_us:.0f} µs of its market's process and"
-            f" {server_us:.0f} µs of PostgreSQL. A market has one core at most: {one_market:,.0f}/s,"
+            f" {server_us:.0f} µs of PostgreSQL. A market has one core at most:"
+            f" {one_market:,.0f}/s,"
             f" {one_market / _LARGEST_PER_S:.0f} times the largest market's peak second"
             f" ({_LARGEST_PER_S}/s). All of Europe's ({_EUROPE_PER_S:,}/s) takes"
             f" {_EUROPE_PER_S * both_us / 1e6:.1f} cores. {_CORES} cores with {_MARKETS} markets,"
