@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from html import escape
-from itertools import groupby
 from typing import Final
 
 from loadtests.bench.figures import Figure, Results, Verdict
@@ -13,6 +12,7 @@ from loadtests.bench.report_text import bound_of, figure_rows, goal_rows, number
 
 _WIDTH: Final = 860
 _LABEL_WIDTH: Final = 260
+_TEXT_WIDTH: Final = 210
 _ROW: Final = 26
 _GOOD, _BAD, _PLAIN = "#2f7d4f", "#b3372e", "#4a6fa5"
 _TITLES: Final = {
@@ -25,6 +25,8 @@ _TITLES: Final = {
     "markets": "One process and two",
     "peers": "What somebody might use instead",
 }
+_OURS: Final = ("verify REST", "supply REST")
+"""What stands beside the peers."""
 _STYLE: Final = """
 body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#222}
 table{border-collapse:collapse;width:100%;font-size:13px;margin:1rem 0}
@@ -44,11 +46,9 @@ def as_html(results: Results) -> str:
     on_paper = "".join(f"<li>{escape(text)}</li>" for text in results.on_paper)
     left_out = "".join(f"<li>left out: {escape(text)}</li>" for text in results.left_out)
     charts = "".join(
-        f"<h2>{escape(_TITLES.get(kind, kind))}</h2>{_bars(list(figures))}"
-        for kind, figures in groupby(
-            sorted(results.figures.values(), key=lambda figure: list(_TITLES).index(figure.kind)),
-            key=lambda figure: figure.kind,
-        )
+        f"<h2>{escape(title)}</h2>{_bars(figures)}"
+        for kind, title in _TITLES.items()
+        if (figures := _of_kind(results, kind))
     )
     lines = "".join(
         f"<h2>{escape(name)}</h2>{_line(points)}"
@@ -63,6 +63,14 @@ def as_html(results: Results) -> str:
         f"{charts}{lines}<h2>Figures</h2>{_table(figure_rows(results.figures.values()))}"
         f"<h2>Checked</h2><ul>{checked}{left_out}</ul><h2>On paper</h2><ul>{on_paper}</ul></html>\n"
     )
+
+
+def _of_kind(results: Results, kind: str) -> list[Figure]:
+    figures = [figure for figure in results.figures.values() if figure.kind == kind]
+    if figures and kind == "peers":
+        ours = [results.figures[name] for name in _OURS if name in results.figures]
+        return ours + figures
+    return figures
 
 
 def _table(rows: Sequence[tuple[str, ...]]) -> str:
@@ -88,13 +96,14 @@ def _ratios(verdicts: Sequence[Verdict]) -> str:
             min((bound / value if value else 3.0) if verdict.goal.at_most else value / bound, 3.0)
         )
     largest = max([*shares, 1.0])
-    scale = (_WIDTH - _LABEL_WIDTH - 140) / largest
+    scale = (_WIDTH - _LABEL_WIDTH - _TEXT_WIDTH) / largest
     parts = []
     for row, (verdict, share) in enumerate(zip(verdicts, shares, strict=True)):
-        text = f"{number(verdict.median)} {verdict.goal.unit}, {bound_of(verdict)}"
-        parts.append(
-            _bar(row, verdict.goal.name, share * scale, text, _GOOD if verdict.is_met else _BAD)
-        )
+        measured = f"{number(verdict.median)} {verdict.goal.unit}".strip()
+        text = f"{measured}, {bound_of(verdict)}"
+        colour = _GOOD if verdict.is_met else _BAD
+        width = share * scale
+        parts.append(_bar(row, verdict.goal.name, width, text, max(width, scale), colour))
     height = len(verdicts) * _ROW + 10
     line = _LABEL_WIDTH + scale
     parts.append(f"<path d='M{line:.1f} 0V{height}' stroke='#222' stroke-dasharray='4 3'/>")
@@ -103,12 +112,13 @@ def _ratios(verdicts: Sequence[Verdict]) -> str:
 
 def _bars(figures: Sequence[Figure]) -> str:
     largest = max((max(figure.values) for figure in figures), default=1.0) or 1.0
-    scale = (_WIDTH - _LABEL_WIDTH - 140) / largest
+    scale = (_WIDTH - _LABEL_WIDTH - _TEXT_WIDTH) / largest
     parts = []
     for row, figure in enumerate(figures):
         text = f"{number(figure.median)} {figure.unit}"
+        text_at = max(figure.values) * scale
         parts.append(
-            _bar(row, figure.name, figure.median * scale, text, _PLAIN, escape(figure.note))
+            _bar(row, figure.name, figure.median * scale, text, text_at, _PLAIN, figure.note)
         )
         if len(figure.values) > 1:
             low, high = min(figure.values) * scale, max(figure.values) * scale
@@ -119,12 +129,14 @@ def _bars(figures: Sequence[Figure]) -> str:
     return f"<svg viewBox='0 0 {_WIDTH} {len(figures) * _ROW + 6}' role=img>{''.join(parts)}</svg>"
 
 
-def _bar(row: int, name: str, width: float, text: str, colour: str, title: str = "") -> str:  # noqa: PLR0917
+def _bar(  # noqa: PLR0917 - what a bar is made of
+    row: int, name: str, width: float, text: str, text_at: float, colour: str, title: str = ""
+) -> str:
     y = row * _ROW + 4
     return (
-        f"<g><title>{title}</title><text x='{_LABEL_WIDTH - 8}' y='{y + 14}' text-anchor='end'>"
-        f"{escape(name)}</text><rect x='{_LABEL_WIDTH}' y='{y}' width='{max(width, 1):.1f}'"
-        f" height='{_ROW - 8}' fill='{colour}'/><text x='{_LABEL_WIDTH + width + 6:.1f}'"
+        f"<g><title>{escape(title)}</title>"
+        f"<text x='{_LABEL_WIDTH - 8}' y='{y + 14}' text-anchor='end'>{escape(name)}</text><rect x='{_LABEL_WIDTH}' y='{y}' width='{max(width, 1):.1f}'"
+        f" height='{_ROW - 8}' fill='{colour}'/><text x='{_LABEL_WIDTH + text_at + 8:.1f}'"
         f" y='{y + 14}'>{escape(text)}</text></g>"
     )
 
