@@ -16,6 +16,7 @@ from typing import Any, Final
 import aiohttp
 
 from emvs.check_digits import gtin_check_digit
+from emvs.errors import EmvsError
 
 TOKEN: Final = "interconnect-of-the-bench"  # noqa: S105 - a system of its own, for a minute.
 PRODUCT_CODE: Final = "0950600013437" + gtin_check_digit("0950600013437")
@@ -53,7 +54,8 @@ def start_system(
     exits.callback(process.wait)
     exits.callback(process.terminate)
     while not ready.exists():
-        assert process.poll() is None, "the national system did not start"
+        if process.poll() is not None:
+            raise EmvsError("the national system did not start; what it said stands above")
         time.sleep(0.01)
     started: dict[str, Any] = json.loads(ready.read_text())
     return process.pid, started

@@ -14,7 +14,6 @@ import uvloop
 
 from emvs.errors import EmvsError
 from emvs.infra.embedded_postgres import EmbeddedPostgres
-from loadtests.bench.closed_loop import LoadError
 from loadtests.bench.figures import Results, as_document, judge
 from loadtests.bench.goals import GOALS
 from loadtests.bench.machine import about
@@ -25,6 +24,8 @@ from loadtests.bench.scale import FULL, QUICK, Scale
 
 _BEGIN: Final = "<!-- bench -->"
 _END: Final = "<!-- end of bench -->"
+_INDEX_MIN: Final = 100_000
+_INDEX_MAX: Final = 100_000_000
 _MISSED: Final = 1
 _FAILED: Final = 2
 
@@ -50,9 +51,7 @@ def _write(results: Results, folder: Path) -> None:
 def _update(page: Path, results: Results) -> None:
     """Put the tables in the place of those that a page has between its two marks."""
     before, _, rest = page.read_text(encoding="utf-8").partition(_BEGIN)
-    _, end, after = rest.partition(_END)
-    if not end:
-        raise EmvsError(f"{page} lacks the lines {_BEGIN} and {_END}")
+    _, _, after = rest.partition(_END)
     text = f"{before}{_BEGIN}\n\n{as_markdown(results)}\n{_END}{after}"
     page.write_text(text, encoding="utf-8")
 
@@ -82,7 +81,20 @@ def _parse() -> argparse.Namespace:
         "--out", type=Path, default=Path("bench-results"), help="folder for JSON, HTML, Markdown"
     )
     parser.add_argument("--page", type=Path, help="page whose tables are replaced, too")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.index_packs and not _INDEX_MIN <= arguments.index_packs <= _INDEX_MAX:
+        parser.error(f"--index-packs is from {_INDEX_MIN} to {_INDEX_MAX}")
+    if arguments.page is not None and not _has_marks(arguments.page):
+        parser.error(f"{arguments.page} lacks the lines {_BEGIN} and {_END}")
+    return arguments
+
+
+def _has_marks(page: Path) -> bool:
+    try:
+        _, _, rest = page.read_text(encoding="utf-8").partition(_BEGIN)
+    except OSError:
+        return False
+    return _END in rest
 
 
 def main() -> int:
@@ -94,14 +106,16 @@ def main() -> int:
     command = " ".join(["python -m loadtests.bench", *sys.argv[1:]])
     try:
         results = uvloop.run(_run(arguments, scale, command))
-        if arguments.page is not None:
-            _update(arguments.page, results)
-    except (EmvsError, LoadError) as error:
-        sys.stderr.write(f"The run is not valid: {error}\n")
+    except EmvsError as error:
+        sys.stderr.write(f"{error.title}: {error}\n")
         return _FAILED
     _write(results, arguments.out)
+    if arguments.page is not None and not results.broken:
+        _update(arguments.page, results)
     sys.stdout.write(as_text(results))
     sys.stdout.write(f"written: {arguments.out / 'bench.html'}, bench.json, bench.md\n")
+    if results.broken:
+        return _FAILED
     return _MISSED if arguments.check and results.missed else 0
 
 

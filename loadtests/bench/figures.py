@@ -79,6 +79,8 @@ class Results:
     checks: list[str] = field(default_factory=list)
     """What was counted on both sides and found equal."""
     left_out: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    """Parts that could not be measured, and why."""
     on_paper: list[str] = field(default_factory=list)
     """What follows from the figures for other machines."""
     curves: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
@@ -144,5 +146,6 @@ def as_document(results: Results) -> dict[str, Any]:
         "curves": results.curves,
         "checks": results.checks,
         "leftOut": results.left_out,
+        "broken": results.broken,
         "onPaper": results.on_paper,
     }

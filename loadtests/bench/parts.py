@@ -10,8 +10,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
 
+import aiohttp
+
+from emvs.errors import EmvsError
 from emvs.infra.embedded_postgres import EmbeddedPostgres
 from emvs.serial_numbers import generate_serial_numbers
+from loadtests.bench.closed_loop import LoadError
 from loadtests.bench.database_cases import PgBench
 from loadtests.bench.figures import Figure, Results
 from loadtests.bench.index_cases import measure_index
@@ -80,8 +84,10 @@ async def _index(place: Place) -> None:
 
 
 async def _peers(place: Place) -> None:
-    from loadtests.bench.peers.measuring import measure_peers  # noqa: PLC0415 - an extra.
-
+    try:
+        from loadtests.bench.peers.measuring import measure_peers  # noqa: PLC0415 - an extra.
+    except ImportError as error:
+        raise LoadError(f"{error}; pip install 'emvs[peers]' brings them") from error
     await measure_peers(place.results, place.folder, place.server, place.scale)
 
 
@@ -111,5 +117,8 @@ async def run_parts(
     for name, part in chosen.items():
         begun = time.monotonic()
         sys.stderr.write(f"measuring: {name} ...\n")
-        await part(place)
+        try:
+            await part(place)
+        except (EmvsError, LoadError, aiohttp.ClientError, OSError) as error:
+            results.broken.append(f"{name}: {error}")
         sys.stderr.write(f"  {time.monotonic() - begun:.0f} s\n")

@@ -43,6 +43,7 @@ def as_html(results: Results) -> str:
         for name, value in results.about.items()
     )
     checked = "".join(f"<li>{escape(text)}</li>" for text in results.checks)
+    broken = "".join(f"<p class=no>not valid: {escape(text)}</p>" for text in results.broken)
     on_paper = "".join(f"<li>{escape(text)}</li>" for text in results.on_paper)
     left_out = "".join(f"<li>left out: {escape(text)}</li>" for text in results.left_out)
     charts = "".join(
@@ -59,7 +60,7 @@ def as_html(results: Results) -> str:
         "<!doctype html><html lang=en><meta charset=utf-8><title>Benchmark</title>"
         "<meta name=viewport content='width=device-width'>"
         f"<style>{_STYLE}</style><h1>Benchmark</h1><table>{about}</table>"
-        f"<h2>Goals</h2>{_ratios(results.verdicts)}{_table(goal_rows(results))}"
+        f"{broken}<h2>Goals</h2>{_ratios(results.verdicts)}{_table(goal_rows(results))}"
         f"{charts}{lines}<h2>Figures</h2>{_table(figure_rows(results.figures.values()))}"
         f"<h2>Checked</h2><ul>{checked}{left_out}</ul><h2>On paper</h2><ul>{on_paper}</ul></html>\n"
     )
@@ -135,7 +136,8 @@ def _bar(  # noqa: PLR0917 - what a bar is made of
     y = row * _ROW + 4
     return (
         f"<g><title>{escape(title)}</title>"
-        f"<text x='{_LABEL_WIDTH - 8}' y='{y + 14}' text-anchor='end'>{escape(name)}</text><rect x='{_LABEL_WIDTH}' y='{y}' width='{max(width, 1):.1f}'"
+        f"<text x='{_LABEL_WIDTH - 8}' y='{y + 14}' text-anchor='end'>{escape(name)}</text>"
+        f"<rect x='{_LABEL_WIDTH}' y='{y}' width='{max(width, 1):.1f}'"
         f" height='{_ROW - 8}' fill='{colour}'/><text x='{_LABEL_WIDTH + text_at + 8:.1f}'"
         f" y='{y + 14}'>{escape(text)}</text></g>"
     )

@@ -65,6 +65,7 @@ def as_text(results: Results) -> str:
     lines += [f"checked: {check}" for check in results.checks]
     lines += [f"left out: {reason}" for reason in results.left_out]
     lines += [f"on paper: {sentence}" for sentence in results.on_paper]
+    lines += [f"not valid: {reason}" for reason in results.broken]
     if results.missed:
         lines.append(f"missed: {', '.join(verdict.goal.name for verdict in results.missed)}")
     return "\n".join(lines) + "\n"
@@ -77,6 +78,7 @@ def as_markdown(results: Results) -> str:
     parts += ["", *_markdown(figure_rows(results.figures.values())), ""]
     parts += [f"* checked: {check}" for check in results.checks]
     parts += [f"* left out: {reason}" for reason in results.left_out]
+    parts += [f"* not valid: {reason}" for reason in results.broken]
     parts += [f"* on paper: {sentence}" for sentence in results.on_paper]
     return "\n".join(parts) + "\n"
 

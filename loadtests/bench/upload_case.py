@@ -104,7 +104,8 @@ def _start_hub(
     exits.callback(process.wait)
     exits.callback(process.terminate)
     while not ready.exists():
-        assert process.poll() is None, "the hub did not start"
+        if process.poll() is not None:
+            raise LoadError("the hub did not start; what it said stands above")
         time.sleep(0.02)
     return str(json.loads(ready.read_text())["management"])
 
