@@ -27,6 +27,7 @@ from nmvs.pack_keys import KEY_BYTES, PackKeys
 _BLOCK_COUNT: Final = 1_000
 """Look-ups timed at once: their keys fit in the second-level cache."""
 _BLOCKS: Final = 60
+_SIZES: Final = (10**5, 10**6, 10**7, 10**8)
 _PACKS_MIN: Final = 100_000
 _PACKS_LIMIT: Final = 100_000_000
 
@@ -153,10 +154,11 @@ def _parse_packs(text: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="loadtests.index_bench", description=__doc__)
     parser.add_argument("--packs", type=_parse_packs, default=1_000_000)
+    parser.add_argument("--alone", action="store_true", help="measure no smaller numbers first")
     parser.add_argument("--json", action="store_true", help="print a list of figures as JSON")
     arguments = parser.parse_args()
     packs_max: int = arguments.packs
-    sizes = [size for size in (10**5, 10**6, 10**7, 10**8) if size < packs_max]
+    sizes = [size for size in _SIZES if size < packs_max and not arguments.alone]
     results: list[Figures] = []
     for size in [*sizes, packs_max]:
         sys.stderr.write(f"measuring {size} packs ...\n")

@@ -16,7 +16,7 @@ from emvs.scheme import Scheme
 from nmvs.catalogue import Catalogue, Product, shared_versions
 from nmvs.location_tokens import SECRET_SETTING, LocationTokens
 from nmvs.pack_copy import PackReader, PackRecords, insert_into
-from nmvs.pack_index import PackIndex
+from nmvs.pack_index import PackIndex, PackIndexFullError
 from nmvs.pack_keys import PackKeys
 from nmvs.store import Store, stored_serial_shape
 
@@ -86,12 +86,14 @@ class Loading:
 
     def __init__(self) -> None:
         self.total = 0
+        """About how many packs there are."""
         self.count = 0
         self._told_at_s = time.monotonic()
 
     def advanced(self, count: int) -> None:
         """Note how many packs are loaded; the log is told now and then."""
         self.count = count
+        self.total = max(self.total, count)
         now_s = time.monotonic()
         if now_s - self._told_at_s >= _PROGRESS_S:
             self._told_at_s = now_s
@@ -105,12 +107,8 @@ class Loading:
 async def load_packs(store: Store, index: PackIndex, loading: Loading) -> None:
     """Fill the index with all packs."""
     started = time.monotonic()
-    loading.total = count = await store.pack_count()
-    if count > index.packs_max:
-        raise ConfigurationError(
-            f"{count} packs are stored, the index has room for {index.packs_max}: raise packs_max"
-        )
-    index.reserve(count)
+    loading.total = await store.pack_count_estimate()
+    index.reserve(loading.total)
     insert = insert_into(index)
 
     def take(rows: PackRecords) -> None:
@@ -118,7 +116,12 @@ async def load_packs(store: Store, index: PackIndex, loading: Loading) -> None:
         loading.advanced(len(index))
 
     reader = PackReader(take)
-    await store.copy_packs_out(reader.feed)
+    try:
+        await store.copy_packs_out(reader.feed)
+    except PackIndexFullError as error:
+        raise ConfigurationError(
+            f"more packs are stored than the index has room for, {index.packs_max}: raise packs_max"
+        ) from error
     seconds = time.monotonic() - started
     _log.info("packs loaded", action="cold_start", packs=len(index), seconds=round(seconds, 3))
 

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from emvs.errors import ConfigurationError
 from emvs.infra.loopback_ports import free_port
 from nmvs import integrity
 from tests.integration.clients import RestTill
@@ -131,3 +132,14 @@ async def test_a_system_that_loads_says_so_and_is_ready_only_afterwards(
         assert response.status == 200
         assert (await response.json())["packs"] == 5
     assert second.ports["management"] == port
+
+
+async def test_a_start_with_too_little_room_says_what_to_do(start_system: StartSystem) -> None:
+    first: RunningSystem = await start_system("IE", dialects=("rest",))
+    await first.load_packs(5)
+    assert first.stop is not None
+    await first.stop()
+    with pytest.raises(ConfigurationError, match="raise packs_max"):
+        await start_system("IE", dialects=("rest",), packs_max=4)
+    enough: RunningSystem = await start_system("IE", dialects=("rest",), packs_max=5)
+    assert (await enough.ask_management("/health"))["packs"] == 5
