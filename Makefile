@@ -14,7 +14,7 @@ PIP = $(BIN)/python -m pip --disable-pip-version-check
 LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --no-emit-package emvs pyproject.toml
 
-.PHONY: help install venv demo up down status load test machine check lock clean
+.PHONY: help install venv demo up down status load test machine bench check lock clean
 
 help:
 	@echo "make demo     start everything, play a story against it, stop; exit code 0 if all went well"
@@ -24,6 +24,7 @@ help:
 	@echo "make load     load tests: ARGS=\"run latvia --duration 1m\", \"capacity\", \"presets\" ..."
 	@echo "make test     run all tests, on up to four cores (ARGS=\"-n 0 -x -k word\")"
 	@echo "make machine  20,000 random steps in two markets against a plain model (MACHINE_STEPS=N)"
+	@echo "make bench    measure everything (ARGS=\"--quick --check\": under five minutes, goals must be met)"
 	@echo "make check    lint, format, types, direction of imports"
 	@echo "make install  only make $(VENV) with all that is needed to run"
 	@echo "make lock     work out the hashed locks again (needs uv)"
@@ -52,6 +53,9 @@ test: $(VENV)/.dev-installed
 
 machine: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest -m bench --show-capture=no tests/acceptance/machine $(ARGS)
+
+bench: $(VENV)/.run-installed
+	$(BIN)/python -m loadtests.bench $(ARGS)
 
 check: $(VENV)/.dev-installed
 	$(BIN)/ruff check .

@@ -159,6 +159,19 @@ def status(data: Data = defaults.DATA) -> None:
 
 
 @app.command()
+def check(data: Data = defaults.DATA) -> None:
+    """Compare what the national systems hold in memory with what they have stored."""
+
+    def run() -> ExitCode:
+        from emvs.infra.launch.check_systems import check_all
+        from emvs.infra.launch.data_directory import DataDirectory
+
+        return check_all(DataDirectory(data), make_console())
+
+    end(run)
+
+
+@app.command()
 def down(data: Data = defaults.DATA) -> None:
     """Stop everything, and return when nothing runs any more."""
 

@@ -11,6 +11,7 @@ This one measures a module from inside; all else that `loadtests` measures goes 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from nmvs.pack_keys import KEY_BYTES, PackKeys
 _BLOCK_COUNT: Final = 1_000
 """Look-ups timed at once: their keys fit in the second-level cache."""
 _BLOCKS: Final = 60
+_SIZES: Final = (10**5, 10**6, 10**7, 10**8)
 _PACKS_MIN: Final = 100_000
 _PACKS_LIMIT: Final = 100_000_000
 
@@ -95,6 +97,7 @@ def _blocks_of(keys: Keys) -> list[list[bytes]]:
 
 def _measure(packs: int) -> Figures:
     keys = _keys(packs, seed=1)
+    _fill(PackIndex(), keys[: 2 * SLICE_COUNT_MAX])  # What a call needs for a moment stays.
     resident_before = _resident_bytes()
     index = PackIndex()
     insert_rate, insert_longest_ms = _fill(index, keys)
@@ -151,12 +154,18 @@ def _parse_packs(text: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="loadtests.index_bench", description=__doc__)
     parser.add_argument("--packs", type=_parse_packs, default=1_000_000)
-    packs_max: int = parser.parse_args().packs
-    sizes = [size for size in (10**5, 10**6, 10**7, 10**8) if size < packs_max]
+    parser.add_argument("--alone", action="store_true", help="measure no smaller numbers first")
+    parser.add_argument("--json", action="store_true", help="print a list of figures as JSON")
+    arguments = parser.parse_args()
+    packs_max: int = arguments.packs
+    sizes = [size for size in _SIZES if size < packs_max and not arguments.alone]
     results: list[Figures] = []
     for size in [*sizes, packs_max]:
         sys.stderr.write(f"measuring {size} packs ...\n")
         results.append(_measure(size))
+    if arguments.json:
+        sys.stdout.write(json.dumps([figures._asdict() for figures in results]))
+        return
     for name in Figures._fields:
         values = "".join(f"{getattr(figures, name):14,.2f}" for figures in results)
         sys.stdout.write(f"{name:20}{values}\n")

@@ -16,16 +16,19 @@ from typing import Any, Final
 import aiohttp
 
 from emvs.check_digits import gtin_check_digit
+from emvs.errors import EmvsError
 
 TOKEN: Final = "interconnect-of-the-bench"  # noqa: S105 - a system of its own, for a minute.
 PRODUCT_CODE: Final = "0950600013437" + gtin_check_digit("0950600013437")
 BATCH_ID: Final = "LOT1"
 EXPIRY: Final = "301231"
+_UNDOS: Final = ("G121",)
+_REFERENCE: Final = "<t:RefClientTrxId>T20260302-0001</t:RefClientTrxId>"
 _SERIALS_PER_DELIVERY: Final = 250_000
 _ENVELOPE: Final = (Path(__file__).parent / "g110.xml").read_text()
 
 
-def system_settings(dsn: str, packs: int) -> dict[str, Any]:
+def system_settings(dsn: str, packs: int, **others: Any) -> dict[str, Any]:
     """Return the settings of a national system with room for `packs` packs."""
     return {
         "market": "IE",
@@ -34,31 +37,35 @@ def system_settings(dsn: str, packs: int) -> dict[str, Any]:
         "dialects": ["soap", "rest"],
         "packs_max": packs + 1_000_000,
         "log_level": "warning",
+        **others,
     }
 
 
 def start_system(
-    exits: ExitStack, folder: Path, dsn: str, packs: int
+    exits: ExitStack, folder: Path, dsn: str, packs: int, **others: Any
 ) -> tuple[int, dict[str, Any]]:
     """Start a national system in a process of its own; return its id and its ports."""
     ready = folder / "ready.json"
     config = folder / "nmvs.json"
-    config.write_text(json.dumps(system_settings(dsn, packs) | {"ready_file": str(ready)}))
+    settings = system_settings(dsn, packs, **others) | {"ready_file": str(ready)}
+    config.write_text(json.dumps(settings))
     command = [sys.executable, "-m", "nmvs", "--config", str(config)]
     process = subprocess.Popen(command)  # noqa: S603 - our own module.
     exits.callback(process.wait)
     exits.callback(process.terminate)
     while not ready.exists():
-        assert process.poll() is None, "the national system did not start"
-        time.sleep(0.05)
+        if process.poll() is not None:
+            raise EmvsError("the national system did not start; what it said stands above")
+        time.sleep(0.01)
     started: dict[str, Any] = json.loads(ready.read_text())
     return process.pid, started
 
 
-def start_constant(exits: ExitStack) -> tuple[int, int]:
-    """Start aiohttp answering a constant; return its process id and its port."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "loadtests.constant_server"],
+def start_constant(exits: ExitStack, *bodies: Path) -> tuple[int, int]:
+    """Start aiohttp answering a constant; return its process id and its port. `bodies`: files with
+    what GET, PATCH and POST are answered."""
+    process = subprocess.Popen(  # noqa: S603 - our own module.
+        [sys.executable, "-m", "loadtests.constant_server", *map(str, bodies)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -75,20 +82,25 @@ async def load_packs(interconnect: int, serials: list[str]) -> float:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     async with aiohttp.ClientSession(raise_for_status=True) as http:
         product = {"scheme": "GTIN", "productCode": PRODUCT_CODE, "version": 1, "name": "B"}
-        await http.put(f"{url}/products/1", json={**product, "commonName": "b"}, headers=headers)
+        await http.put(
+            f"{url}/products/product-1", json={**product, "commonName": "b"}, headers=headers
+        )
         started = time.perf_counter()
         for number, start in enumerate(range(0, len(serials), _SERIALS_PER_DELIVERY)):
-            await http.put(
-                f"{url}/packs/{number}",
+            part = serials[start : start + _SERIALS_PER_DELIVERY]
+            answer = await http.put(
+                f"{url}/packs/packs-{number}",
                 json={
                     "productCode": PRODUCT_CODE,
                     "productVersion": 1,
                     "batchId": BATCH_ID,
                     "expiry": EXPIRY,
-                    "serialNumbers": serials[start : start + _SERIALS_PER_DELIVERY],
+                    "serialNumbers": part,
                 },
                 headers=headers,
             )
+            result = await answer.json()
+            assert result["loadedCount"] == len(part), result
         return time.perf_counter() - started
 
 
@@ -135,6 +147,8 @@ def rest_request(port: int, serial: str, token: str, state: str | None) -> bytes
 def soap_request(port: int, serial: str, name: str) -> bytes:
     """Return the SOAP operation with this name as the bytes of an HTTP request."""
     body = _ENVELOPE.replace("G110", name).replace("SERIAL", serial).replace("CODE", PRODUCT_CODE)
+    if name in _UNDOS:
+        body = body.replace("</t:Body>", f"{_REFERENCE}</t:Body>")
     return (
         f"POST /WS_SINGLE_TRANSACTIONS_V1/SinglePackServiceV50 HTTP/1.1\r\nHost: 127.0.0.1:{port}"
         f"\r\nContent-Type: application/soap+xml\r\nContent-Length: {len(body)}\r\n\r\n{body}"

@@ -16,6 +16,7 @@ from emvs.alert_messages import AlertReport
 from emvs.errors import ConfigurationError
 from emvs.infra.database import Database
 from emvs.infra.logs import get_logger
+from emvs.infra.loop_watch import LoopWatch
 from emvs.infra.migrations import migrate
 from emvs.infra.web import Site
 from emvs.interconnect import ChangesMessage
@@ -47,8 +48,9 @@ from nmvs.reports.opening import open_documents
 from nmvs.rest.signing_keys import SigningKeys
 from nmvs.retention import Retention
 from nmvs.sightings import Sightings
-from nmvs.sites import open_sites
+from nmvs.sites import open_sites, open_waiting_site
 from nmvs.start_up import (
+    Loading,
     ensure_trail_partitions,
     load_catalogue,
     load_clock,
@@ -81,6 +83,8 @@ class NationalSystem:
         self.dialects = config.dialects or (self.market.dialect,)
         self.broken = asyncio.Event()
         self.failure: BaseException | None = None
+        self.loop_watch = LoopWatch("nmvs")
+        self.loading = Loading()
         self._exits = AsyncExitStack()
         self._sites: dict[str, Site] = {}
 
@@ -96,8 +100,13 @@ class NationalSystem:
         await self._exits.aclose()
 
     async def _start(self) -> None:
-        await self._open()
-        await self._load()
+        waiting = await open_waiting_site(self)
+        try:
+            await self._open()
+            await self._load()
+        finally:
+            if waiting is not None:
+                await waiting.close()
         self._build()
         self.documents = await open_documents(self)
         self.recovery.start(self.ledger)
@@ -116,6 +125,7 @@ class NationalSystem:
             self._background(runner.run())
         self._background(self.sightings.run())
         self._sites = await open_sites(self, self._exits)
+        self._background(self.loop_watch.run())
         _log.info("listening", action="listening", market=self.market.code, ports=self.ports)
 
     async def _open(self) -> None:
@@ -147,7 +157,7 @@ class NationalSystem:
         self.clock = await load_clock(self.store)
         self.keys = await load_pack_keys(self.store)
         self.catalogue = await load_catalogue(self.store, self.market)
-        await load_packs(self.store, self.index)
+        await load_packs(self.store, self.index, self.loading)
         self.directory = Directory(
             ParticipantStore(self.database),
             self.market,

@@ -1,22 +1,26 @@
 """Whether the index still equals the database, checked while both are in use.
 
-The database is read in slices; a difference counts only if it is still there after the pack was
-looked at a second time, when every write that was under way has ended.
+The database is read in slices, others having a turn in between; a difference counts only if it is
+still there after the pack was looked at a second time, when every write that was under way has
+ended.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from time import monotonic
+from typing import Final, NamedTuple
 
-from emvs.infra.database import Database
 from emvs.pack import Pack
 from nmvs.ledger import Ledger
+from nmvs.pack_copy import PackReader, keys_that_differ
 from nmvs.pack_index import PackIndex
 from nmvs.store import Store
 
-_SLICE_COUNT = 5_000
-_DIFFERENCES_MAX = 100
-_ROUNDS_MAX = 20
+_DIFFERENCES_MAX: Final = 100
+_SUSPECTS_AT_ONCE: Final = 1_000
+"""Packs that are looked at a second time together; under load many have only moved meanwhile."""
+_ROUNDS_MAX: Final = 20
 
 
 class IntegrityReport(NamedTuple):
@@ -25,34 +29,43 @@ class IntegrityReport(NamedTuple):
     indexed_count: int
     stored_count: int
     differences: list[str]
+    seconds: float
 
 
 async def compare_index_with_database(
-    index: PackIndex, store: Store, database: Database, ledger: Ledger
+    index: PackIndex, store: Store, ledger: Ledger
 ) -> IntegrityReport:
-    """Compare every stored pack with the index, and the counts with each other."""
+    """Compare every stored pack with the index, and the counts with each other.
+
+    No packs may be added or removed meanwhile; operations on packs may go on.
+    """
+    begun = monotonic()
     suspects: list[bytes] = []
-    stored_count = 0
-    connection = await database.connect()
-    try:
-        async with connection.transaction(isolation="repeatable_read", readonly=True):
-            cursor = await connection.cursor(
-                "select pack_key, state, set_by, set_at_s, repeat_count, version, batch_number"
-                " from pack"
-            )
-            while rows := await cursor.fetch(_SLICE_COUNT):
-                stored_count += len(rows)
-                suspects += [row[0] for row in rows if _row(index, row[0]) != tuple(row[1:])][
-                    : _DIFFERENCES_MAX * 10
-                ]
-    finally:
-        await connection.close(timeout=5)
-    differences = await _confirmed(suspects, index, store, ledger)
-    return IntegrityReport(len(index), stored_count, differences[:_DIFFERENCES_MAX])
+    differences: list[str] = []
+    reader = PackReader(lambda rows: suspects.extend(keys_that_differ(index, rows)))
+
+    async def feed(chunk: bytes) -> None:
+        await reader.feed(chunk)
+        if len(suspects) >= _SUSPECTS_AT_ONCE:
+            await look_again()
+
+    async def look_again() -> None:
+        if len(differences) < _DIFFERENCES_MAX:
+            differences.extend(await _confirmed(suspects, index, store, ledger))
+        suspects.clear()
+
+    await store.copy_packs_out(feed)
+    await look_again()
+    return IntegrityReport(
+        len(index),
+        reader.read_count,
+        differences[:_DIFFERENCES_MAX],
+        round(monotonic() - begun, 3),
+    )
 
 
 async def _confirmed(
-    suspects: list[bytes], index: PackIndex, store: Store, ledger: Ledger
+    suspects: Sequence[bytes], index: PackIndex, store: Store, ledger: Ledger
 ) -> list[str]:
     """Return the keys of packs that differ while nothing moves them.
 
@@ -66,7 +79,8 @@ async def _confirmed(
         stored = await store.packs(suspects)
         still = [key for key in suspects if _row(index, key) == before[key]]
         differences += [key.hex() for key in still if before[key] != _tuple(stored.get(key))]
-        suspects = [key for key in suspects if key not in set(still)]
+        settled = set(still)
+        suspects = [key for key in suspects if key not in settled]
         if not suspects:
             break
     return differences

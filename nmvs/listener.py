@@ -34,9 +34,10 @@ def choose_dialect(soap: WireDialect | None, rest: WireDialect | None) -> Handle
         return only.handle
     handle_soap, handle_rest = soap.handle, rest.handle
 
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+    # No coroutine of its own: that would be one more for each request.
+    def handle(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
         if request.raw_path[:4].upper() == "/WS_":
-            return await handle_soap(request)
-        return await handle_rest(request)
+            return handle_soap(request)
+        return handle_rest(request)
 
     return handle

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,10 @@ from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex
 _SIGNATURE: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
 _TRAILER: Final = b"\xff\xff"
 _ROWS_PER_CHUNK: Final = 8_192
+_COMPARED: Final = ("state", "set_by", "set_at_s", "repeat_count", "version", "batch_number")
+
+PackRecords: TypeAlias = NDArray[Any]
+"""Rows as they come from the database; the fields are those of `_OUT`."""
 
 # Columns in the order of `Store`'s pack columns, each after its length.
 _OUT: Final = np.dtype(
@@ -44,10 +48,11 @@ _OUT: Final = np.dtype(
 
 
 class PackReader:
-    """Puts chunks of a binary COPY of all packs into the index as they come."""
+    """Takes chunks of a binary COPY of all packs and hands their rows on, some thousand at once."""
 
-    def __init__(self, index: PackIndex) -> None:
-        self._index = index
+    def __init__(self, take: Callable[[PackRecords], None]) -> None:
+        """`take` gets the rows; others have a turn of the event loop between two of its calls."""
+        self._take = take
         self._rest = b""
         self._header_read = False
         self.read_count = 0
@@ -66,11 +71,16 @@ class PackReader:
             rows = np.frombuffer(
                 data, _OUT, min(SLICE_COUNT_MAX, count - start), start * _OUT.itemsize
             )
-            self._insert(rows)
+            self._take(rows)
+            self.read_count += len(rows)
             await asyncio.sleep(0)
 
-    def _insert(self, rows: NDArray[Any]) -> None:
-        self._index.insert_many(
+
+def insert_into(index: PackIndex) -> Callable[[PackRecords], None]:
+    """Return what puts rows into the index."""
+
+    def insert(rows: PackRecords) -> None:
+        index.insert_many(
             np.ascontiguousarray(rows["key"]),
             rows["batch_number"].astype(np.uint32),
             states=rows["state"].astype(np.uint8),
@@ -79,7 +89,21 @@ class PackReader:
             repeat_counts=rows["repeat_count"].astype(np.uint8),
             versions=rows["version"].astype(np.uint16),
         )
-        self.read_count += len(rows)
+
+    return insert
+
+
+def keys_that_differ(index: PackIndex, rows: PackRecords) -> list[bytes]:
+    """Return the keys of rows that are not in the index, or not as they are stored."""
+    keys = np.ascontiguousarray(rows["key"])
+    found = index.find_many(keys)
+    is_known = found >= 0
+    indexed = index.records_of(found[is_known])
+    alike = is_known.copy()
+    alike[is_known] = np.logical_and.reduce(
+        [indexed[name] == rows[name][is_known] for name in _COMPARED]
+    )
+    return [key.tobytes() for key in keys[~alike]]
 
 
 async def new_pack_rows(

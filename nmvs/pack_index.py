@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from typing import Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -256,6 +256,10 @@ class PackIndex:
         was there all the time exactly once, as packs keep their rows.
         """
         return self._rows.columns(start, stop)
+
+    def records_of(self, rows: Int64s) -> NDArray[Any]:
+        """Copies of the packs in these rows, as `pack_rows.RECORD`."""
+        return self._rows.records[rows]
 
     def reserve(self, packs: int) -> None:
         """Prepare for `packs` packs, for a cold start: bulk insertion is then twice as fast.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 
-from emvs.infra.management import add_common_routes
+from emvs.infra.management import add_common_routes, add_waiting_routes
 from emvs.infra.tls import server_context
 from emvs.infra.web import Site, render_errors, serve_app, serve_handler
 from emvs.markets import Dialect
@@ -81,6 +81,16 @@ async def open_sites(system: NationalSystem, exits: AsyncExitStack) -> dict[str,
         for _, site in opening:  # A port before them was taken.
             site.close()
     return sites
+
+
+async def open_waiting_site(system: NationalSystem) -> Site | None:
+    """Answer on the management port, if it is known, how far the start has come."""
+    config = system.config
+    if not config.management_port:
+        return None
+    app = web.Application(middlewares=[render_errors])
+    add_waiting_routes(app, lambda: {**system.loading.members(), "system": "nmvs"})
+    return await serve_app(app, config.management_host, config.management_port)
 
 
 async def _serve_secure(system: NationalSystem, handler: Handler, tls: TlsConfig) -> Site:
@@ -204,9 +214,7 @@ def _management(system: NationalSystem) -> web.Application:
 
     async def check() -> IntegrityReport:
         async with system.deliveries.one_at_a_time:  # Nor does retention purge meanwhile.
-            return await compare_index_with_database(
-                system.index, system.store, system.database, system.ledger
-            )
+            return await compare_index_with_database(system.index, system.store, system.ledger)
 
     add_common_routes(
         app,
@@ -217,6 +225,7 @@ def _management(system: NationalSystem) -> web.Application:
             NationalSystemCollector(system.operations.metrics, _gauges(system)),
             LedgerCollector(system.ledger.groups),
             system.operations.times,
+            system.loop_watch,
         ],
     )
     login_enrolment = LoginEnrolment(system.logins)

@@ -15,12 +15,13 @@ from emvs.markets import Market
 from emvs.scheme import Scheme
 from nmvs.catalogue import Catalogue, Product, shared_versions
 from nmvs.location_tokens import SECRET_SETTING, LocationTokens
-from nmvs.pack_copy import PackReader
-from nmvs.pack_index import PackIndex
+from nmvs.pack_copy import PackReader, PackRecords, insert_into
+from nmvs.pack_index import PackIndex, PackIndexFullError
 from nmvs.pack_keys import PackKeys
 from nmvs.store import Store, stored_serial_shape
 
 _MONTHS_AHEAD = 2
+_PROGRESS_S = 2.0
 
 _log = get_logger(__name__)
 
@@ -80,17 +81,47 @@ async def fill_catalogue(catalogue: Catalogue, store: Store) -> None:
         batch.add_serial_shape(stored_serial_shape(row))
 
 
-async def load_packs(store: Store, index: PackIndex) -> None:
+class Loading:
+    """How far a start has come, for whoever waits."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        """About how many packs there are."""
+        self.count = 0
+        self._told_at_s = time.monotonic()
+
+    def advanced(self, count: int) -> None:
+        """Note how many packs are loaded; the log is told now and then."""
+        self.count = count
+        self.total = max(self.total, count)
+        now_s = time.monotonic()
+        if now_s - self._told_at_s >= _PROGRESS_S:
+            self._told_at_s = now_s
+            _log.info("loading", action="cold_start_progress", packs=count, of=self.total)
+
+    def members(self) -> dict[str, object]:
+        """Return what the health of a system that loads is told with."""
+        return {"status": "loading", "packs": self.count, "packsStored": self.total}
+
+
+async def load_packs(store: Store, index: PackIndex, loading: Loading) -> None:
     """Fill the index with all packs."""
     started = time.monotonic()
-    count = await store.pack_count()
-    if count > index.packs_max:
+    loading.total = await store.pack_count_estimate()
+    index.reserve(loading.total)
+    insert = insert_into(index)
+
+    def take(rows: PackRecords) -> None:
+        insert(rows)
+        loading.advanced(len(index))
+
+    reader = PackReader(take)
+    try:
+        await store.copy_packs_out(reader.feed)
+    except PackIndexFullError as error:
         raise ConfigurationError(
-            f"{count} packs are stored, the index has room for {index.packs_max}: raise packs_max"
-        )
-    index.reserve(count)
-    reader = PackReader(index)
-    await store.copy_packs_out(reader.feed)
+            f"more packs are stored than the index has room for, {index.packs_max}: raise packs_max"
+        ) from error
     seconds = time.monotonic() - started
     _log.info("packs loaded", action="cold_start", packs=len(index), seconds=round(seconds, 3))
 

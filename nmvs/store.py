@@ -102,9 +102,14 @@ class Store:
         )
         return {row[0] for row in rows}
 
-    async def pack_count(self) -> int:
-        """Return how many packs are stored."""
-        count: int = await self._pool.fetchval("select count(*) from pack", timeout=_COPY_S_MAX)
+    async def pack_count_estimate(self) -> int:
+        """Return about how many packs are stored: to count them takes a third as long as to read
+        them all."""
+        count: int = await self._pool.fetchval(
+            "select (case when reltuples > 0 and relpages > 0 then reltuples / relpages else 60 end"
+            " * (pg_relation_size(oid) / current_setting('block_size')::integer))::bigint"
+            " from pg_class where oid = 'pack'::regclass"
+        )
         return count
 
     async def client_transaction_of(self, pack_key: bytes, outcome: int) -> str | None:
@@ -152,8 +157,10 @@ class Store:
                 format="binary",
                 timeout=3600,
             )
-        finally:
-            await connection.close(timeout=5)
+        except BaseException:
+            connection.terminate()  # In the midst of a COPY it would not listen.
+            raise
+        await connection.close(timeout=5)
 
     async def non_fmd_products(self) -> list[str]:
         """Return the codes of products outside the scope of verification."""

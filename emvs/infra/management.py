@@ -47,7 +47,7 @@ def add_common_routes(
     move_clock: Callable[[int], Awaitable[None]],
     collectors: Iterable[Collector] = (),
 ) -> None:
-    """Add `GET /health`, `GET /metrics`, `GET /clock` and `POST /clock`.
+    """Add `GET /health`, `GET /ready`, `GET /metrics`, `GET /clock` and `POST /clock`.
 
     `health` returns the members to show, "status" being "ok" or the reason why not (HTTP 503).
     `move_clock` prepares for the new time, makes the offset durable, then advances the clock and
@@ -85,9 +85,20 @@ def add_common_routes(
         return json_response(_clock_members(clock))
 
     app.router.add_get("/health", get_health)
+    app.router.add_get("/ready", get_health)
     app.router.add_get("/metrics", get_metrics)
     app.router.add_get("/clock", get_clock)
     app.router.add_post("/clock", post_clock)
+
+
+def add_waiting_routes(app: web.Application, members: Callable[[], dict[str, Any]]) -> None:
+    """Add `GET /health` and `GET /ready` of a system that is starting: 503 with how far it is."""
+
+    async def get_health(_: web.Request) -> web.Response:
+        return json_response(members(), status=503)
+
+    app.router.add_get("/health", get_health)
+    app.router.add_get("/ready", get_health)
 
 
 def _clock_members(clock: MovableClock) -> dict[str, Any]:

@@ -34,31 +34,39 @@ class Head:
 class PlainResponse(web.Response):
     """An answer of which nothing is changed any more."""
 
+    _is_sent = False
+
     def __init__(self, head: Head, body: bytes) -> None:
-        super().__init__(status=head.status)
+        # What the base class sets up is needed only by answers that go its way.
         self._head = head
         self._content = body
-        self._is_sent = False
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
-        """Send everything."""
+        """Send everything. Raises ConnectionResetError if the client has gone."""
         if (
             request.version != HttpVersion11
             or not request.keep_alive
-            or self.keep_alive is False
+            or self._keep_alive is False
             or request.method == "HEAD"
         ):
-            self.headers.update(self._head.headers)
-            self.body = self._content
-            return await super().prepare(request)
+            return await self._prepare_as_usual(request)
         content = self._content
         head = f"{self._head.text}{len(content)}\r\nDate: {rfc822_formatted_time()}\r\n\r\n"
-        writer = request.writer
+        transport = request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client has gone")
         self._is_sent = True
         self._keep_alive = True
-        await writer.write(head.encode("latin-1") + content)
-        await writer.drain()
-        return writer
+        transport.write(head.encode("latin-1") + content)
+        if transport.get_write_buffer_size():  # Whoever does not read must not be written to.
+            await request.writer.drain()
+        return request.writer
+
+    async def _prepare_as_usual(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        keep_alive = self._keep_alive
+        super().__init__(status=self._head.status, headers=self._head.headers, body=self._content)
+        self._keep_alive = keep_alive
+        return await super().prepare(request)
 
     async def write_eof(self, data: bytes = b"") -> None:
         """End the answer; what was sent in one piece has ended."""

@@ -220,7 +220,11 @@ async def serve_handler(
     """Listen for a bare handler: no routing, no middleware, nothing on the hot path. With `tls`
     for HTTPS alone."""
 
-    async def handle(request: web.BaseRequest) -> web.StreamResponse:
+    def handle(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
+        # Nearly always the body, if any, came with the head: then there is nothing to look after.
+        return handler(request) if request.content.is_eof() else handle_body(request)
+
+    async def handle_body(request: web.BaseRequest) -> web.StreamResponse:
         response = await handler(request)
         if not request.content.is_eof() and "Content-Encoding" in request.headers:
             await _part_from(request, response)

@@ -1,4 +1,4 @@
-"""`emvs up`, `status`, `clock` and `down` as a newcomer meets them."""
+"""`emvs up`, `status`, `check`, `clock` and `down` as a newcomer meets them."""
 
 from __future__ import annotations
 
@@ -156,6 +156,14 @@ def test_status_shows_every_system_and_that_all_is_well(running: Environment) ->
     assert done.returncode == 0, done
     for name in ("postgres", "hub", "nmvs-at", "nmvs-ie", "nmvs-fi"):
         assert name in done.stdout
+
+
+def test_memory_and_database_are_compared_on_demand(running: Environment) -> None:
+    done = running.emvs("check")
+    assert done.returncode == 0, done
+    for name in ("nmvs-at", "nmvs-ie", "nmvs-fi"):
+        line = next(line for line in done.stdout.splitlines() if name in line)
+        assert "equal" in line
 
 
 def test_a_second_up_on_the_same_directory_is_refused(running: Environment) -> None:

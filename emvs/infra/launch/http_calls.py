@@ -16,10 +16,12 @@ _BODY_SHOWN_MAX: Final = 500
 class CallError(LaunchError):
     """A system gave no usable answer."""
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
+    def __init__(self, message: str, *, status: int | None = None, content: bytes = b"") -> None:
         super().__init__(message)
         self.status = status
         """None: nobody answered."""
+        self.content = content
+        """Body of the answer."""
 
 
 class HttpCalls:
@@ -73,7 +75,11 @@ class HttpCalls:
             raise CallError(f"{method} {url} failed: {error}") from error
         if not 200 <= status < 300:
             shown = content[:_BODY_SHOWN_MAX].decode(errors="replace")
-            raise CallError(f"{method} {url} was answered with {status}: {shown}", status=status)
+            raise CallError(
+                f"{method} {url} was answered with {status}: {shown}",
+                status=status,
+                content=bytes(content),
+            )
         try:
             return orjson.loads(content)
         except orjson.JSONDecodeError as error:

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
+import orjson
 from rich.console import Console
 from rich.table import Table
 
@@ -109,11 +110,24 @@ async def _ask(calls: HttpCalls, system: SystemState) -> _Answer:
         health = await calls.get(f"{system.management}/health")
         clock = await calls.get(f"{system.management}/clock")
     except CallError as error:
-        said = "unreachable" if error.status is None else f"not well (HTTP {error.status})"
+        said = "unreachable" if error.status is None else _ailment(error)
         return _Answer(system, False, said, _UNKNOWN, _UNKNOWN)
     packs = health.get("packs")
     shown = _UNKNOWN if packs is None else f"{packs:,}"
     return _Answer(system, True, health["status"], shown, clock["now"])
+
+
+def _ailment(error: CallError) -> str:
+    """Return why a system is not well, or how far its start has come."""
+    try:
+        members = orjson.loads(error.content)
+    except orjson.JSONDecodeError:
+        members = None
+    if not isinstance(members, dict) or "status" not in members:
+        return f"not well (HTTP {error.status})"
+    if "packsStored" in members:
+        return f"loading, {members['packs']:,} of {members['packsStored']:,} packs"
+    return f"not well: {members['status']}"
 
 
 async def _knock(system: SystemState) -> _Answer:

@@ -1,0 +1,124 @@
+"""The parts of a run, in order. Each can be run alone."""
+
+from __future__ import annotations
+
+import random
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import aiohttp
+
+from emvs.errors import EmvsError
+from emvs.infra.embedded_postgres import EmbeddedPostgres
+from emvs.serial_numbers import generate_serial_numbers
+from loadtests.bench.closed_loop import LoadError
+from loadtests.bench.database_cases import PgBench
+from loadtests.bench.figures import Figure, Results
+from loadtests.bench.index_cases import measure_index
+from loadtests.bench.large_market import measure_large_market
+from loadtests.bench.markets_case import measure_two_markets
+from loadtests.bench.scale import Scale
+from loadtests.bench.systems import fill, start_market
+from loadtests.bench.upload_case import measure_uploads
+from loadtests.bench.wire_cases import WireCases
+
+_PGBENCH_PACKS: Final = 100_000
+
+
+class Place(NamedTuple):
+    """Where a part measures."""
+
+    results: Results
+    folder: Path
+    server: EmbeddedPostgres
+    scale: Scale
+    peers: bool
+
+
+async def _wire(place: Place) -> None:
+    """Round by round: the constant, verify, supply, pgbench; then pharmacy traffic."""
+    scale, results, server = place.scale, place.results, place.server
+    serials = generate_serial_numbers(scale.packs, rng=random.Random(1))  # noqa: S311 - packs.
+    with ExitStack() as exits:
+        market = start_market(exits, place.folder, server, schema="bench", packs=scale.packs)
+        await fill(market, serials)
+        cases = WireCases(market, serials, scale)
+        await cases.prepare(exits, place.folder)
+        pgbench = PgBench(server, place.folder)
+        if pgbench.is_here:
+            await pgbench.prepare("bench", _PGBENCH_PACKS)
+        else:
+            results.left_out.append("pgbench: this server's programs lack it")
+        transactions: list[float] = []
+        for _ in range(scale.rounds):
+            for case in cases.cases:
+                await cases.run(case)
+            if pgbench.is_here:
+                transactions.append(await pgbench.run(scale.seconds))
+        if transactions:
+            note = "one transaction each, 32 clients, as many packs as 10^5"
+            results.add(Figure("pgbench update + insert", "/s", transactions, "rate", note))
+        await cases.run_mixed(results)
+        cases.report(results)
+        await cases.check_durable(results)
+
+
+async def _upload(place: Place) -> None:
+    await measure_uploads(place.results, place.folder, place.server, place.scale)
+
+
+async def _large(place: Place) -> None:
+    await measure_large_market(place.results, place.folder, place.server, place.scale)
+
+
+async def _markets(place: Place) -> None:
+    await measure_two_markets(place.results, place.folder, place.server, place.scale)
+
+
+async def _index(place: Place) -> None:
+    await measure_index(place.results, place.scale.index_packs)
+
+
+async def _peers(place: Place) -> None:
+    try:
+        from loadtests.bench.peers.measuring import measure_peers  # noqa: PLC0415 - an extra.
+    except ImportError as error:
+        raise LoadError(f"{error}; pip install 'emvs[peers]' brings them") from error
+    await measure_peers(place.results, place.folder, place.server, place.scale)
+
+
+PARTS: Final[Mapping[str, Callable[[Place], Awaitable[None]]]] = {
+    "wire": _wire,
+    "upload": _upload,
+    "large": _large,
+    "markets": _markets,
+    "index": _index,
+}
+
+
+async def run_parts(
+    results: Results,
+    folder: Path,
+    server: EmbeddedPostgres,
+    scale: Scale,
+    names: Sequence[str],
+    *,
+    peers: bool,
+) -> None:
+    """Run parts one after the other; where each is, is told on standard error."""
+    place = Place(results, folder, server, scale, peers)
+    chosen = {name: part for name, part in PARTS.items() if name in names}
+    if peers:
+        chosen["peers"] = _peers
+    for name, part in chosen.items():
+        begun = time.monotonic()
+        sys.stderr.write(f"measuring: {name} ...\n")
+        try:
+            await part(place)
+        except (EmvsError, LoadError, aiohttp.ClientError, OSError) as error:
+            results.broken.append(f"{name}: {error}")
+        sys.stderr.write(f"  {time.monotonic() - begun:.0f} s\n")
