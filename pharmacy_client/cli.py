@@ -19,7 +19,7 @@ import typer
 from emvs.errors import EmvsError
 from emvs.scan import Scan, ScanError, parse_scan, scan_from_fields
 from emvs.states import State
-from pharmacy_client import cli_output, cli_testbook
+from pharmacy_client import cli_faults, cli_output, cli_testbook
 from pharmacy_client.cli_options import PackOptions, SystemOptions, with_groups
 from pharmacy_client.client import PharmacyClient
 from pharmacy_client.errors import PharmacyClientError, ScanRefusedError
@@ -160,6 +160,7 @@ def _finish_code(run: Callable[[], ExitCode]) -> None:
 
 
 cli_testbook.register(app, _finish_code)
+cli_faults.register(app, _finish_code)
 
 
 def main() -> None:

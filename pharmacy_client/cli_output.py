@@ -104,7 +104,7 @@ def result_lines(result: Result, *, profile_source: str) -> list[tuple[str, str]
         ("try again", f"in {result.retry_after_s:g} s" if result.retry_after_s else ""),
         ("asked", f"{profile_source}, {result.exchange.elapsed_ms:.0f} ms"),
     ]
-    lines += [("note", note) for note in (*scan.problems, *result.notifications)]
+    lines += [("note", note) for note in (*scan.repairs, *scan.problems, *result.notifications)]
     return [line for line in lines if line[1]]
 
 
@@ -161,6 +161,7 @@ def _pack_object(scan: Scan) -> dict[str, object]:
         "batch_id": scan.batch_id,
         "expiry": scan.expiry,
         "problems": scan.problems,
+        "repairs": scan.repairs,
     }
 
 
