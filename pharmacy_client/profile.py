@@ -18,6 +18,7 @@ from pharmacy_client.endpoints import read_file, read_participant
 from pharmacy_client.errors import ProfileError
 
 _SECRETS = frozenset({"client_secret", "password"})
+_ADDRESSES = ("url", "token_url", "bulk_url", "mixed_url", "support_url", "pki_url")
 _PATHS = ("ca", "certificate", "key")
 _VARIABLE_PREFIX = "PHARMACY_"
 _TIMEOUT_S_MAX = 600.0
@@ -48,6 +49,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     key: str | None = None
     """Its key, a PEM file; may be in the certificate's file."""
     soap_version: Literal["4.0", "5.0"] = "5.0"
+    bulk_url: str | None = None
+    """SOAP: the service of bulks, if it is not where `url` would have it; so are the next three."""
+    mixed_url: str | None = None
+    support_url: str | None = None
+    pki_url: str | None = None
     api_version: str | None = None
     """REST: sent as `emvs-api-version`; without one the system takes its own default."""
     language: str = "eng"
@@ -65,7 +71,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     def __post_init__(self) -> None:
         """Check what types alone cannot."""
-        for name in ("url", "token_url"):
+        for name in _ADDRESSES:
             _check_address(name, getattr(self, name))
         missing = [name for name in _NEEDED[self.dialect] if not getattr(self, name)]
         if missing:
@@ -170,7 +176,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     @property
     def uses_tls(self) -> bool:
         """Whether any of the addresses is an https one."""
-        return any(url.startswith("https:") for url in (self.url, self.token_url) if url)
+        return any(
+            url.startswith("https:") for url in (getattr(self, name) for name in _ADDRESSES) if url
+        )
 
     def __repr__(self) -> str:
         """Show everything that is set, but no secret."""
