@@ -5,24 +5,25 @@ Nothing is repeated here after an answer or a lost one: a supply sent twice may 
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from emvs.markets import Dialect
 from emvs.scan import Scan, ScanError, parse_scan
 from emvs.states import PACK_STATES, Operation, State
+from pharmacy_client.bulk import BulkItem, BulkSpeaker, NotReady
 from pharmacy_client.errors import NotOfferedError, ScanRefusedError
 from pharmacy_client.exchange import Transport
+from pharmacy_client.polling import POLL_PLAN, PollPlan
 from pharmacy_client.profile import Profile
 from pharmacy_client.rest import RestDialect
+from pharmacy_client.rest_bulk import RestBulk
 from pharmacy_client.results import PackCall, Pong, Result
 from pharmacy_client.soap import SoapDialect
-
-
-class _Speaker(Protocol):
-    async def perform(self, call: PackCall) -> Result: ...
-    async def ping(self) -> Pong: ...
-
+from pharmacy_client.soap_bulk import SoapBulk
+from pharmacy_client.soap_envelope import new_transaction_id
 
 _SPEAKERS: dict[Dialect, type[RestDialect] | type[SoapDialect]] = {
     Dialect.REST: RestDialect,
@@ -43,7 +44,7 @@ class PharmacyClient:
         """Make a client. Connections are opened on entering its context."""
         self.profile = profile
         self._transport = transport
-        self._speaker: _Speaker | None = None
+        self._speaker: RestDialect | SoapDialect | None = None
 
     async def __aenter__(self) -> Self:
         """Get ready. Raises ProfileError if certificates cannot be loaded."""
@@ -103,6 +104,44 @@ class PharmacyClient:
         """Find out whether the system can be reached: the SOAP ping, or a token by REST."""
         return await self._ready().ping()
 
+    async def perform(self, call: PackCall) -> Result:
+        """Return what the system says to a call. The other methods make one and come here."""
+        return await self._ready().perform(call)
+
+    async def bulk(
+        self, calls: Sequence[PackCall], plan: PollPlan = POLL_PLAN
+    ) -> AsyncIterator[Result]:
+        """Yield what came of each call, in their order, as the system works through them.
+
+        Calls may be any on any packs; at most 100,000 go in one bulk, one bulk after the other. An
+        error ends it: what was yielded is done, and of the rest the error's `may_have_acted` tells.
+        """
+        speaker = self.bulk_speaker
+        for start in range(0, len(calls), plan.items_max):
+            items = [
+                BulkItem(call, call.transaction_id or new_transaction_id())
+                for call in calls[start : start + plan.items_max]
+            ]
+            ticket = await speaker.submit(items, new_transaction_id())
+            waits = plan.waits()
+            while True:
+                found = await speaker.fetch(ticket, items)
+                if not isinstance(found, NotReady):
+                    break
+                await asyncio.sleep(waits.next_s(found.wait_s))
+            for result in found:
+                yield result
+
+    @property
+    def bulk_speaker(self) -> BulkSpeaker:
+        """The dialect's bulks, for those who keep tickets themselves."""
+        speaker = self._ready()
+        transport = self._transport
+        assert transport is not None
+        if isinstance(speaker, RestDialect):
+            return RestBulk(self.profile, transport, speaker.tokens)
+        return SoapBulk(self.profile, transport)
+
     async def _perform(
         self,
         operation: Operation,
@@ -111,10 +150,11 @@ class PharmacyClient:
         manual: bool,
         reference: str | None = None,
     ) -> Result:
-        call = PackCall(operation, read_scan(scan), manual=manual, reference=reference)
-        return await self._ready().perform(call)
+        return await self.perform(
+            PackCall(operation, read_scan(scan), manual=manual, reference=reference)
+        )
 
-    def _ready(self) -> _Speaker:
+    def _ready(self) -> RestDialect | SoapDialect:
         if self._speaker is None:
             raise RuntimeError("use the client as `async with PharmacyClient(profile) as client`")
         return self._speaker

@@ -3,6 +3,8 @@
 PharmacyClientError         (an emvs.errors.EmvsError)
 ├── ProfileError            the profile is missing or wrong; nothing was sent
 ├── ScanRefusedError        this must not or cannot be sent as a pack; nothing was sent
+├── QueueFullError          the offline queue takes no more; nothing was kept
+├── QueueUnusableError      the offline queue's file cannot be read or written
 ├── NotOfferedError         the dialect has no such operation; nothing was sent
 ├── LoginRefusedError       the system does not accept who we say we are; nothing was done
 ├── SystemUnreachableError  no usable answer: connection refused or lost, gateway, throttled
@@ -46,6 +48,18 @@ class ScanRefusedError(PharmacyClientError):
         super().__init__(f"{problem} {advice}".rstrip())
         self.problem = problem
         self.advice = advice
+
+
+class QueueFullError(PharmacyClientError):
+    """The offline queue holds as many operations as it may. Nothing was kept."""
+
+    title = "Offline queue full"
+
+
+class QueueUnusableError(PharmacyClientError):
+    """The file of the offline queue cannot be read or written. What was to be kept was not."""
+
+    title = "Offline queue unusable"
 
 
 class NotOfferedError(PharmacyClientError):

@@ -24,6 +24,8 @@ class PackCall(NamedTuple):
     """Typed in by hand rather than scanned."""
     reference: str | None = None
     """Client transaction id of what an undo undoes, where the dialect has one."""
+    transaction_id: str | None = None
+    """Our id of the transaction, 8 to 32 letters and digits; a new one is made if there is none."""
 
 
 class Category(StrEnum):

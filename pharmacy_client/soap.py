@@ -57,7 +57,7 @@ class SoapDialect:
 
     async def perform(self, call: PackCall) -> Result:
         """Return what the national system answers."""
-        transaction_id = new_transaction_id()
+        transaction_id = call.transaction_id or new_transaction_id()
         message, request = build_request(call, self._profile, transaction_id)
         reply = await self._transport.send(request)
         exchange = record_exchange(request, reply)
