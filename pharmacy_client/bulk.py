@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
-from pharmacy_client.errors import PharmacyClientError
-from pharmacy_client.exchange import Exchange
 from pharmacy_client.results import PackCall, Result
 
 BULK_ITEMS_MAX: Final = 100_000
@@ -33,22 +31,6 @@ class NotReady(NamedTuple):
 
     wait_s: float | None
     """How long the system asks to wait; None if it does not say."""
-
-
-class BulkRefusedError(PharmacyClientError):
-    """The bulk was refused as a whole: nothing was done, and the same one would be again."""
-
-    title = "Bulk refused"
-
-    def __init__(self, message: str, *, return_code: str, exchange: Exchange) -> None:
-        super().__init__(message, exchange=exchange)
-        self.return_code = return_code
-
-
-class BulkLostError(PharmacyClientError):
-    """The system knows no bulk of this ticket: it was never there, or its result has expired."""
-
-    title = "Bulk not known"
 
 
 class BulkSpeaker(Protocol):

@@ -43,6 +43,8 @@ def result_object(result: Result, *, profile_source: str, raw: bool) -> dict[str
         "client_transaction_id": result.client_transaction_id,
         "notifications": result.notifications,
         "retry_after_s": result.retry_after_s,
+        "queue_number": result.queue_number,
+        "from_memory": result.from_memory,
         "http_status": result.http_status,
         "elapsed_ms": round(result.exchange.elapsed_ms, 1),
         "advice": {"colour": result.advice.colour.value, "sentence": result.advice.sentence},
@@ -92,7 +94,7 @@ def result_lines(result: Result, *, profile_source: str) -> list[tuple[str, str]
     lines = [
         ("", headline),
         ("advice", result.advice.sentence),
-        ("answer", f"{result.return_code}  {result.text}"),
+        ("answer", f"{result.return_code}  {result.text}".strip()),
         ("reasons", ", ".join(result.reasons)),
         ("alert", " ".join(filter(None, (result.alert_id, result.alert_code, result.alert_link)))),
         ("product", result.product_name or ""),
@@ -104,6 +106,8 @@ def result_lines(result: Result, *, profile_source: str) -> list[tuple[str, str]
         ("try again", f"in {result.retry_after_s:g} s" if result.retry_after_s else ""),
         ("asked", f"{profile_source}, {result.exchange.elapsed_ms:.0f} ms"),
     ]
+    if result.from_memory:
+        lines.append(("note", "This was answered just before; nothing was sent again."))
     lines += [("note", note) for note in (*scan.repairs, *scan.problems, *result.notifications)]
     return [line for line in lines if line[1]]
 

@@ -6,6 +6,9 @@ PharmacyClientError         (an emvs.errors.EmvsError)
 ├── QueueFullError          the offline queue takes no more; nothing was kept
 ├── QueueUnusableError      the offline queue's file cannot be read or written
 ├── NotOfferedError         the dialect has no such operation; nothing was sent
+├── AccountRefusedError     the system refused a change of password or a certificate
+├── BulkRefusedError        the system refused a bulk as a whole; nothing was done
+├── BulkLostError           the system knows no such bulk, or no more
 ├── LoginRefusedError       the system does not accept who we say we are; nothing was done
 ├── SystemUnreachableError  no usable answer: connection refused or lost, gateway, throttled
 │   └── AnswerTimeoutError  no answer in time
@@ -78,6 +81,32 @@ class LoginRefusedError(PharmacyClientError):
     ) -> None:
         super().__init__(message, exchange=exchange)
         self.return_code = return_code
+
+
+class AccountRefusedError(PharmacyClientError):
+    """The system refused a change of the account. `return_code` says why."""
+
+    title = "Refused"
+
+    def __init__(self, message: str, *, return_code: str, exchange: Exchange) -> None:
+        super().__init__(message, exchange=exchange)
+        self.return_code = return_code
+
+
+class BulkRefusedError(PharmacyClientError):
+    """The bulk was refused as a whole: nothing was done, and the same one would be again."""
+
+    title = "Bulk refused"
+
+    def __init__(self, message: str, *, return_code: str, exchange: Exchange) -> None:
+        super().__init__(message, exchange=exchange)
+        self.return_code = return_code
+
+
+class BulkLostError(PharmacyClientError):
+    """The system knows no bulk of this ticket: it was never there, or its result has expired."""
+
+    title = "Bulk not known"
 
 
 class SystemUnreachableError(PharmacyClientError):

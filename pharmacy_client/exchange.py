@@ -63,6 +63,10 @@ class Exchange:
     elapsed_ms: float
 
 
+NO_EXCHANGE = Exchange(b"", b"", None, 0.0)
+"""For a result that no answer stands behind."""
+
+
 def record_exchange(request: HttpRequest, reply: HttpReply | None = None) -> Exchange:
     """Return the record of a request and of its reply, if it got one."""
     head = [f"{request.method} {request.url} HTTP/1.1"]

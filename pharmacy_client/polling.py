@@ -6,10 +6,10 @@ Figures: a sensible hint for bulks of the SOAP systems is to start at 5 s and to
 from __future__ import annotations
 
 import random
-from typing import Final, NamedTuple
+from typing import Final
 
-from pharmacy_client.bulk import BULK_ITEMS_MAX
-
+FIRST_POLL_S: Final = 5.0
+LONGEST_POLL_S: Final = 60.0
 _WISH_S_MAX: Final = 600.0
 """A wish to wait longer than this is not believed (our choice)."""
 _JITTER: Final = 0.2
@@ -28,18 +28,3 @@ class Waits:
         self._next_s = min(2 * self._next_s, self._longest_s)
         # That tills which lost the system together don't come back together.
         return wait_s * (1 + _JITTER * random.random())  # noqa: S311
-
-
-class PollPlan(NamedTuple):
-    """How bulks are handed in and asked after."""
-
-    items_max: int = BULK_ITEMS_MAX
-    first_s: float = 5.0
-    longest_s: float = 60.0
-
-    def waits(self) -> Waits:
-        """Return a new series of waits."""
-        return Waits(self.first_s, self.longest_s)
-
-
-POLL_PLAN: Final = PollPlan()

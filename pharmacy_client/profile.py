@@ -17,9 +17,10 @@ from emvs.markets import Dialect
 from pharmacy_client.endpoints import read_file, read_participant
 from pharmacy_client.errors import ProfileError
 
-_SECRETS = frozenset({"client_secret", "password"})
+_SECRETS = frozenset({"client_secret", "password", "next_password"})
 _ADDRESSES = ("url", "token_url", "bulk_url", "mixed_url", "support_url", "pki_url")
 _PATHS = ("ca", "certificate", "key")
+_RENEWED = ("password", "certificate", "key", "client_login_id", "user_id")
 _VARIABLE_PREFIX = "PHARMACY_"
 _TIMEOUT_S_MAX = 600.0
 _NEEDED = {
@@ -42,6 +43,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     user_id: str | None = None
     sub_user_id: str | None = None
     password: str | None = None
+    next_password: str | None = None
+    """SOAP: a password that was asked for; which of the two holds is not known yet."""
+    renew: bool = True
+    """SOAP: whether password and certificate are renewed in time and written back to the file."""
     ca: str | None = None
     """File of certificates to trust; without one, those of the machine."""
     certificate: str | None = None
@@ -68,6 +73,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """For a whole call, connection included; what a deployed client of the REST systems waits."""
     source: str = "given by the program"
     """Where the profile is from, for messages."""
+    file: str | None = None
+    """The profile file, if it is from one and its login is not from the environment."""
 
     def __post_init__(self) -> None:
         """Check what types alone cannot."""
@@ -114,6 +121,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ProfileError(f"{path} is not a TOML file: {error}") from error
         if dialect is not None:
             values["dialect"] = dialect
+        overridden = any(
+            (environment or {}).get(_VARIABLE_PREFIX + name.upper()) for name in _RENEWED
+        )
+        values["file"] = None if overridden else str(path.absolute())
         return cls.from_values(
             values, source=str(path), directory=path.parent, environment=environment
         )
@@ -160,7 +171,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 merged[name] = str((directory / value).absolute())
         for name in cls.__struct_fields__:
             given = (environment or {}).get(_VARIABLE_PREFIX + name.upper())
-            if given and name not in ("dialect", "source"):
+            if given and name not in ("dialect", "source", "file", "next_password"):
                 merged[name] = given
         try:
             # Variables are texts: "2.5" has to do for a number.

@@ -16,8 +16,10 @@ from typing import Final, Protocol
 import msgspec
 
 from emvs.states import INACTIVE_BY_BATCH_OR_PRODUCT, Operation, State
-from pharmacy_client.bulk import BulkLostError, BulkRefusedError, BulkSpeaker, NotReady
+from pharmacy_client.bulk import BulkSpeaker, NotReady
 from pharmacy_client.errors import (
+    BulkLostError,
+    BulkRefusedError,
     NotOfferedError,
     PharmacyClientError,
     ProtocolError,
@@ -25,7 +27,7 @@ from pharmacy_client.errors import (
     SystemUnreachableError,
 )
 from pharmacy_client.offline_queue import Again, OfflineQueue, Submission
-from pharmacy_client.polling import Waits
+from pharmacy_client.polling import FIRST_POLL_S, LONGEST_POLL_S, Waits
 from pharmacy_client.queue_entries import Entry, Outcome, outcome_of
 from pharmacy_client.results import Category, PackCall, Result
 
@@ -46,8 +48,8 @@ class ReplayPlan:
     """The figures of a replay (our choice, where nothing else is said)."""
 
     items_max: int = 1000
-    first_poll_s: float = 5.0
-    longest_poll_s: float = 60.0
+    first_poll_s: float = FIRST_POLL_S
+    longest_poll_s: float = LONGEST_POLL_S
     doubt_pause_s: float = 120.0
     """Time that the system gets for what it may have taken before packs are looked at. Results of
     the REST systems are there within 45 s."""

@@ -18,11 +18,11 @@ from pharmacy_client.bulk import (
     BULK_REPLY_BYTES_MAX,
     BULK_TIMEOUT_S,
     BulkItem,
-    BulkLostError,
-    BulkRefusedError,
     NotReady,
 )
 from pharmacy_client.errors import (
+    BulkLostError,
+    BulkRefusedError,
     LoginRefusedError,
     NotOfferedError,
     ProtocolError,
@@ -236,12 +236,6 @@ def _state(operation: Operation) -> State:
 
 def _literal(operation: Operation) -> str:
     return STATE_LITERALS[_state(operation)]
-
-
-def check_offered(call: PackCall) -> None:
-    """Raise NotOfferedError if a recovery cannot ask this."""
-    if call.operation is not Operation.VERIFY:
-        _state(call.operation)
 
 
 def _result(call: PackCall, answer: PackAnswer, exchange: Exchange) -> Result:

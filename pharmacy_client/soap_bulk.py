@@ -16,10 +16,10 @@ from pharmacy_client.bulk import (
     BULK_REPLY_BYTES_MAX,
     BULK_TIMEOUT_S,
     BulkItem,
-    BulkRefusedError,
     NotReady,
 )
 from pharmacy_client.errors import (
+    BulkRefusedError,
     LoginRefusedError,
     NotOfferedError,
     ProtocolError,
@@ -187,11 +187,6 @@ def _item(item: BulkItem, profile: Profile) -> str:
         f"<t:Language>{text(profile.language)}</t:Language>{told}</t:Transaction>"
         f"</t:{branch}></t:TrxItem>"
     )
-
-
-def check_offered(call: PackCall) -> None:
-    """Raise NotOfferedError if no item of a mixed bulk can ask this."""
-    _request_type(call.operation, is_typed=_is_typed(call))
 
 
 def _is_typed(call: PackCall) -> bool:

@@ -20,8 +20,8 @@ from emvs.scan import Scan
 from emvs.scheme import Scheme
 from emvs.states import Operation, State
 from pharmacy_client.advice import advise
-from pharmacy_client.bulk import BulkItem, BulkLostError, NotReady
-from pharmacy_client.errors import NotOfferedError, SystemUnreachableError
+from pharmacy_client.bulk import BulkItem, NotReady
+from pharmacy_client.errors import BulkLostError, NotOfferedError, SystemUnreachableError
 from pharmacy_client.exchange import Exchange
 from pharmacy_client.offline_queue import OfflineQueue
 from pharmacy_client.queue_entries import Entry, Standing
