@@ -201,6 +201,8 @@ class Till:
     async def _keep(self, call: PackCall, why: str, *, doubtful: bool = False) -> Result:
         queue = self.queue
         assert queue is not None
+        # What the pack was like before is worth nothing once this is sent.
+        self._answered.pop(pack_key(call.scan), None)
         entry = await asyncio.to_thread(
             lambda: queue.add(call, item_id=call.transaction_id, doubtful=doubtful)
         )

@@ -28,6 +28,7 @@ PLAN = TillPlan(
     replay=ReplayPlan(first_poll_s=0.05, longest_poll_s=0.2, doubt_pause_s=0.0),
 )
 SUPPLY = rb"G120Request|^PATCH"
+VERIFY = rb"G110Request|^GET"
 BULK = rb"G195Request|^POST /verification/recovery/packs"
 
 
@@ -158,8 +159,8 @@ async def test_a_bulk_whose_acknowledgement_is_lost_is_done_once(
 async def test_verifications_are_repeated_and_changes_are_not(street: Street, dialect: str) -> None:
     town, proxy = street.town, street.proxy
     async with street.till(dialect) as till:
-        proxy.fail(Fault.ANSWER_LOST)
-        proxy.fail(Fault.BUSY)
+        proxy.fail(Fault.ANSWER_LOST, VERIFY)
+        proxy.fail(Fault.BUSY, VERIFY)
         assert (await till.verify(town.scan())).ok
         assert len(proxy.requests) == 3
         proxy.fail(Fault.ANSWER_LOST, SUPPLY)
