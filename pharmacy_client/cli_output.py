@@ -176,8 +176,15 @@ def _exchange_object(exchange: Exchange) -> dict[str, object]:
     }
 
 
-def _coloured(text: str, colour: Colour) -> str:
+def wants_colour() -> bool:
+    """Tell whether standard output is a terminal that takes colours, and may."""
     # https://no-color.org: any value but an empty one turns colours off.
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    return (
+        sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
+
+
+def _coloured(text: str, colour: Colour) -> str:
+    if not wants_colour():
         return text
     return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"

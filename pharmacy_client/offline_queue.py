@@ -7,18 +7,21 @@ of one pack go out in their order, one after the answer to the other. Nothing is
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import Final, NamedTuple, Self
+from urllib.parse import urlsplit
 
 import msgspec
 
 from emvs.scan import Scan
 from pharmacy_client.bulk import BulkItem
 from pharmacy_client.errors import QueueFullError, QueueUnusableError
+from pharmacy_client.profile import Profile
 from pharmacy_client.queue_entries import OPEN, Entry, Outcome, Standing, encode_call, pack_key
 from pharmacy_client.queue_file import COLUMNS, Execute, QueueFile, entry_of
 from pharmacy_client.results import PackCall
@@ -35,6 +38,19 @@ _IS_OPEN: Final = "standing IN ('waiting', 'sending', 'doubtful')"
 _FIRST_OF_PACK: Final = (
     f"number IN (SELECT min(number) FROM entries WHERE {_IS_OPEN} GROUP BY pack)"  # noqa: S608
 )
+
+
+def owner_of(profile: Profile) -> str:
+    """Return which system and login a queue is for."""
+    login = profile.client_id or f"{profile.client_login_id}/{profile.user_id}"
+    return f"{login} at {urlsplit(profile.url).netloc}"
+
+
+def default_path(profile: Profile, environment: Mapping[str, str]) -> Path:
+    """Return the file of a login's queue, in the directory that the user keeps states in."""
+    state = environment.get("XDG_STATE_HOME") or "~/.local/state"
+    digest = hashlib.sha256(owner_of(profile).encode()).hexdigest()[:16]
+    return Path(state).expanduser() / "emvs" / f"pharmacy-queue-{digest}.sqlite"
 
 
 class Again(Enum):
