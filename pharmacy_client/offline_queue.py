@@ -319,6 +319,11 @@ class OfflineQueue:
             self._settle(execute, entry, outcome, standing)
             self._forget(execute)
 
+    def drop(self, entry: Entry) -> None:
+        """Forget an entry that was refused before anything was done, as its user was told."""
+        with self._file.writing() as execute:
+            execute("DELETE FROM entries WHERE number = ?", (entry.number,))
+
     def wait_again(self, entry: Entry, *, was_sent: bool = True) -> None:
         """Note that an entry is certainly not done."""
         with self._file.writing() as execute:

@@ -24,13 +24,12 @@ from pharmacy_client.client import PharmacyClient, decommissioning, read_scan, u
 from pharmacy_client.errors import (
     LoginRefusedError,
     PharmacyClientError,
-    ProtocolError,
     SystemUnreachableError,
 )
 from pharmacy_client.exchange import NO_EXCHANGE, Transport
 from pharmacy_client.offline_queue import OfflineQueue
 from pharmacy_client.profile import Profile
-from pharmacy_client.queue_entries import Entry, Standing, pack_key
+from pharmacy_client.queue_entries import Entry, Standing, outcome_of, pack_key
 from pharmacy_client.replay import Replay, ReplayPlan
 from pharmacy_client.results import Advice, Category, Colour, PackCall, Result
 from pharmacy_client.soap_codes import bare_code
@@ -84,6 +83,7 @@ class Till:
         self._busy: dict[str, asyncio.Lock] = {}
         self._renewing = asyncio.Lock()
         self._reminded = False
+        self._retired: list[PharmacyClient] = []
 
     async def __aenter__(self) -> Self:
         """Get ready. Raises ProfileError; a system that is away is no error."""
@@ -97,9 +97,11 @@ class Till:
         traceback: TracebackType | None,
     ) -> None:
         """Close all connections. What waits in the queue goes on waiting."""
-        if self._client is not None:
-            await self._client.__aexit__(kind, error, traceback)
-            self._client = None
+        for client in (*self._retired, self._client):
+            if client is not None:
+                await client.__aexit__(kind, error, traceback)
+        self._client = None
+        self._retired.clear()
 
     @property
     def profile(self) -> Profile:
@@ -182,30 +184,38 @@ class Till:
 
     async def _change(self, call: PackCall) -> Result:
         call = call._replace(transaction_id=call.transaction_id or new_transaction_id())
-        if self.queue is None:
+        queue = self.queue
+        if queue is None:
             return await self._ask(call)
-        if await asyncio.to_thread(self.queue.is_pending, call.scan):
-            return await self._keep(call, "Something about this pack is still to be sent.")
+        if await asyncio.to_thread(queue.is_pending, call.scan):
+            return await self._keep(queue, call, "Something about this pack is still to be sent.")
         if not self.breaker.may_pass():
-            return await self._keep(call, "The system cannot be reached.")
+            return await self._keep(queue, call, "The system cannot be reached.")
+        # On disk before it leaves: whoever kills us now finds it there.
+        entry = await asyncio.to_thread(queue.add, call, item_id=call.transaction_id, doubtful=True)
         try:
             result = await self._ask(call, has_passed=True)
-        except (SystemUnreachableError, ProtocolError) as error:
-            if isinstance(error, ProtocolError) and not error.may_have_acted:
+        except PharmacyClientError as error:
+            if error.may_have_acted:
+                return queued_result(entry, str(error), self.waiting_count)
+            if not isinstance(error, SystemUnreachableError):
+                await asyncio.to_thread(queue.drop, entry)
                 raise
-            return await self._keep(call, str(error), doubtful=error.may_have_acted)
+            return await self._wait(queue, entry, str(error))
         if result.category is Category.UNAVAILABLE:
-            return await self._keep(call, result.text or "The system cannot answer now.")
+            return await self._wait(queue, entry, result.text or "The system cannot answer now.")
+        await asyncio.to_thread(queue.settle, entry, outcome_of(result))
         return result
 
-    async def _keep(self, call: PackCall, why: str, *, doubtful: bool = False) -> Result:
-        queue = self.queue
-        assert queue is not None
+    async def _wait(self, queue: OfflineQueue, entry: Entry, why: str) -> Result:
+        await asyncio.to_thread(lambda: queue.wait_again(entry, was_sent=False))
+        self._answered.pop(pack_key(entry.call.scan), None)
+        return queued_result(replace(entry, standing=Standing.WAITING), why, self.waiting_count)
+
+    async def _keep(self, queue: OfflineQueue, call: PackCall, why: str) -> Result:
         # What the pack was like before is worth nothing once this is sent.
         self._answered.pop(pack_key(call.scan), None)
-        entry = await asyncio.to_thread(
-            lambda: queue.add(call, item_id=call.transaction_id, doubtful=doubtful)
-        )
+        entry = await asyncio.to_thread(queue.add, call, item_id=call.transaction_id)
         return queued_result(entry, why, self.waiting_count)
 
     async def _ask(self, call: PackCall, *, has_passed: bool = False) -> Result:
@@ -320,18 +330,11 @@ class Till:
         self._on_notice("The password was changed and written to the profile.")
 
     async def _open(self, profile: Profile) -> None:
-        before = self._client
+        if self._client is not None:
+            # What is on its way with the old login gets its answer.
+            self._retired.append(self._client)
         transport = self._connect(profile)
         self._client = await PharmacyClient(profile, transport=transport).__aenter__()
-        if before is not None:
-            # What is on its way with the old login gets its answer first.
-            asyncio.get_running_loop().call_later(
-                profile.timeout_s, lambda: asyncio.ensure_future(_close(before))
-            )
-
-
-async def _close(client: PharmacyClient) -> None:
-    await client.__aexit__(None, None, None)
 
 
 def queued_result(entry: Entry, why: str, waiting_count: int) -> Result:
