@@ -19,7 +19,7 @@ from pharmacy_client.errors import ProfileError
 def write_keys(path: Path, values: Mapping[str, str | None]) -> None:
     """Set keys of a profile file, or take out those whose value is None. Raises ProfileError."""
     try:
-        text = path.read_text()
+        text = path.read_text("utf-8")
         before = tomllib.loads(text)
         for name, value in values.items():
             text = _with_key(text, name, value)
@@ -45,8 +45,8 @@ def write_new_file(path: Path, data: bytes) -> None:
 
 
 def _with_key(text: str, name: str, value: str | None) -> str:
-    # JSON's strings are strings of TOML, too.
-    line = "" if value is None else f"{name} = {json.dumps(value)}\n"
+    # JSON's strings are strings of TOML, too, if no letter is spelled in halves.
+    line = "" if value is None else f"{name} = {json.dumps(value, ensure_ascii=False)}\n"
     pattern = re.compile(rf"^[ \t]*{re.escape(name)}[ \t]*=.*(?:\n|\Z)", re.MULTILINE)
     if pattern.search(text):
         return pattern.sub(lambda _: line, text, count=1)

@@ -68,7 +68,10 @@ class Replay:
         plan: ReplayPlan | None = None,
         *,
         clock_s: Callable[[], float] = time.time,
+        is_in_flight: Callable[[Entry], bool] = lambda entry: False,
     ) -> None:
+        """`is_in_flight`: whether somebody here still waits for the answer about an entry."""
+        self._is_in_flight = is_in_flight
         self._queue = queue
         self._asker = asker
         self._bulk = bulk
@@ -182,7 +185,7 @@ class Replay:
     async def _look_at_doubtful(self) -> bool:
         """Look at one pack whose last change nobody knows the outcome of; False without one."""
         entry = self._queue.next_doubtful(self._plan.doubt_pause_s)
-        if entry is None:
+        if entry is None or self._is_in_flight(entry):
             return False
         call = entry.call
         if call.operation is Operation.VERIFY:

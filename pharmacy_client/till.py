@@ -83,6 +83,7 @@ class Till:
         self._busy: dict[str, asyncio.Lock] = {}
         self._renewing = asyncio.Lock()
         self._reminded = False
+        self._in_flight: set[int] = set()
         self._retired: list[PharmacyClient] = []
 
     async def __aenter__(self) -> Self:
@@ -193,6 +194,7 @@ class Till:
             return await self._keep(queue, call, "The system cannot be reached.")
         # On disk before it leaves: whoever kills us now finds it there.
         entry = await asyncio.to_thread(queue.add, call, item_id=call.transaction_id, doubtful=True)
+        self._in_flight.add(entry.number)
         try:
             result = await self._ask(call, has_passed=True)
         except PharmacyClientError as error:
@@ -202,6 +204,8 @@ class Till:
                 await asyncio.to_thread(queue.drop, entry)
                 raise
             return await self._wait(queue, entry, str(error))
+        finally:
+            self._in_flight.discard(entry.number)
         if result.category is Category.UNAVAILABLE:
             return await self._wait(queue, entry, result.text or "The system cannot answer now.")
         await asyncio.to_thread(queue.settle, entry, outcome_of(result))
@@ -235,7 +239,10 @@ class Till:
                 if not await self._renew_for(error):
                     raise
             else:
-                self.breaker.succeed()
+                if result.category is Category.UNAVAILABLE and result.retry_after_s:
+                    self.breaker.fail(result.retry_after_s)
+                else:
+                    self.breaker.succeed()
                 safe = result.category is Category.UNAVAILABLE
                 if not safe or not self._may_retry(number, result.retry_after_s):
                     return result
@@ -279,7 +286,13 @@ class Till:
             await asyncio.sleep(max(1.0, self.breaker.wait_s))
 
     def _replay(self, queue: OfflineQueue) -> Replay:
-        return Replay(queue, self.client, self.client.bulk_speaker, self._plan.replay)
+        return Replay(
+            queue,
+            self.client,
+            self.client.bulk_speaker,
+            self._plan.replay,
+            is_in_flight=lambda entry: entry.number in self._in_flight,
+        )
 
     async def upkeep(self) -> None:
         """Finish a change of password whose answer was lost; renew a certificate in time.

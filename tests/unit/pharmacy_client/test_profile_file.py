@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import tempfile
 import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pharmacy_client.errors import ProfileError
@@ -27,15 +28,14 @@ def test_one_key_is_set_and_the_rest_stays(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+@settings(max_examples=40)
 @given(st.text(max_size=30).filter(str.isprintable))
 def test_any_value_comes_back(value: str) -> None:
-    import tempfile  # noqa: PLC0415
-
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "p.toml"
         path.write_text(TEXT)
         write_keys(path, {"password": value})
-        assert tomllib.loads(path.read_text())["password"] == value
+        assert tomllib.loads(path.read_text("utf-8"))["password"] == value
 
 
 @pytest.mark.parametrize(
