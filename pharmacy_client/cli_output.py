@@ -104,7 +104,12 @@ def result_lines(result: Result, *, profile_source: str) -> list[tuple[str, str]
         ("undo until", f"{result.undo_until:%Y-%m-%d %H:%M:%S %Z}" if result.undo_until else ""),
         ("reference", result.client_transaction_id or ""),
         ("try again", f"in {result.retry_after_s:g} s" if result.retry_after_s else ""),
-        ("asked", f"{profile_source}, {result.exchange.elapsed_ms:.0f} ms"),
+        (
+            "asked",
+            f"{profile_source}, {result.exchange.elapsed_ms:.0f} ms"
+            if result.exchange.request
+            else "",
+        ),
     ]
     if result.from_memory:
         lines.append(("note", "This was answered just before; nothing was sent again."))

@@ -199,11 +199,11 @@ class Till:
             result = await self._ask(call, has_passed=True)
         except PharmacyClientError as error:
             if error.may_have_acted:
-                return queued_result(entry, str(error), self.waiting_count)
+                return queued_result(replace(entry, call=call), str(error), self.waiting_count)
             if not isinstance(error, SystemUnreachableError):
                 await asyncio.to_thread(queue.drop, entry)
                 raise
-            return await self._wait(queue, entry, str(error))
+            return await self._wait(queue, replace(entry, call=call), str(error))
         finally:
             self._in_flight.discard(entry.number)
         if result.category is Category.UNAVAILABLE:
@@ -220,7 +220,9 @@ class Till:
         # What the pack was like before is worth nothing once this is sent.
         self._answered.pop(pack_key(call.scan), None)
         entry = await asyncio.to_thread(queue.add, call, item_id=call.transaction_id)
-        return queued_result(entry, why, self.waiting_count)
+        # The scan as it was read just now, with what was put right about it.
+        shown = replace(entry, call=entry.call._replace(scan=call.scan))
+        return queued_result(shown, why, self.waiting_count)
 
     async def _ask(self, call: PackCall, *, has_passed: bool = False) -> Result:
         """Ask the system, again where that is safe. Raises the client's errors."""
