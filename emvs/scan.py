@@ -7,17 +7,27 @@ Sources: Delegated Regulation (EU) 2016/161, Art. 4 and 5; ISO/IEC 16022 (symbol
 """
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import replace
 
 from emvs import gs1, ifa
-from emvs.character_sets import is_ifa_batch, is_ifa_serial, is_set82
-from emvs.check_digits import is_valid_gtin, is_valid_ppn
+from emvs.check_digits import is_valid_ppn
 from emvs.elements import Element, ElementError
-from emvs.errors import UsageError
-from emvs.expiry import parse_expiry
+from emvs.keyboard_faults import KeyboardFault, diagnose
+from emvs.lost_separators import READINGS_MAX, separated_readings
+from emvs.scan_elements import NO_SERIAL_ADVICE, SYNTAXES, Scan, ScanError, scan_of_elements
 from emvs.scheme import Scheme
+
+__all__ = [
+    "GS1_DATA_MATRIX",
+    "PLAIN_DATA_MATRIX",
+    "SCAN_LENGTH_MAX",
+    "Scan",
+    "ScanError",
+    "build_scan_text",
+    "parse_scan",
+    "scan_from_fields",
+    "split_symbology",
+]
 
 # A Data Matrix holds 2,335 letters at most; a pack's data take about 80 of them, 300 with all the
 # further elements that we have seen.
@@ -26,102 +36,16 @@ SCAN_LENGTH_MAX = 1000
 GS1_DATA_MATRIX = "]d2"  # FNC1 in first position.
 PLAIN_DATA_MATRIX = "]d1"  # ECC 200 as such; a pack's data stand in an ISO/IEC 15434 envelope.
 
-# What `]d1` or `]d2` becomes when a scanner in keyboard mode and the computer disagree about the
-# keyboard. Then letters and symbols behind it have changed as well, which looks like falsified
-# packs to the system, so nothing must be sent.
-_KEYBOARD_FAULTS = {
-    "]D": "Caps Lock is on",
-    "+d": "the computer's keyboard layout is German, Italian or Spanish, the scanner's is not",
-    "$d": "the computer's keyboard layout is French or Belgian, the scanner's is not",
-    ")d": "the computer's keyboard layout is Czech, the scanner's is not",
-    "úd": "the computer's keyboard layout is Hungarian, the scanner's is not",
-    "śd": "the computer's keyboard layout is Polish, the scanner's is not",
-    "¨d": "the computer's keyboard layout is Swedish or Swiss, the scanner's is not",
-    "]δ": "the computer's keyboard layout is Greek, the scanner's is not",
-}
-_KEYBOARD_ADVICE = "Set scanner and computer to the same keyboard, then scan again."
-
 # Texts from logs and manuals show control characters as pictures. No pack's data contain these.
 _PICTURES = {0x241D: "\x1d", 0x241E: "\x1e", 0x2404: "\x04"}
 # Keyboards turn the group separator into another control character, or lose it. As no value may
 # contain any, each of them can only have been the separator.
 _OTHER_CONTROLS = re.compile("[\x00-\x1c\x1e\x1f]")
+_ANY_CONTROL = re.compile("[\x00-\x1f]")
 
 _LINEAR_LENGTHS = (8, 12, 13, 14)  # EAN-8, UPC-A, EAN-13, ITF-14.
 _LINEAR_ADVICE = "Scan the square Data Matrix of the pack, not another bar code."
-_NO_SERIAL_ADVICE = (
-    "Scan again. If it stays so, check that the scanner is set to send group separators (ASCII 29):"
-    " without them the serial number is taken for part of the element before it."
-)
-
-
-class ScanError(UsageError):
-    """This text must not be sent. `problem` says why, `advice` what to do; both for the user."""
-
-    title = "Not a pack's code"
-
-    def __init__(self, problem: str, advice: str) -> None:
-        super().__init__(f"{problem} {advice}")
-        self.problem = problem
-        self.advice = advice
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scan:
-    """What a pack says about itself, good enough to be sent.
-
-    `problems` lists, in sentences, what a national system will find wrong with it. `symbology` is
-    the identifier that the scanner put in front, if it did. `national_number` is the first one.
-    """
-
-    scheme: Scheme
-    product_code: str
-    serial_number: str
-    batch_id: str | None = None
-    expiry: str | None = None
-    national_number: str | None = None
-    symbology: str | None = None
-    problems: tuple[str, ...] = ()
-
-
-class _Syntax(NamedTuple):
-    """Where a syntax keeps the elements of a pack, and what they must be like."""
-
-    scheme: Scheme
-    product_code: str
-    serial_number: str
-    batch_id: str
-    expiry: str
-    national_numbers: tuple[str, ...]
-    is_product_code: Callable[[str], bool]
-    is_serial_number: Callable[[str], bool]
-    is_batch_id: Callable[[str], bool]
-
-
-_SYNTAXES = {
-    Scheme.GTIN: _Syntax(
-        scheme=Scheme.GTIN,
-        product_code=gs1.PRODUCT_CODE,
-        serial_number=gs1.SERIAL_NUMBER,
-        batch_id=gs1.BATCH_ID,
-        expiry=gs1.EXPIRY,
-        national_numbers=gs1.NATIONAL_NUMBERS,
-        is_product_code=is_valid_gtin,
-        is_serial_number=is_set82,
-        is_batch_id=is_set82,
-    ),
-    Scheme.PPN: _Syntax(
-        scheme=Scheme.PPN,
-        product_code=ifa.PRODUCT_CODE,
-        serial_number=ifa.SERIAL_NUMBER,
-        batch_id=ifa.BATCH_ID,
-        expiry=ifa.EXPIRY,
-        national_numbers=(ifa.NATIONAL_NUMBER,),
-        is_product_code=is_valid_ppn,
-        is_serial_number=is_ifa_serial,
-        is_batch_id=is_ifa_batch,
-    ),
-}
+_SEPARATOR_ADVICE = "Set the scanner to send group separators (ASCII 29)."
 
 
 def parse_scan(text: str) -> Scan:
@@ -136,10 +60,54 @@ def parse_scan(text: str) -> Scan:
             "Scan one pack at a time.",
         )
     # Only what keyboards and terminals add is dropped: a bare `strip` would take separators too.
-    symbology, data = split_symbology(text.strip(" \t\r\n"))
+    text = text.strip(" \t\r\n")
+    fault = diagnose(text)
+    return _parse_text(text) if fault is None else _parse_damaged(fault)
+
+
+def _parse_damaged(fault: KeyboardFault) -> Scan:
+    """Return the one pack that a damaged text can mean, or raise ScanError.
+
+    Texts whose product code is none were not sent. Certain the rest is if each is a whole pack
+    without a fault, and all of them are the same one.
+    """
+    refusal = ScanError(f"The scan arrived distorted: {fault.sentence}.", fault.advice)
+    scans: list[Scan] = []
+    for candidate in fault.candidates:
+        try:
+            scan = _parse_text(candidate)
+        except ScanError as error:
+            raise refusal from error
+        if not SYNTAXES[scan.scheme].is_product_code(scan.product_code):
+            continue
+        if not scan.is_whole or (scans and scan != scans[0]):
+            raise refusal
+        scans.append(scan)
+    if not scans:
+        raise refusal
+    repair = f"The scan was put right: {fault.sentence}. {fault.advice}"
+    return replace(scans[0], repairs=(repair, *scans[0].repairs))
+
+
+def _parse_text(text: str) -> Scan:
+    symbology, data = split_symbology(text)
     if not data.isascii():
         data = data.translate(_PICTURES)
     _refuse_other_carriers(symbology, data)
+    try:
+        scan = _parse_whole(symbology, data)
+        if scan.is_whole:
+            return scan
+        return _parse_unseparated(symbology, data) or scan
+    except ScanError:
+        scan_or_none = _parse_unseparated(symbology, data)
+        if scan_or_none is None:
+            raise
+        return scan_or_none
+
+
+def _parse_whole(symbology: str | None, data: str) -> Scan:
+    """Return the scan of a text whose separators are where they belong, or raise ScanError."""
     problems: list[str] = []
     try:
         scheme, elements = _parse_data(symbology, data)
@@ -149,7 +117,34 @@ def parse_scan(text: str) -> Scan:
         scheme, elements = _scheme_of(data), list(error.read)
         place = error.position + len(symbology or "") + 1
         problems.append(f"The scan can't be read from character {place} on: {error.reason}.")
-    return _scan_of_elements(_SYNTAXES[scheme], elements, symbology, problems)
+    return scan_of_elements(SYNTAXES[scheme], elements, symbology, problems)
+
+
+def _parse_unseparated(symbology: str | None, data: str) -> Scan | None:
+    """Return the pack of an element string that has lost its separators; None if it has not.
+
+    Raises ScanError if it can be read in more than one way. Without a symbology identifier there
+    is no telling whether the text is a scan at all.
+    """
+    if symbology != GS1_DATA_MATRIX or not data.isascii() or _ANY_CONTROL.search(data):
+        return None
+    readings = separated_readings(data)
+    if not readings:
+        return None
+    if len(readings) >= READINGS_MAX:
+        raise ScanError(
+            "The group separators are lost, and there is more than one way to tell the elements"
+            " apart. The serial number can't be told for certain.",
+            NO_SERIAL_ADVICE,
+        )
+    try:
+        scan = _parse_whole(symbology, readings[0])
+    except ScanError:
+        return None
+    if not scan.is_whole:
+        return None
+    repair = "The scan was put right: the group separators are lost or replaced. "
+    return replace(scan, repairs=(repair + _SEPARATOR_ADVICE,))
 
 
 def scan_from_fields(
@@ -173,7 +168,7 @@ def scan_from_fields(
         scheme = Scheme.PPN if is_valid_ppn(product_code) else Scheme.GTIN
     if scheme is Scheme.GTIN:
         product_code = _filled_gtin(product_code)
-    syntax = _SYNTAXES[scheme]
+    syntax = SYNTAXES[scheme]
     elements = [
         Element(identifier, value.strip(), 0)
         for identifier, value in (
@@ -184,7 +179,7 @@ def scan_from_fields(
         )
         if value
     ]
-    return _scan_of_elements(syntax, elements, None, [])
+    return scan_of_elements(syntax, elements, None, [])
 
 
 def build_scan_text(
@@ -215,9 +210,6 @@ def _refuse_other_carriers(symbology: str | None, data: str) -> None:
     """Raise ScanError if this text can't have come from the Data Matrix of one pack."""
     if not data:
         raise ScanError("The scan is empty.", "Scan the Data Matrix of the pack.")
-    fault = _KEYBOARD_FAULTS.get((symbology or data)[:2])
-    if fault is not None:
-        raise ScanError(f"The scan arrived distorted: {fault}.", _KEYBOARD_ADVICE)
     if symbology not in (None, GS1_DATA_MATRIX, PLAIN_DATA_MATRIX):
         raise ScanError(
             f"The bar code is of another kind ({symbology}) than packs carry.", _LINEAR_ADVICE
@@ -255,58 +247,3 @@ def _parse_data(symbology: str | None, data: str) -> tuple[Scheme, list[Element]
 def _filled_gtin(product_code: str) -> str:
     is_short = len(product_code) in _LINEAR_LENGTHS and product_code.isdigit()
     return product_code.zfill(14) if is_short else product_code
-
-
-def _scan_of_elements(
-    syntax: _Syntax, elements: Sequence[Element], symbology: str | None, problems: list[str]
-) -> Scan:
-    """Return the scan that these elements make up, or raise ScanError. Adds to `problems`."""
-    product_code = _only_value(elements, syntax.product_code, "product codes")
-    serial_number = _only_value(elements, syntax.serial_number, "serial numbers")
-    for value, name in ((product_code, "product code"), (serial_number, "serial number")):
-        if not value:
-            what = " ".join([f"The scan has no {name}.", *problems])
-            raise ScanError(what, _NO_SERIAL_ADVICE)
-    batch_id = _first_value(elements, (syntax.batch_id,), "batch id", problems)
-    expiry = _first_value(elements, (syntax.expiry,), "expiry date", problems)
-    if not syntax.is_product_code(product_code):
-        problems.append(f"The product code {product_code!r} is not a valid {syntax.scheme}.")
-    if not syntax.is_serial_number(serial_number):
-        problems.append(f"The serial number {serial_number!r} is not 1 to 20 permitted characters.")
-    if batch_id is not None and not syntax.is_batch_id(batch_id):
-        problems.append(f"The batch id {batch_id!r} is not 1 to 20 permitted characters.")
-    if expiry is not None and parse_expiry(expiry) is None:
-        problems.append(f"The expiry date {expiry!r} is not a date of the form YYMMDD.")
-    return Scan(
-        scheme=syntax.scheme,
-        product_code=product_code,
-        serial_number=serial_number,
-        batch_id=batch_id,
-        expiry=expiry,
-        # A pack for several markets may carry several: they don't contradict one another.
-        national_number=_first_value(elements, syntax.national_numbers, None, problems),
-        symbology=symbology,
-        problems=tuple(problems),
-    )
-
-
-def _only_value(elements: Sequence[Element], identifier: str, plural: str) -> str:
-    """Return the element's value, empty if there is none. ScanError if there are several."""
-    found = {element.value for element in elements if element.identifier == identifier}
-    if len(found) > 1:
-        shown = ", ".join(sorted(map(repr, found)))
-        raise ScanError(
-            f"The scan has several {plural}: {shown}.",
-            "Nobody can tell which one is meant. Scan one pack at a time.",
-        )
-    return found.pop() if found else ""
-
-
-def _first_value(
-    elements: Sequence[Element], identifiers: tuple[str, ...], name: str | None, problems: list[str]
-) -> str | None:
-    """Return the first value under these identifiers; with a `name`, note if others differ."""
-    found = [element.value for element in elements if element.identifier in identifiers]
-    if name is not None and len(set(found)) > 1:
-        problems.append(f"The scan has several values for the {name}; the first one is used.")
-    return (found[0] or None) if found else None

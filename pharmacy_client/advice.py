@@ -40,6 +40,7 @@ _PLAIN: Final = {
         "The system cannot answer now. Try again later; verify the pack before you repeat a"
         " change.",
     ),
+    Category.QUEUED: Advice(Colour.AMBER, "There is no answer yet."),
 }
 _WORDS: Final = {state: state.name.lower().replace("_", " ") for state in State}
 _AMBER_STATES: Final = frozenset({State.EXPIRED})

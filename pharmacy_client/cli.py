@@ -19,15 +19,30 @@ import typer
 from emvs.errors import EmvsError
 from emvs.scan import Scan, ScanError, parse_scan, scan_from_fields
 from emvs.states import State
-from pharmacy_client import cli_output, cli_testbook
-from pharmacy_client.cli_options import PackOptions, SystemOptions, with_groups
+from pharmacy_client import (
+    cli_batch,
+    cli_doctor,
+    cli_faults,
+    cli_login,
+    cli_output,
+    cli_queue,
+    cli_scan,
+    cli_testbook,
+)
+from pharmacy_client.cli_options import (
+    PackOptions,
+    SystemOptions,
+    open_queue,
+    profile_of,
+    with_groups,
+)
 from pharmacy_client.client import PharmacyClient
 from pharmacy_client.errors import PharmacyClientError, ScanRefusedError
 from pharmacy_client.exit_codes import MEANINGS, ExitCode, exit_code_of, exit_code_of_error
 from pharmacy_client.profile import Profile
-from pharmacy_client.profile_choice import Choice, find_profile
 from pharmacy_client.results import Colour, Pong, Result
 from pharmacy_client.scan_text import read_spelled
+from pharmacy_client.till import Till
 
 _STDIN_LINE_BYTES_MAX = 4096
 _INTERRUPTED = "interrupted; if a change was on its way, verify the pack before you repeat it."
@@ -39,7 +54,6 @@ app = typer.Typer(
     + "\n\n".join(f"{code.value} {meaning}" for code, meaning in MEANINGS.items()),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -126,7 +140,7 @@ def ping(system: SystemOptions) -> None:
     """Find out whether the system can be reached. By REST also whether the login is good."""
 
     def run() -> _Done:
-        profile = _profile(system)
+        profile = profile_of(system)
 
         async def call() -> Pong:
             async with PharmacyClient(profile) as client:
@@ -155,11 +169,14 @@ def render(
     _finish(run)
 
 
-def _finish_code(run: Callable[[], ExitCode]) -> None:
-    _finish(lambda: _Done(run(), lambda: None))
+def _finish_code(run: Callable[[], ExitCode], *, as_json: bool = False) -> None:
+    _finish(lambda: _Done(run(), lambda: None), as_json=as_json)
 
 
 cli_testbook.register(app, _finish_code)
+cli_faults.register(app, _finish_code)
+for module in (cli_batch, cli_doctor, cli_login, cli_queue, cli_scan):
+    module.register(app, _finish_code)
 
 
 def main() -> None:
@@ -178,7 +195,7 @@ def main() -> None:
 def _run_pack(
     pack: PackOptions,
     system: SystemOptions,
-    call: Callable[[PharmacyClient, Scan, bool], Awaitable[Result]],
+    call: Callable[[PharmacyClient | Till, Scan, bool], Awaitable[Result]],
 ) -> None:
     """Do one call on one pack, print its result, and exit with its code."""
     is_typed = any((pack.product_code, pack.serial, pack.batch, pack.expiry))
@@ -187,11 +204,15 @@ def _run_pack(
 
     def run() -> _Done:
         scan = _scan(pack)
-        profile = _profile(system)
+        profile = profile_of(system)
 
         async def perform() -> Result:
-            async with PharmacyClient(profile) as client:
-                return await call(client, scan, pack.manual)
+            if system.queue is None:
+                async with PharmacyClient(profile) as client:
+                    return await call(client, scan, pack.manual)
+            with open_queue(system, profile) as queue:
+                async with Till(profile, queue, on_notice=_complain) as till:
+                    return await call(till, scan, pack.manual)
 
         result = asyncio.run(perform())
         return _Done(exit_code_of(result), lambda: _print_result(result, profile, system))
@@ -267,20 +288,6 @@ def _print_error(error: EmvsError, *, as_json: bool, raw: bool) -> None:
     cli_output.print_error(error)
     if raw and isinstance(error, PharmacyClientError):
         cli_output.print_exchange(error.exchange)
-
-
-def _profile(system: SystemOptions) -> Profile:
-    choice = Choice(
-        system.profile,
-        system.endpoints,
-        system.market,
-        system.kind,
-        system.participant,
-        system.dialect,
-    )
-    return find_profile(
-        choice, environment=os.environ, directory=Path.cwd(), home=Path("~").expanduser()
-    )
 
 
 def _scan(pack: PackOptions) -> Scan:

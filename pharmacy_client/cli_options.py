@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
@@ -16,6 +17,9 @@ import typer
 
 from emvs.markets import Dialect
 from emvs.scheme import Scheme
+from pharmacy_client.offline_queue import OfflineQueue, default_path, owner_of
+from pharmacy_client.profile import Profile
+from pharmacy_client.profile_choice import Choice, find_profile
 
 _PACK = "Pack"
 _SYSTEM = "National system"
@@ -123,6 +127,15 @@ class SystemOptions:
             rich_help_panel=_SYSTEM,
         ),
     ] = None
+    queue: Annotated[
+        Path | None,
+        typer.Option(
+            help="File of the offline queue: what cannot be sent now is kept there.",
+            envvar="PHARMACY_QUEUE",
+            dir_okay=False,
+            rich_help_panel=_SYSTEM,
+        ),
+    ] = None
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object on one line.", rich_help_panel=_OUTPUT)
     ] = False
@@ -135,6 +148,26 @@ class SystemOptions:
             rich_help_panel=_OUTPUT,
         ),
     ] = False
+
+
+def profile_of(system: SystemOptions) -> Profile:
+    """Return the profile that the options mean. Raises ProfileError."""
+    choice = Choice(
+        system.profile,
+        system.endpoints,
+        system.market,
+        system.kind,
+        system.participant,
+        system.dialect,
+    )
+    return find_profile(
+        choice, environment=os.environ, directory=Path.cwd(), home=Path("~").expanduser()
+    )
+
+
+def open_queue(system: SystemOptions, profile: Profile) -> OfflineQueue:
+    """Return the queue that the options mean, or this login's own. Raises ProfileError."""
+    return OfflineQueue(system.queue or default_path(profile, os.environ), owner_of(profile))
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:

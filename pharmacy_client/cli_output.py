@@ -43,6 +43,8 @@ def result_object(result: Result, *, profile_source: str, raw: bool) -> dict[str
         "client_transaction_id": result.client_transaction_id,
         "notifications": result.notifications,
         "retry_after_s": result.retry_after_s,
+        "queue_number": result.queue_number,
+        "from_memory": result.from_memory,
         "http_status": result.http_status,
         "elapsed_ms": round(result.exchange.elapsed_ms, 1),
         "advice": {"colour": result.advice.colour.value, "sentence": result.advice.sentence},
@@ -92,7 +94,7 @@ def result_lines(result: Result, *, profile_source: str) -> list[tuple[str, str]
     lines = [
         ("", headline),
         ("advice", result.advice.sentence),
-        ("answer", f"{result.return_code}  {result.text}"),
+        ("answer", f"{result.return_code}  {result.text}".strip()),
         ("reasons", ", ".join(result.reasons)),
         ("alert", " ".join(filter(None, (result.alert_id, result.alert_code, result.alert_link)))),
         ("product", result.product_name or ""),
@@ -102,9 +104,16 @@ def result_lines(result: Result, *, profile_source: str) -> list[tuple[str, str]
         ("undo until", f"{result.undo_until:%Y-%m-%d %H:%M:%S %Z}" if result.undo_until else ""),
         ("reference", result.client_transaction_id or ""),
         ("try again", f"in {result.retry_after_s:g} s" if result.retry_after_s else ""),
-        ("asked", f"{profile_source}, {result.exchange.elapsed_ms:.0f} ms"),
+        (
+            "asked",
+            f"{profile_source}, {result.exchange.elapsed_ms:.0f} ms"
+            if result.exchange.request
+            else "",
+        ),
     ]
-    lines += [("note", note) for note in (*scan.problems, *result.notifications)]
+    if result.from_memory:
+        lines.append(("note", "This was answered just before; nothing was sent again."))
+    lines += [("note", note) for note in (*scan.repairs, *scan.problems, *result.notifications)]
     return [line for line in lines if line[1]]
 
 
@@ -161,6 +170,7 @@ def _pack_object(scan: Scan) -> dict[str, object]:
         "batch_id": scan.batch_id,
         "expiry": scan.expiry,
         "problems": scan.problems,
+        "repairs": scan.repairs,
     }
 
 
@@ -171,8 +181,15 @@ def _exchange_object(exchange: Exchange) -> dict[str, object]:
     }
 
 
-def _coloured(text: str, colour: Colour) -> str:
+def wants_colour() -> bool:
+    """Tell whether standard output is a terminal that takes colours, and may."""
     # https://no-color.org: any value but an empty one turns colours off.
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    return (
+        sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    )
+
+
+def _coloured(text: str, colour: Colour) -> str:
+    if not wants_colour():
         return text
     return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m"

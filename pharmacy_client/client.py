@@ -5,24 +5,25 @@ Nothing is repeated here after an answer or a lost one: a supply sent twice may 
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Self
 
 from emvs.markets import Dialect
 from emvs.scan import Scan, ScanError, parse_scan
 from emvs.states import PACK_STATES, Operation, State
+from pharmacy_client.bulk import BULK_ITEMS_MAX, BulkItem, BulkSpeaker, NotReady
 from pharmacy_client.errors import NotOfferedError, ScanRefusedError
 from pharmacy_client.exchange import Transport
+from pharmacy_client.polling import FIRST_POLL_S, LONGEST_POLL_S, Waits
 from pharmacy_client.profile import Profile
 from pharmacy_client.rest import RestDialect
+from pharmacy_client.rest_bulk import RestBulk
 from pharmacy_client.results import PackCall, Pong, Result
 from pharmacy_client.soap import SoapDialect
-
-
-class _Speaker(Protocol):
-    async def perform(self, call: PackCall) -> Result: ...
-    async def ping(self) -> Pong: ...
-
+from pharmacy_client.soap_bulk import SoapBulk
+from pharmacy_client.soap_envelope import new_transaction_id
 
 _SPEAKERS: dict[Dialect, type[RestDialect] | type[SoapDialect]] = {
     Dialect.REST: RestDialect,
@@ -43,7 +44,7 @@ class PharmacyClient:
         """Make a client. Connections are opened on entering its context."""
         self.profile = profile
         self._transport = transport
-        self._speaker: _Speaker | None = None
+        self._speaker: RestDialect | SoapDialect | None = None
 
     async def __aenter__(self) -> Self:
         """Get ready. Raises ProfileError if certificates cannot be loaded."""
@@ -77,9 +78,7 @@ class PharmacyClient:
 
     async def decommission(self, scan: Scan | str, state: State, *, manual: bool = False) -> Result:
         """Give the pack another inactive state: destroyed, locked, exported, stolen, a sample."""
-        if state not in PACK_STATES or state is State.ACTIVE:
-            raise NotOfferedError(f"A pack cannot be decommissioned to {state.name}.")
-        return await self._perform(Operation(state.value), scan, manual=manual)
+        return await self._perform(decommissioning(state), scan, manual=manual)
 
     async def undo(
         self,
@@ -94,14 +93,54 @@ class PharmacyClient:
         `reference` is the `client_transaction_id` of the result to be undone; systems that know
         it (SOAP) refuse a wrong one, the others ignore it.
         """
-        if state not in PACK_STATES or state is State.ACTIVE:
-            raise NotOfferedError(f"{state.name} cannot be undone.")
-        operation = Operation(state.value + 10)
-        return await self._perform(operation, scan, manual=manual, reference=reference)
+        return await self._perform(undo_of(state), scan, manual=manual, reference=reference)
 
     async def ping(self) -> Pong:
         """Find out whether the system can be reached: the SOAP ping, or a token by REST."""
         return await self._ready().ping()
+
+    async def perform(self, call: PackCall) -> Result:
+        """Return what the system says to a call. The other methods make one and come here."""
+        return await self._ready().perform(call)
+
+    async def bulk(
+        self,
+        calls: Sequence[PackCall],
+        *,
+        items_max: int = BULK_ITEMS_MAX,
+        first_poll_s: float = FIRST_POLL_S,
+    ) -> AsyncIterator[Result]:
+        """Yield what came of each call, in their order, as the system works through them.
+
+        Calls may be any on any packs; at most `items_max` go in one bulk, one bulk
+        after the other. An
+        error ends it: what was yielded is done, and of the rest the error's `may_have_acted` tells.
+        """
+        speaker = self.bulk_speaker
+        for start in range(0, len(calls), items_max):
+            items = [
+                BulkItem(call, call.transaction_id or new_transaction_id())
+                for call in calls[start : start + items_max]
+            ]
+            ticket = await speaker.submit(items, new_transaction_id())
+            waits = Waits(first_poll_s, max(first_poll_s, LONGEST_POLL_S))
+            while True:
+                found = await speaker.fetch(ticket, items)
+                if not isinstance(found, NotReady):
+                    break
+                await asyncio.sleep(waits.next_s(found.wait_s))
+            for result in found:
+                yield result
+
+    @property
+    def bulk_speaker(self) -> BulkSpeaker:
+        """The dialect's bulks, for those who keep tickets themselves."""
+        speaker = self._ready()
+        transport = self._transport
+        assert transport is not None
+        if isinstance(speaker, RestDialect):
+            return RestBulk(self.profile, transport, speaker.tokens)
+        return SoapBulk(self.profile, transport)
 
     async def _perform(
         self,
@@ -111,13 +150,28 @@ class PharmacyClient:
         manual: bool,
         reference: str | None = None,
     ) -> Result:
-        call = PackCall(operation, read_scan(scan), manual=manual, reference=reference)
-        return await self._ready().perform(call)
+        return await self.perform(
+            PackCall(operation, read_scan(scan), manual=manual, reference=reference)
+        )
 
-    def _ready(self) -> _Speaker:
+    def _ready(self) -> RestDialect | SoapDialect:
         if self._speaker is None:
             raise RuntimeError("use the client as `async with PharmacyClient(profile) as client`")
         return self._speaker
+
+
+def decommissioning(state: State) -> Operation:
+    """Return the operation that gives a pack this state. Raises NotOfferedError."""
+    if state not in PACK_STATES or state is State.ACTIVE:
+        raise NotOfferedError(f"A pack cannot be decommissioned to {state.name}.")
+    return Operation(state.value)
+
+
+def undo_of(state: State) -> Operation:
+    """Return the operation that makes a pack of this state active. Raises NotOfferedError."""
+    if state not in PACK_STATES or state is State.ACTIVE:
+        raise NotOfferedError(f"{state.name} cannot be undone.")
+    return Operation(state.value + 10)
 
 
 def read_scan(scan: Scan | str) -> Scan:

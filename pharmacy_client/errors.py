@@ -3,7 +3,12 @@
 PharmacyClientError         (an emvs.errors.EmvsError)
 ├── ProfileError            the profile is missing or wrong; nothing was sent
 ├── ScanRefusedError        this must not or cannot be sent as a pack; nothing was sent
+├── QueueFullError          the offline queue takes no more; nothing was kept
+├── QueueUnusableError      the offline queue's file cannot be read or written
 ├── NotOfferedError         the dialect has no such operation; nothing was sent
+├── AccountRefusedError     the system refused a change of password or a certificate
+├── BulkRefusedError        the system refused a bulk as a whole; nothing was done
+├── BulkLostError           the system knows no such bulk, or no more
 ├── LoginRefusedError       the system does not accept who we say we are; nothing was done
 ├── SystemUnreachableError  no usable answer: connection refused or lost, gateway, throttled
 │   └── AnswerTimeoutError  no answer in time
@@ -48,6 +53,18 @@ class ScanRefusedError(PharmacyClientError):
         self.advice = advice
 
 
+class QueueFullError(PharmacyClientError):
+    """The offline queue holds as many operations as it may. Nothing was kept."""
+
+    title = "Offline queue full"
+
+
+class QueueUnusableError(PharmacyClientError):
+    """The file of the offline queue cannot be read or written. What was to be kept was not."""
+
+    title = "Offline queue unusable"
+
+
 class NotOfferedError(PharmacyClientError):
     """The interface of this national system has no such operation."""
 
@@ -64,6 +81,32 @@ class LoginRefusedError(PharmacyClientError):
     ) -> None:
         super().__init__(message, exchange=exchange)
         self.return_code = return_code
+
+
+class AccountRefusedError(PharmacyClientError):
+    """The system refused a change of the account. `return_code` says why."""
+
+    title = "Refused"
+
+    def __init__(self, message: str, *, return_code: str, exchange: Exchange) -> None:
+        super().__init__(message, exchange=exchange)
+        self.return_code = return_code
+
+
+class BulkRefusedError(PharmacyClientError):
+    """The bulk was refused as a whole: nothing was done, and the same one would be again."""
+
+    title = "Bulk refused"
+
+    def __init__(self, message: str, *, return_code: str, exchange: Exchange) -> None:
+        super().__init__(message, exchange=exchange)
+        self.return_code = return_code
+
+
+class BulkLostError(PharmacyClientError):
+    """The system knows no bulk of this ticket: it was never there, or its result has expired."""
+
+    title = "Bulk not known"
 
 
 class SystemUnreachableError(PharmacyClientError):

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple, Protocol
 
+REPLY_BYTES_MAX = 1024 * 1024
+"""A single-pack answer has some 2 kB (our choice)."""
 _REDACTED = b"***"
 
 
@@ -24,6 +26,9 @@ class HttpRequest(NamedTuple):
     """Whether a lost answer leaves a pack's state uncertain."""
     secrets: tuple[bytes, ...] = ()
     """Byte strings that never get into a record, as they stand in headers and body."""
+    reply_bytes_max: int = REPLY_BYTES_MAX
+    timeout_s: float | None = None
+    """For the whole call; without one the profile's."""
 
 
 class HttpReply(NamedTuple):
@@ -56,6 +61,10 @@ class Exchange:
     """Empty if there was none."""
     http_status: int | None
     elapsed_ms: float
+
+
+NO_EXCHANGE = Exchange(b"", b"", None, 0.0)
+"""For a result that no answer stands behind."""
 
 
 def record_exchange(request: HttpRequest, reply: HttpReply | None = None) -> Exchange:

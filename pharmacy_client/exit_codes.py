@@ -6,10 +6,15 @@ from enum import IntEnum
 from typing import Final
 
 from pharmacy_client.errors import (
+    AccountRefusedError,
+    BulkLostError,
+    BulkRefusedError,
     LoginRefusedError,
     NotOfferedError,
     ProfileError,
     ProtocolError,
+    QueueFullError,
+    QueueUnusableError,
     ScanRefusedError,
     SystemUnreachableError,
 )
@@ -27,6 +32,7 @@ class ExitCode(IntEnum):
     LOGIN = 5
     UNREACHABLE = 6
     PROTOCOL = 7
+    QUEUED = 8
     FAULT = 70
     INTERRUPTED = 130
 
@@ -40,6 +46,7 @@ MEANINGS: Final = {
     ExitCode.LOGIN: "login refused, or this login may not do that",
     ExitCode.UNREACHABLE: "system unreachable, too slow, or not available now",
     ExitCode.PROTOCOL: "the answer was not understood",
+    ExitCode.QUEUED: "not answered: kept in the offline queue, and something still waits there",
     ExitCode.FAULT: "a fault in this program",
     ExitCode.INTERRUPTED: "interrupted by Ctrl-C",
 }
@@ -54,6 +61,7 @@ _BY_CATEGORY: Final = {
     Category.INVALID: ExitCode.INVALID,
     Category.NOT_PERMITTED: ExitCode.LOGIN,
     Category.UNAVAILABLE: ExitCode.UNREACHABLE,
+    Category.QUEUED: ExitCode.QUEUED,
 }
 assert _BY_CATEGORY.keys() == set(Category), "every category has its exit code"
 
@@ -61,6 +69,11 @@ _BY_ERROR: Final = (
     (ProfileError, ExitCode.USAGE),
     (NotOfferedError, ExitCode.USAGE),
     (ScanRefusedError, ExitCode.INVALID),
+    (QueueFullError, ExitCode.USAGE),
+    (QueueUnusableError, ExitCode.USAGE),
+    (AccountRefusedError, ExitCode.LOGIN),
+    (BulkRefusedError, ExitCode.REFUSED),
+    (BulkLostError, ExitCode.REFUSED),
     (LoginRefusedError, ExitCode.LOGIN),
     (SystemUnreachableError, ExitCode.UNREACHABLE),
     (ProtocolError, ExitCode.PROTOCOL),

@@ -17,8 +17,10 @@ from emvs.markets import Dialect
 from pharmacy_client.endpoints import read_file, read_participant
 from pharmacy_client.errors import ProfileError
 
-_SECRETS = frozenset({"client_secret", "password"})
+_SECRETS = frozenset({"client_secret", "password", "next_password"})
+_ADDRESSES = ("url", "token_url", "bulk_url", "mixed_url", "support_url", "pki_url")
 _PATHS = ("ca", "certificate", "key")
+_RENEWED = ("password", "certificate", "key", "client_login_id", "user_id")
 _VARIABLE_PREFIX = "PHARMACY_"
 _TIMEOUT_S_MAX = 600.0
 _NEEDED = {
@@ -41,6 +43,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     user_id: str | None = None
     sub_user_id: str | None = None
     password: str | None = None
+    next_password: str | None = None
+    """SOAP: a password that was asked for; which of the two holds is not known yet."""
+    renew: bool = True
+    """SOAP: whether password and certificate are renewed in time and written back to the file."""
     ca: str | None = None
     """File of certificates to trust; without one, those of the machine."""
     certificate: str | None = None
@@ -48,6 +54,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     key: str | None = None
     """Its key, a PEM file; may be in the certificate's file."""
     soap_version: Literal["4.0", "5.0"] = "5.0"
+    bulk_url: str | None = None
+    """SOAP: the service of bulks, if it is not where `url` would have it; so are the next three."""
+    mixed_url: str | None = None
+    support_url: str | None = None
+    pki_url: str | None = None
     api_version: str | None = None
     """REST: sent as `emvs-api-version`; without one the system takes its own default."""
     language: str = "eng"
@@ -62,10 +73,12 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """For a whole call, connection included; what a deployed client of the REST systems waits."""
     source: str = "given by the program"
     """Where the profile is from, for messages."""
+    file: str | None = None
+    """The profile file, if it is from one and its login is not from the environment."""
 
     def __post_init__(self) -> None:
         """Check what types alone cannot."""
-        for name in ("url", "token_url"):
+        for name in _ADDRESSES:
             _check_address(name, getattr(self, name))
         missing = [name for name in _NEEDED[self.dialect] if not getattr(self, name)]
         if missing:
@@ -108,6 +121,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ProfileError(f"{path} is not a TOML file: {error}") from error
         if dialect is not None:
             values["dialect"] = dialect
+        overridden = any(
+            (environment or {}).get(_VARIABLE_PREFIX + name.upper()) for name in _RENEWED
+        )
+        values["file"] = None if overridden else str(path.absolute())
         return cls.from_values(
             values, source=str(path), directory=path.parent, environment=environment
         )
@@ -154,7 +171,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
                 merged[name] = str((directory / value).absolute())
         for name in cls.__struct_fields__:
             given = (environment or {}).get(_VARIABLE_PREFIX + name.upper())
-            if given and name not in ("dialect", "source"):
+            if given and name not in ("dialect", "source", "file", "next_password"):
                 merged[name] = given
         try:
             # Variables are texts: "2.5" has to do for a number.
@@ -170,7 +187,9 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     @property
     def uses_tls(self) -> bool:
         """Whether any of the addresses is an https one."""
-        return any(url.startswith("https:") for url in (self.url, self.token_url) if url)
+        return any(
+            url.startswith("https:") for url in (getattr(self, name) for name in _ADDRESSES) if url
+        )
 
     def __repr__(self) -> str:
         """Show everything that is set, but no secret."""

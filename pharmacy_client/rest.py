@@ -36,8 +36,8 @@ from pharmacy_client.profile import Profile
 from pharmacy_client.results import PackCall, Pong, Result
 from pharmacy_client.tokens import BUSY_STATUSES, TokenSource
 
-_SCHEMES: Final = {Scheme.GTIN: "gs1", Scheme.PPN: "ifa"}
-_STATE_LITERALS: Final = {
+SCHEMES: Final = {Scheme.GTIN: "gs1", Scheme.PPN: "ifa"}
+STATE_LITERALS: Final = {
     State.ACTIVE: "Active",
     State.SUPPLIED: "Supplied",
     State.DESTROYED: "Destroyed",
@@ -49,7 +49,7 @@ _STATE_LITERALS: Final = {
 }
 
 
-class _Answer(msgspec.Struct, rename="camel"):
+class PackAnswer(msgspec.Struct, rename="camel"):
     """The flat object of all outcomes; members that are not here are ignored."""
 
     operation_code: str
@@ -66,7 +66,7 @@ class _Answer(msgspec.Struct, rename="camel"):
     product_withdrawal_reason: str | None = None
 
 
-_decode: Final = msgspec.json.Decoder(_Answer).decode
+_decode: Final = msgspec.json.Decoder(PackAnswer).decode
 
 
 class RestDialect:
@@ -76,6 +76,11 @@ class RestDialect:
         self._profile = profile
         self._transport = transport
         self._tokens = TokenSource(profile, transport)
+
+    @property
+    def tokens(self) -> TokenSource:
+        """What the bulks of this dialect share."""
+        return self._tokens
 
     async def perform(self, call: PackCall) -> Result:
         """Return what the national system answers.
@@ -107,19 +112,11 @@ class RestDialect:
 
 def build_request(call: PackCall, profile: Profile, token: str) -> HttpRequest:
     """Return the request for a call. Raises NotOfferedError if the interface has none for it."""
-    headers = {
-        "Authorization": f"Bearer {token}",
-        "Accept": "application/json",
-        "Accept-Language": profile.locale,
-        "User-Agent": profile.user_agent,
-        "emvs-data-entry-mode": "manual" if call.manual else "non-manual",
-    }
-    if profile.api_version is not None:
-        headers["emvs-api-version"] = profile.api_version
+    headers = standing_headers(profile, token, manual=call.manual)
     body = None
     if call.operation is not Operation.VERIFY:
         headers["Content-Type"] = "application/json"
-        literal = _STATE_LITERALS.get(call.operation.target_state or State.CHECKED_OUT)
+        literal = STATE_LITERALS.get(call.operation.target_state or State.CHECKED_OUT)
         if literal is None:
             raise NotOfferedError("The REST interface offers no check-out to its users.")
         body = b'{"state":"%b"}' % literal.encode()
@@ -133,6 +130,20 @@ def build_request(call: PackCall, profile: Profile, token: str) -> HttpRequest:
     )
 
 
+def standing_headers(profile: Profile, token: str, *, manual: bool) -> dict[str, str]:
+    """Return the headers of every request. `manual` says that the data were typed in."""
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "Accept": "application/json",
+        "Accept-Language": profile.locale,
+        "User-Agent": profile.user_agent,
+        "emvs-data-entry-mode": "manual" if manual else "non-manual",
+    }
+    if profile.api_version is not None:
+        headers["emvs-api-version"] = profile.api_version
+    return headers
+
+
 def read_result(call: PackCall, reply: HttpReply, exchange: Exchange) -> Result:
     """Return what an answer says.
 
@@ -141,16 +152,34 @@ def read_result(call: PackCall, reply: HttpReply, exchange: Exchange) -> Result:
     if reply.status == 401:
         raise LoginRefusedError("The system refused a fresh token.", exchange=exchange)
     answer = _read_answer(call, reply, exchange)
+    return make_result(
+        call,
+        answer,
+        exchange,
+        http_status=reply.status,
+        wait_s=retry_after_s(reply.headers),
+    )
+
+
+def make_result(
+    call: PackCall,
+    answer: PackAnswer,
+    exchange: Exchange,
+    *,
+    http_status: int,
+    wait_s: float | None = None,
+) -> Result:
+    """Return what the object of an answer says. Raises ProtocolError if it contradicts itself."""
     judgement = rest_codes.judge(
         answer.operation_code,
         call.operation,
-        http_status=reply.status,
+        http_status=http_status,
         state_text=answer.state,
         warned=answer.warning is not None,
     )
     if judgement is None:
         raise ProtocolError(
-            f"The answer contradicts itself: HTTP {reply.status}, operation code"
+            f"The answer contradicts itself: HTTP {http_status}, operation code"
             f" {answer.operation_code!r}, state {answer.state!r}.",
             exchange=exchange,
             may_have_acted=call.operation is not Operation.VERIFY,
@@ -179,11 +208,11 @@ def read_result(call: PackCall, reply: HttpReply, exchange: Exchange) -> Result:
         intermarket=bool(answer.is_intermarket),
         product_name=answer.product_name or None,
         undo_until=_read_time(answer.can_reactivate_until),
-        retry_after_s=retry_after_s(reply.headers),
+        retry_after_s=wait_s,
     )
 
 
-def _read_answer(call: PackCall, reply: HttpReply, exchange: Exchange) -> _Answer:
+def _read_answer(call: PackCall, reply: HttpReply, exchange: Exchange) -> PackAnswer:
     try:
         return _decode(reply.body)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -217,7 +246,7 @@ def _resource(scan: Scan) -> str:
         (
             "",
             "product",
-            _SCHEMES[scan.scheme],
+            SCHEMES[scan.scheme],
             _encode_segment(scan.product_code),
             "pack",
             _encode_segment(scan.serial_number),

@@ -24,6 +24,8 @@ class PackCall(NamedTuple):
     """Typed in by hand rather than scanned."""
     reference: str | None = None
     """Client transaction id of what an undo undoes, where the dialect has one."""
+    transaction_id: str | None = None
+    """Our id of the transaction, 8 to 32 letters and digits; a new one is made if there is none."""
 
 
 class Category(StrEnum):
@@ -45,6 +47,8 @@ class Category(StrEnum):
     """This login may not do that."""
     UNAVAILABLE = "unavailable"
     """The system answers that it cannot answer now."""
+    QUEUED = "queued"
+    """There is no answer yet: what was asked is kept on disk and will be sent."""
 
 
 SUCCESSFUL = frozenset({Category.ACTIVE, Category.DONE, Category.TOLERATED})
@@ -104,6 +108,10 @@ class Result:
     """Notes beside the answer, such as a password that is about to expire."""
     retry_after_s: float | None = None
     """How long the system asks to wait before the next try."""
+    queue_number: int | None = None
+    """Number of the entry in the offline queue, if it was kept there."""
+    from_memory: bool = False
+    """Whether this was answered just before, and nothing was sent now."""
 
     @property
     def ok(self) -> bool:

@@ -7,23 +7,22 @@ their namespaces only. The meaning of return codes is in soap_codes.py, reading 
 from __future__ import annotations
 
 import time
-from html import escape
 from typing import Final
-from urllib.parse import urlsplit
-from uuid import uuid4
 
 from emvs.states import Operation
 from pharmacy_client import soap_codes
 from pharmacy_client.advice import advise
-from pharmacy_client.errors import (
-    LoginRefusedError,
-    NotOfferedError,
-    ProtocolError,
-    ScanRefusedError,
-)
+from pharmacy_client.errors import LoginRefusedError, NotOfferedError, ProtocolError
 from pharmacy_client.exchange import HttpRequest, Transport, record_exchange
 from pharmacy_client.profile import Profile
-from pharmacy_client.results import PackCall, Pong, Result
+from pharmacy_client.results import Category, PackCall, Pong, Result
+from pharmacy_client.soap_envelope import (
+    header,
+    new_transaction_id,
+    product_and_pack,
+    soap_request,
+    text,
+)
 from pharmacy_client.soap_reply import PackReply, read_pack_reply, read_ping_reply, state_of
 
 # Operation: message for a scanned pack, message for one typed in by hand; `-` if there is none.
@@ -48,25 +47,6 @@ _ACTIONS: Final = {
 }
 _MESSAGE_LENGTH: Final = 4  # G120Dispense is the action of message G120.
 
-_SERVICE_PATH: Final = {
-    "4.0": "/WS_SINGLE_TRANSACTIONS_V1/SinglePackServiceV40",
-    "5.0": "/WS_SINGLE_TRANSACTIONS_V1/SinglePackServiceV50",
-}
-_ENVELOPE: Final = (
-    '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"'
-    ' xmlns:w="urn:wsdltypes.nmvs.eu:v{version}" xmlns:t="urn:types.nmvs.eu:v{version}">'
-    "<s:Header/><s:Body><w:{message}Request>{content}</w:{message}Request></s:Body></s:Envelope>"
-)
-_CONTENT: Final = (
-    "<t:Header><t:Auth><t:ClientLoginId>{client_login_id}</t:ClientLoginId>"
-    "<t:UserId>{user_id}</t:UserId><t:Password>{password}</t:Password>{sub_user}</t:Auth>"
-    '<t:UserSoftware t:name="{name}" t:supplier="{supplier}" t:version="{software_version}"/>'
-    "<t:Transaction><t:ClientTrxId>{transaction_id}</t:ClientTrxId>"
-    "<t:Language>{language}</t:Language></t:Transaction></t:Header>"
-    '<t:Body><t:Product><t:ProductCode t:scheme="{scheme}">{product_code}</t:ProductCode>{batch}'
-    '</t:Product><t:Pack t:sn="{serial}"/>{reference}</t:Body>'
-)
-
 
 class SoapDialect:
     """Speaks SOAP over a transport."""
@@ -77,7 +57,7 @@ class SoapDialect:
 
     async def perform(self, call: PackCall) -> Result:
         """Return what the national system answers."""
-        transaction_id = uuid4().hex  # 32 characters, the most that the interface takes.
+        transaction_id = call.transaction_id or new_transaction_id()
         message, request = build_request(call, self._profile, transaction_id)
         reply = await self._transport.send(request)
         exchange = record_exchange(request, reply)
@@ -92,9 +72,10 @@ class SoapDialect:
 
     async def ping(self) -> Pong:
         """Send the service's own ping. It does not look at the login."""
-        word = uuid4().hex
-        request = _request(
+        word = new_transaction_id()
+        request = soap_request(
             self._profile,
+            service="single",
             message="SinglePackPing",
             action="PingSinglePack",
             content=f"<t:Input>{word}</t:Input>",
@@ -121,20 +102,30 @@ def build_request(call: PackCall, profile: Profile, transaction_id: str) -> tupl
         way = " with only product code and serial number typed in" if scanned != "-" else ""
         raise NotOfferedError(f"The SOAP interface offers no {what}{way}.")
     message = action[:_MESSAGE_LENGTH]
-    request = _request(
+    pack = product_and_pack(call.scan, with_batch=not is_typed)
+    reference = call.reference
+    if reference:
+        pack += f"<t:RefClientTrxId>{text(reference)}</t:RefClientTrxId>"
+    request = soap_request(
         profile,
+        service="single",
         message=message,
         action=action,
-        content=_pack_content(call, profile, transaction_id, with_batch=not is_typed),
+        content=f"{header(profile, transaction_id)}<t:Body>{pack}</t:Body>",
         changes_state=call.operation is not Operation.VERIFY,
     )
     return message, request
 
 
-def make_result(call: PackCall, reply: PackReply, transaction_id: str) -> Result:
-    """Return what a reply says. Raises LoginRefusedError if it is about the login."""
+def make_result(
+    call: PackCall, reply: PackReply, transaction_id: str, *, in_bulk: bool = False
+) -> Result:
+    """Return what a reply says. Raises LoginRefusedError if it is about the login.
+
+    In a bulk no item's code is about the login, or contradicts the state: it is what it is.
+    """
     code = reply.return_code
-    if soap_codes.is_login_refusal(code):
+    if soap_codes.is_login_refusal(code) and not in_bulk:
         raise LoginRefusedError(
             f"The system refused the login: {code}, {reply.text}",
             return_code=code,
@@ -142,6 +133,8 @@ def make_result(call: PackCall, reply: PackReply, transaction_id: str) -> Result
         )
     state = state_of(reply)
     category = soap_codes.judge(code, call.operation, state)
+    if category is None and in_bulk:
+        category = Category.REFUSED
     if category is None:
         raise ProtocolError(
             f"The answer contradicts itself: {code} with state {reply.state_text!r} and reasons"
@@ -171,71 +164,3 @@ def make_result(call: PackCall, reply: PackReply, transaction_id: str) -> Result
         client_transaction_id=transaction_id,
         notifications=reply.notifications,
     )
-
-
-def _pack_content(
-    call: PackCall, profile: Profile, transaction_id: str, *, with_batch: bool
-) -> str:
-    scan = call.scan
-    batch = ""
-    if with_batch and (scan.batch_id or scan.expiry):
-        # A part that the pack lacks is left out: the system has to say what is wrong with it.
-        batch_id = f"<t:Id>{_text(scan.batch_id)}</t:Id>" if scan.batch_id else ""
-        expiry = f"<t:ExpDate>{_text(scan.expiry)}</t:ExpDate>" if scan.expiry else ""
-        batch = f"<t:Batch>{batch_id}{expiry}</t:Batch>"
-    sub_user = profile.sub_user_id
-    reference = call.reference
-    return _CONTENT.format(
-        client_login_id=_text(profile.client_login_id or ""),
-        user_id=_text(profile.user_id or ""),
-        password=_text(profile.password or ""),
-        sub_user=f"<t:SubUserId>{_text(sub_user)}</t:SubUserId>" if sub_user else "",
-        name=_text(profile.software_name),
-        supplier=_text(profile.software_supplier),
-        software_version=_text(profile.software_version),
-        transaction_id=transaction_id,
-        language=_text(profile.language),
-        scheme=scan.scheme.value,
-        product_code=_text(scan.product_code),
-        batch=batch,
-        serial=_text(scan.serial_number),
-        reference=f"<t:RefClientTrxId>{_text(reference)}</t:RefClientTrxId>" if reference else "",
-    )
-
-
-def _request(
-    profile: Profile, *, message: str, action: str, content: str, changes_state: bool = False
-) -> HttpRequest:
-    body = _ENVELOPE.format(version=profile.soap_version, message=message, content=content)
-    return HttpRequest(
-        method="POST",
-        url=_service_url(profile),
-        headers={
-            "Content-Type": f'application/soap+xml; charset=utf-8; action="urn:{action}"',
-            "Accept": "application/soap+xml, text/xml",
-            "User-Agent": profile.user_agent,
-        },
-        body=body.encode(),
-        changes_state=changes_state,
-        secrets=(_text(profile.password or "").encode(),),
-    )
-
-
-def _service_url(profile: Profile) -> str:
-    """Return the address of the single-pack service; a profile may give all of it or its host."""
-    if urlsplit(profile.url).path.strip("/"):
-        return profile.url
-    return profile.url.rstrip("/") + _SERVICE_PATH[profile.soap_version]
-
-
-def _text(value: str) -> str:
-    """Return text for an element or a double-quoted attribute.
-
-    XML cannot hold control characters at all, not even escaped (XML 1.0, section 2.2).
-    """
-    if not all(character >= " " and character not in "\ufffe\uffff" for character in value):
-        raise ScanRefusedError(
-            f"{value!r} holds a character that this interface cannot transport.",
-            "Scan the pack again.",
-        )
-    return escape(value)

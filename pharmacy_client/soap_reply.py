@@ -68,21 +68,23 @@ def read_pack_reply(
     Raises ProtocolError for anything that is no such reply, among them one to another call;
     LoginRefusedError and SystemUnreachableError where the HTTP status says so instead.
     """
-    reader = _Reader(reply, exchange, may_have_acted=may_have_acted)
-    content = reader.content(f"{message}Response")
-    types = reader.types
-    # A reply that was meant for somebody else must never decide about this pack.
-    echoed = content.findtext(f"{types}Header/{types}Transaction/{types}ClientTrxId")
-    if echoed is not None and echoed.strip() != transaction_id:
-        raise reader.error("the reply belongs to another transaction")
-    body = content.find(f"{types}Body")
-    code = None if body is None else body.find(f"{types}ReturnCode")
-    if body is None or code is None or not reader.attribute(code, "code"):
+    reader = MessageReader(reply, exchange, may_have_acted=may_have_acted)
+    body = reader.read(f"{message}Response", transaction_id)
+    code = body.find(f"{reader.types}ReturnCode")
+    if code is None or not reader.attribute(code, "code"):
         raise reader.error("there is no ReturnCode")
-    pack = body.find(f"{types}Pack")
-    flag = body.findtext(f"{types}Product/{types}IntermarketFlag")
-    notes = content.findall(f"{types}Header/{types}Notification")[:_NOTIFICATIONS_MAX]
+    return read_pack(reader, body, code, exchange)
+
+
+def read_pack(
+    reader: MessageReader, holder: etree._Element, code: etree._Element, exchange: Exchange
+) -> PackReply:
+    """Return what `holder`, the body of a reply or an item of one, says about its pack."""
+    types = reader.types
+    pack = holder.find(f"{types}Pack")
+    flag = holder.findtext(f"{types}Product/{types}IntermarketFlag")
     reasons = [] if pack is None else pack.findall(f"{types}Reason")[:_REASONS_MAX]
+    own_id = holder.findtext(f"{types}Transaction/{types}NMVSTrxId")
     return PackReply(
         return_code=reader.attribute(code, "code") or "",
         text=reader.attribute(code, "desc") or "",
@@ -91,38 +93,76 @@ def read_pack_reply(
         reasons=tuple(reason.text.strip() for reason in reasons if reason.text),
         alert_id=reader.attribute(code, "alertId"),
         intermarket=flag is not None and flag.strip() in ("true", "1"),
-        transaction_id=content.findtext(f"{types}Header/{types}Transaction/{types}NMVSTrxId"),
-        notifications=tuple(
-            " ".join(
-                filter(
-                    None,
-                    (
-                        reader.attribute(note, "notificationCode"),
-                        reader.attribute(note, "notificationDesc"),
-                    ),
-                )
-            )
-            for note in notes
-        ),
+        transaction_id=own_id or reader.transaction_id(),
+        notifications=reader.notifications(),
     )
 
 
 def read_ping_reply(reply: HttpReply, exchange: Exchange, *, word: str) -> None:
     """Check that the reply to a ping returns its word. Raises ProtocolError."""
-    reader = _Reader(reply, exchange, may_have_acted=False)
+    reader = MessageReader(reply, exchange, may_have_acted=False)
     output = reader.content("SinglePackPingResponse").findtext(f"{reader.types}Output")
     if output is None or output.strip() != word:
         raise reader.error("the ping did not return what was sent")
 
 
-class _Reader:
+class MessageReader:
     """One reply being read; `types` is the namespace of its inner elements, in braces."""
 
     def __init__(self, reply: HttpReply, exchange: Exchange, *, may_have_acted: bool) -> None:
         self._reply = reply
         self._exchange = exchange
         self._may_have_acted = may_have_acted
+        self._content: etree._Element | None = None
         self.types = ""
+
+    def read(self, name: str, transaction_id: str) -> etree._Element:
+        """Return the Body of the message, which has to be of this name and answer this transaction.
+
+        Raises the errors of `read_pack_reply`.
+        """
+        self._content = content = self.content(name)
+        # A reply that was meant for somebody else must never decide about this pack.
+        echoed = content.findtext(
+            f"{self.types}Header/{self.types}Transaction/{self.types}ClientTrxId"
+        )
+        if echoed is not None and echoed.strip() != transaction_id:
+            raise self.error("the reply belongs to another transaction")
+        body = content.find(f"{self.types}Body")
+        if body is None:
+            raise self.error("there is no ReturnCode")
+        return body
+
+    def return_code(self) -> tuple[str, str]:
+        """Return the code of the whole and its text. Raises ProtocolError if there is none."""
+        found = (
+            None
+            if self._content is None
+            else self._content.find(f"{self.types}Body/{self.types}ReturnCode")
+        )
+        code = None if found is None else self.attribute(found, "code")
+        if found is None or code is None:
+            raise self.error("there is no ReturnCode")
+        return code, self.attribute(found, "desc") or ""
+
+    def transaction_id(self) -> str | None:
+        """Return the national system's id of the transaction, if it tells one."""
+        if self._content is None:
+            return None
+        return self._content.findtext(
+            f"{self.types}Header/{self.types}Transaction/{self.types}NMVSTrxId"
+        )
+
+    def notifications(self) -> tuple[str, ...]:
+        """Return the notes in the header, each its code and its words."""
+        if self._content is None:
+            return ()
+        notes = self._content.findall(f"{self.types}Header/{self.types}Notification")
+        names = ("notificationCode", "notificationDesc")
+        return tuple(
+            " ".join(filter(None, (self.attribute(note, name) for name in names)))
+            for note in notes[:_NOTIFICATIONS_MAX]
+        )
 
     def content(self, name: str) -> etree._Element:
         """Return the outermost element of the message, which has to be of this name."""

@@ -6,10 +6,13 @@ Sources: ISO/IEC 16022 (Data Matrix), GS1 General Specifications 5.6; Delegated 
 2016/161, Art. 5.
 """
 
+from __future__ import annotations
+
 import struct
 import warnings
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import zxingcpp
 from PIL import Image, UnidentifiedImageError
@@ -18,6 +21,12 @@ from emvs import gs1, ifa
 from emvs.elements import ElementError
 from emvs.errors import UsageError
 from emvs.scan import GS1_DATA_MATRIX, PLAIN_DATA_MATRIX, split_symbology
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Picture = Path | bytes | NDArray[np.uint8]
 
 # A photo of a telephone has some 12 MB and 50 million pixels; a small file may unpack to far more.
 IMAGE_BYTES_MAX = 32 * 1024 * 1024
@@ -67,18 +76,46 @@ def render_data_matrix(scan_text: str, path: Path | None = None) -> bytes:
     return png.getvalue()
 
 
-def read_symbols(image: Path | bytes) -> list[str]:
+def read_symbols(image: Picture) -> list[str]:
     """Return the text of every bar code in a picture, Data Matrix first, as a scanner sends it.
 
-    Upright, turned, tilted, light on dark: all are found, in any of IMAGE_FORMATS.
-    SymbolError if this is no picture, or too large a one.
+    Upright, turned, tilted, light on dark: all are found, in a file or the bytes of one in any of
+    IMAGE_FORMATS, or in a camera's frame: an array of bytes, rows by columns, and by three colours
+    if it has any. SymbolError if this is no picture, or too large a one.
     """
-    found = zxingcpp.read_barcodes(_open_grey(image), text_mode=zxingcpp.TextMode.Plain)
+    pixels = _open_grey(image) if isinstance(image, (Path, bytes)) else _checked_frame(image)
+    found = zxingcpp.read_barcodes(pixels, text_mode=zxingcpp.TextMode.Plain)
     found.sort(key=lambda symbol: symbol.format != zxingcpp.BarcodeFormat.DataMatrix)
     return [symbol.symbology_identifier + symbol.text for symbol in found]
 
 
-def read_symbol(image: Path | bytes) -> str:
+class FrameReader:
+    """Reads the packs that are held before a camera, each once, however many frames show it.
+
+    A pack is read again after it was out of sight for `absent_s` seconds.
+    """
+
+    def __init__(self, absent_s: float = 2.0) -> None:
+        self._absent_s = absent_s
+        self._seen_at_s: dict[str, float] = {}
+
+    def read(self, frame: Picture, now_s: float) -> list[str]:
+        """Return the texts of the Data Matrix symbols that have come into sight with this frame.
+
+        `now_s` is a clock's that never goes back. Other bar codes are left alone.
+        """
+        self._seen_at_s = {
+            text: seen_at_s
+            for text, seen_at_s in self._seen_at_s.items()
+            if now_s - seen_at_s < self._absent_s
+        }
+        texts = [text for text in dict.fromkeys(read_symbols(frame)) if text.startswith("]d")]
+        new = [text for text in texts if text not in self._seen_at_s]
+        self._seen_at_s.update(dict.fromkeys(texts, now_s))
+        return new
+
+
+def read_symbol(image: Picture) -> str:
     """Return the text of the one Data Matrix in a picture, ready for `emvs.scan.parse_scan`.
 
     The linear bar code beside it, which most packs carry, is left alone.
@@ -146,6 +183,19 @@ def _open_grey(image: Path | bytes) -> Image.Image:
         raise SymbolError(f"{name} is damaged: {error}.") from error
     except OSError as error:
         raise SymbolError(f"{name} can't be read: {error.strerror or error}.") from error
+
+
+def _checked_frame(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the frame in an order that the library takes. Raises SymbolError."""
+    is_picture = frame.ndim == 2 or (frame.ndim == 3 and frame.shape[2] == 3)
+    if str(frame.dtype) != "uint8" or not is_picture or frame.size == 0:
+        raise SymbolError(
+            "A frame is an array of unsigned bytes of shape (rows, columns) or (rows, columns, 3),"
+            f" not {frame.dtype} of shape {frame.shape}."
+        )
+    if frame.shape[0] * frame.shape[1] > IMAGE_PIXELS_MAX:
+        raise SymbolError(f"The frame has more than {IMAGE_PIXELS_MAX} pixels.")
+    return frame if frame.flags.c_contiguous else frame.copy()
 
 
 def _grey(opened: Image.Image, name: str) -> Image.Image:

@@ -27,8 +27,6 @@ from pharmacy_client.errors import (
 from pharmacy_client.exchange import HttpReply, HttpRequest, record_exchange
 from pharmacy_client.profile import Profile
 
-REPLY_BYTES_MAX: Final = 1024 * 1024
-"""A single-pack answer has some 2 kB (our choice)."""
 _CONNECTIONS_MAX: Final = 100
 _CHUNK_BYTES: Final = 64 * 1024
 # Replies are small and bounded: compression would only bring bombs.
@@ -40,7 +38,7 @@ class AiohttpTransport:
 
     def __init__(self, profile: Profile) -> None:
         """Raise ProfileError if certificates cannot be loaded. Needs a running event loop."""
-        timeout = aiohttp.ClientTimeout(
+        self._timeout = aiohttp.ClientTimeout(
             total=profile.timeout_s, connect=profile.connect_timeout_s, sock_connect=None
         )
         self._session = aiohttp.ClientSession(
@@ -48,12 +46,11 @@ class AiohttpTransport:
                 limit=_CONNECTIONS_MAX, ssl=_ssl_context(profile) if profile.uses_tls else True
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=timeout,
+            timeout=self._timeout,
             trace_configs=[_sending_trace()],
             # An answer is judged by its body; a compressed one was not asked for.
             auto_decompress=False,
         )
-        self._timeout_s = profile.timeout_s
 
     async def close(self) -> None:
         """Close all connections."""
@@ -76,6 +73,7 @@ class AiohttpTransport:
                 # A redirect would take the password elsewhere; the interfaces know none.
                 allow_redirects=False,
                 trace_request_ctx=sending,
+                timeout=self._timeout_of(request),
             ) as response:
                 body = await _read_bounded(response, request)
                 return HttpReply(
@@ -93,6 +91,11 @@ class AiohttpTransport:
             uncertain = request.changes_state and sending.has_begun
             raise self._mapped(error, request, uncertain=uncertain) from error
 
+    def _timeout_of(self, request: HttpRequest) -> aiohttp.ClientTimeout:
+        if request.timeout_s is None:
+            return self._timeout
+        return aiohttp.ClientTimeout(total=request.timeout_s, connect=self._timeout.connect)
+
     def _mapped(
         self, error: Exception, request: HttpRequest, *, uncertain: bool
     ) -> PharmacyClientError:
@@ -103,7 +106,7 @@ class AiohttpTransport:
             return AnswerTimeoutError(f"No connection to {where} in time.", exchange=exchange)
         if isinstance(error, TimeoutError):
             return AnswerTimeoutError(
-                f"No answer from {where} within {self._timeout_s:g} s.",
+                f"No answer from {where} within {self._timeout_of(request).total:g} s.",
                 exchange=exchange,
                 may_have_acted=uncertain,
             )
@@ -160,10 +163,11 @@ async def _read_bounded(response: aiohttp.ClientResponse, request: HttpRequest) 
     async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
         chunks.append(chunk)
         size += len(chunk)
-        if size > REPLY_BYTES_MAX:
+        if size > request.reply_bytes_max:
             response.close()
             raise ProtocolError(
-                f"The answer of {_place(request.url)} is larger than {REPLY_BYTES_MAX} bytes.",
+                f"The answer of {_place(request.url)} is larger than {request.reply_bytes_max}"
+                " bytes.",
                 exchange=record_exchange(request),
                 may_have_acted=request.changes_state,
             )

@@ -35,6 +35,9 @@ def test_agreed_examples(row: dict[str, Any]) -> None:
         return
     scan = asdict(parse_scan(row["scan"]))
     problems = scan.pop("problems")
+    repairs = scan.pop("repairs")
+    assert len(repairs) == len(row.get("repairs", ()))
+    assert all(word in repair for word, repair in zip(row.get("repairs", ()), repairs, strict=True))
     assert scan == row["expected"]
     assert len(problems) == len(row["problems"])
     assert all(word in problem for word, problem in zip(row["problems"], problems, strict=True))

@@ -60,7 +60,7 @@ def test_every_error_is_in_the_drawn_tree_and_has_its_exit_code() -> None:
         for kind in all_errors(PharmacyClientError)
         if kind.__module__ == "pharmacy_client.errors"
     }
-    assert len(ours) == 8
+    assert len(ours) == 13
     for kind in ours:
         assert kind.__name__ in errors.__doc__
     assert exit_code_of_error(errors.AnswerTimeoutError("")) is ExitCode.UNREACHABLE

@@ -17,7 +17,13 @@ from emvs.character_sets import SET_82
 from emvs.scan import Scan, build_scan_text, parse_scan
 from emvs.scheme import Scheme
 from pharmacy_client import symbols
-from pharmacy_client.symbols import SymbolError, read_symbol, read_symbols, render_data_matrix
+from pharmacy_client.symbols import (
+    FrameReader,
+    SymbolError,
+    read_symbol,
+    read_symbols,
+    render_data_matrix,
+)
 
 GTIN, PPN = "04150037528643", "110375286414"
 GS1_TEXT = build_scan_text(
@@ -226,3 +232,42 @@ def test_texts_that_make_no_symbol(text: str, reason: str) -> None:
 def test_an_unwritable_file_is_an_error_of_ours(tmp_path: Path) -> None:
     with pytest.raises(SymbolError, match="can't be written: No such file"):
         render_data_matrix(GS1_TEXT, tmp_path / "missing" / "pack.png")
+
+
+def frame(*texts: str, colours: bool = False) -> Any:
+    """What a camera sees: symbols side by side, a little out of focus."""
+    tiles = [picture(render_data_matrix(text)) for text in texts]
+    height = max([240, *(tile.height for tile in tiles)])
+    seen = Image.new("L", (640, height + 40), 235)
+    for number, tile in enumerate(tiles):
+        seen.paste(tile, (20 + 300 * number, 20))
+    blurred = seen.filter(ImageFilter.GaussianBlur(1.0))
+    return np.asarray(blurred.convert("RGB") if colours else blurred)
+
+
+@pytest.mark.parametrize("colours", [False, True])
+def test_a_frame_of_a_camera_is_read(colours: bool) -> None:
+    pixels = frame(GS1_TEXT, colours=colours)
+    assert read_symbols(pixels) == [GS1_TEXT]
+    # Every other row and column, as a preview has them: not in one piece in memory.
+    assert read_symbols(frame(GS1_TEXT, colours=colours)[::-1][::-1]) == [GS1_TEXT]
+
+
+def test_a_pack_held_before_the_camera_is_read_once() -> None:
+    reader = FrameReader(absent_s=2.0)
+    pack, nothing = frame(GS1_TEXT), frame()
+    assert reader.read(pack, 0.0) == [GS1_TEXT]
+    assert [reader.read(pack, second / 2) for second in range(1, 20)] == [[]] * 19
+    assert reader.read(frame(GS1_TEXT, IFA_TEXT), 10.0) == [IFA_TEXT]
+    assert reader.read(nothing, 11.0) == []
+    assert reader.read(pack, 11.9) == []
+    assert reader.read(pack, 14.0) == [GS1_TEXT]
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [np.zeros((0, 10), np.uint8), np.zeros((10, 10), np.float32), np.zeros((9, 9, 2), np.uint8)],
+)
+def test_what_is_no_frame_is_refused(pixels: Any) -> None:
+    with pytest.raises(SymbolError, match="A frame is"):
+        read_symbols(pixels)

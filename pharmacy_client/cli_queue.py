@@ -1,0 +1,160 @@
+"""The commands `pharmacy queue ...`: what waits to be sent, sending it, and what became of it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from typing import Annotated, Final
+
+import typer
+
+from pharmacy_client.cli_finish import Finish
+from pharmacy_client.cli_options import SystemOptions, open_queue, profile_of, with_groups
+from pharmacy_client.cli_output import print_json, printable
+from pharmacy_client.exit_codes import ExitCode
+from pharmacy_client.offline_queue import OfflineQueue
+from pharmacy_client.queue_entries import OPEN, Entry, Standing
+
+_PAGE: Final = 1000
+
+
+def register(app: typer.Typer, finish: Finish) -> None:
+    """Add the commands to an application."""
+    commands = typer.Typer(no_args_is_help=True, help="The offline queue: list, replay, report.")
+    app.add_typer(commands, name="queue")
+
+    @commands.command("list")
+    @with_groups
+    def list_open(system: SystemOptions) -> None:
+        """Show what is open. Exit code: 0 nothing is, 8 something is."""
+
+        def run() -> ExitCode:
+            with open_queue(system, profile_of(system)) as queue:
+                _show(queue, OPEN, as_json=system.as_json)
+                return _code(queue)
+
+        finish(run, as_json=system.as_json)
+
+    @commands.command()
+    @with_groups
+    def replay(system: SystemOptions) -> None:
+        """Send what waits, and wait until all is answered. Ctrl-C loses nothing. Exit code: 0 all
+        was answered, 3 an alert among the answers, 5, 6 or 7 as for a single pack."""
+
+        def run() -> ExitCode:
+            profile = profile_of(system)
+            with open_queue(system, profile) as queue:
+                first = queue.entries(*OPEN, count_max=1)
+                try:
+                    asyncio.run(_replay(system, queue))
+                finally:
+                    after = first[0].number - 1 if first else None
+                    if after is not None:
+                        _show(queue, tuple(Standing), as_json=system.as_json, after=after)
+                    elif not system.as_json:
+                        print("Nothing waits.")
+                settled = _every(queue, (Standing.SETTLED,), after=after or 0)
+                if first and any(entry.outcome and entry.outcome.alert_id for entry in settled):
+                    return ExitCode.ALERT
+                return _code(queue)
+
+        finish(run, as_json=system.as_json)
+
+    @commands.command()
+    @with_groups
+    def report(
+        system: SystemOptions,
+        after: Annotated[int, typer.Option(help="Entries above this number only.", min=0)] = 0,
+    ) -> None:
+        """Show what became of each entry, open ones too. Exit code: 0, 8 if something is open."""
+
+        def run() -> ExitCode:
+            with open_queue(system, profile_of(system)) as queue:
+                _show(queue, tuple(Standing), as_json=system.as_json, after=after)
+                return _code(queue)
+
+        finish(run, as_json=system.as_json)
+
+
+async def _replay(system: SystemOptions, queue: OfflineQueue) -> None:
+    from pharmacy_client.till import Till  # noqa: PLC0415
+
+    def told(sentence: str) -> None:
+        if not system.as_json:
+            print(printable(sentence))
+
+    async with Till(profile_of(system), queue, on_notice=told) as till:
+        await till.replay(lambda: told(f"{queue.open_count} wait"))
+
+
+def _code(queue: OfflineQueue) -> ExitCode:
+    return ExitCode.QUEUED if queue.open_count else ExitCode.OK
+
+
+def _every(
+    queue: OfflineQueue, standings: tuple[Standing, ...], *, after: int = 0
+) -> Iterator[Entry]:
+    while page := queue.entries(*standings, after=after, count_max=_PAGE):
+        yield from page
+        after = page[-1].number
+
+
+def _show(
+    queue: OfflineQueue, standings: tuple[Standing, ...], *, as_json: bool, after: int = 0
+) -> None:
+    for entry in _every(queue, standings, after=after):
+        if as_json:
+            print_json(_object(entry))
+        else:
+            print(printable(_line(entry)))
+    if not as_json:
+        counts = queue.counts()
+        told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
+        print(f"{told}  ({queue.path})")
+
+
+def _line(entry: Entry) -> str:
+    call, outcome = entry.call, entry.outcome
+    scan = call.scan
+    what = f"{entry.number} {entry.happened_at:%Y-%m-%d %H:%M:%S} {call.operation.name.lower()}"
+    pack = f"{scan.product_code} {scan.serial_number}"
+    if outcome is None:
+        tries = f", sent {entry.attempts} times" if entry.attempts else ""
+        return f"{what} {pack}: {entry.standing}{tries}"
+    told = " ".join(
+        filter(
+            None,
+            (
+                outcome.category,
+                outcome.return_code,
+                outcome.text,
+                outcome.alert_id and f"ALERT {outcome.alert_id} {outcome.alert_code or ''}",
+                outcome.note,
+                outcome.advice if entry.standing is Standing.GIVEN_UP else "",
+            ),
+        )
+    )
+    return f"{what} {pack}: {entry.standing.replace('_', ' ')}: {told}"
+
+
+def _object(entry: Entry) -> dict[str, object]:
+    outcome, scan = entry.outcome, entry.call.scan
+    return {
+        "number": entry.number,
+        "standing": entry.standing.value,
+        "operation": entry.call.operation.name.lower(),
+        "happened_at": entry.happened_at.isoformat(),
+        "settled_at": entry.settled_at.isoformat() if entry.settled_at else None,
+        "attempts": entry.attempts,
+        "client_transaction_id": entry.item_id,
+        "pack": {
+            "scheme": scan.scheme.value,
+            "product_code": scan.product_code,
+            "serial_number": scan.serial_number,
+            "batch_id": scan.batch_id,
+            "expiry": scan.expiry,
+        },
+        "outcome": None
+        if outcome is None
+        else {name: getattr(outcome, name) for name in outcome.__struct_fields__},
+    }

@@ -1,0 +1,360 @@
+"""The offline queue: operations kept on disk until the national system has answered each.
+
+What is added is on disk before `add` returns (SQLite, synchronous=FULL), and every step towards
+the system is on disk before it is taken, so that a killed till knows what it may have done. Entries
+of one pack go out in their order, one after the answer to the other. Nothing is sent from here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import Enum
+from pathlib import Path
+from typing import Final, NamedTuple, Self
+from urllib.parse import urlsplit
+
+import msgspec
+
+from emvs.scan import Scan
+from pharmacy_client.bulk import BulkItem
+from pharmacy_client.errors import QueueFullError, QueueUnusableError
+from pharmacy_client.profile import Profile
+from pharmacy_client.queue_entries import OPEN, Entry, Outcome, Standing, encode_call, pack_key
+from pharmacy_client.queue_file import COLUMNS, Execute, QueueFile, entry_of
+from pharmacy_client.results import PackCall
+from pharmacy_client.soap_envelope import new_transaction_id
+
+OPEN_COUNT_MAX: Final = 100_000
+"""Entries that may be open: a large pharmacy's packs of many weeks (our choice)."""
+SETTLED_KEPT_MAX: Final = 20_000
+"""Entries whose outcome is kept for reports; beyond, the oldest go (our choice)."""
+ATTEMPTS_MAX: Final = 10
+"""How often an entry is sent before somebody has to look at it (our choice)."""
+_IS_OPEN: Final = "standing IN ('waiting', 'sending', 'doubtful')"
+# The first open entry of each pack: only these may be sent.
+_FIRST_OF_PACK: Final = (
+    f"number IN (SELECT min(number) FROM entries WHERE {_IS_OPEN} GROUP BY pack)"  # noqa: S608
+)
+
+
+def owner_of(profile: Profile) -> str:
+    """Return which system and login a queue is for."""
+    login = profile.client_id or f"{profile.client_login_id}/{profile.user_id}"
+    return f"{login} at {urlsplit(profile.url).netloc}"
+
+
+def default_path(profile: Profile, environment: Mapping[str, str]) -> Path:
+    """Return the file of a login's queue, in the directory that the user keeps states in."""
+    state = environment.get("XDG_STATE_HOME") or "~/.local/state"
+    digest = hashlib.sha256(owner_of(profile).encode()).hexdigest()[:16]
+    return Path(state).expanduser() / "emvs" / f"pharmacy-queue-{digest}.sqlite"
+
+
+class Again(Enum):
+    """How an entry goes again that was certainly not done."""
+
+    IN_BULK = "in bulk"
+    SINGLY = "singly"
+
+
+class Submission(NamedTuple):
+    """A bulk on its way. Without a ticket nobody knows whether the system has it."""
+
+    number: int
+    submission_id: str
+    ticket: str | None
+    begun_at_s: float
+    entries: tuple[Entry, ...]
+
+    @property
+    def items(self) -> list[BulkItem]:
+        """What is handed in, or was."""
+        return [BulkItem(entry.call, entry.item_id) for entry in self.entries]
+
+
+class OfflineQueue:
+    """The queue in one file. May be used by several threads and processes at a time.
+
+    `owner` says which system and login it is for: a queue is never sent anywhere else.
+    """
+
+    def __init__(self, path: Path, owner: str, *, clock_s: Callable[[], float] = time.time) -> None:
+        """Open or make the file. Raises ProfileError if it cannot be used."""
+        self.path = path
+        self._clock_s = clock_s
+        self._file = QueueFile(path, owner)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self) -> Self:
+        """Use it in a `with`."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the file."""
+        self.close()
+
+    def add(self, call: PackCall, *, item_id: str | None = None, doubtful: bool = False) -> Entry:
+        """Keep an operation, and return its entry; it is on disk then.
+
+        `doubtful`: it was sent with the client transaction id `item_id`, and the answer was lost.
+        The same operation as the pack's newest open one is not kept again: a stuck scanner is no
+        second supply. Raises QueueFullError.
+        """
+        standing = Standing.DOUBTFUL if doubtful else Standing.WAITING
+        now_s = self._clock_s()
+        key = pack_key(call.scan)
+        with self._file.writing() as execute:
+            row = execute(
+                f"SELECT {COLUMNS}, operation FROM entries WHERE pack = ? AND {_IS_OPEN}"  # noqa: S608
+                " ORDER BY number DESC LIMIT 1",
+                (key,),
+            ).fetchone()
+            if row is not None and row[-1] == call.operation.name:
+                return entry_of(row[:-1])
+            (count,) = execute(f"SELECT count(*) FROM entries WHERE {_IS_OPEN}").fetchone()  # noqa: S608
+            if count >= OPEN_COUNT_MAX:
+                raise QueueFullError(
+                    f"The offline queue is full: {count} operations wait. Nothing was kept; write"
+                    " this one down."
+                )
+            row = execute(
+                "INSERT INTO entries (item_id, pack, call, operation, happened_at, standing,"  # noqa: S608
+                f" attempts, doubtful_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING {COLUMNS}",
+                (
+                    item_id or new_transaction_id(),
+                    key,
+                    encode_call(call),
+                    call.operation.name,
+                    now_s,
+                    standing.value,
+                    int(doubtful),
+                    now_s if doubtful else None,
+                ),
+            ).fetchone()
+            return entry_of(row)
+
+    @contextmanager
+    def replaying(self) -> Iterator[None]:
+        """Be the only one who sends. Raises QueueUnusableError if another process does."""
+        import fcntl  # noqa: PLC0415 - not on every system, and only needed here.
+
+        path = self.path.with_name(self.path.name + ".lock")
+        with path.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise QueueUnusableError(
+                    f"Another program is sending what waits in {self.path}."
+                ) from error
+            yield
+
+    def counts(self) -> dict[Standing, int]:
+        """Return how many entries stand where."""
+        found = dict(self._file.read("SELECT standing, count(*) FROM entries GROUP BY standing"))
+        return {standing: int(found.get(standing.value, 0)) for standing in Standing}
+
+    @property
+    def open_count(self) -> int:
+        """How many entries have no outcome yet."""
+        counts = self.counts()
+        return sum(counts[standing] for standing in OPEN)
+
+    def is_pending(self, scan: Scan) -> bool:
+        """Tell whether something about this pack is open: what comes next has to wait behind it."""
+        return bool(
+            self._file.read(
+                f"SELECT 1 FROM entries WHERE pack = ? AND {_IS_OPEN} LIMIT 1",  # noqa: S608
+                (pack_key(scan),),
+            )
+        )
+
+    def entries(
+        self, *standings: Standing, after: int = 0, count_max: int = 1000
+    ) -> Sequence[Entry]:
+        """Return entries of these standings, all without any, in their order."""
+        wanted = [standing.value for standing in standings or tuple(Standing)]
+        marks = ", ".join("?" * len(wanted))
+        rows = self._file.read(
+            f"SELECT {COLUMNS} FROM entries WHERE standing IN ({marks}) AND number > ?"  # noqa: S608
+            " ORDER BY number LIMIT ?",
+            (*wanted, after, count_max),
+        )
+        return [entry_of(row) for row in rows]
+
+    def begin(self, count_max: int) -> Submission | None:
+        """Make a bulk of what may be sent now; None if there is nothing.
+
+        On disk, these entries count as sent from here on: that nothing left is to be told by
+        `not_taken`.
+        """
+        with self._file.writing() as execute:
+            rows = execute(
+                f"SELECT {COLUMNS} FROM entries WHERE standing = 'waiting' AND NOT is_single"  # noqa: S608
+                f" AND {_FIRST_OF_PACK} ORDER BY number LIMIT ?",
+                (count_max,),
+            ).fetchall()
+            if not rows:
+                return None
+            submission_id, now_s = new_transaction_id(), self._clock_s()
+            (number,) = execute(
+                "INSERT INTO submissions (id, begun_at) VALUES (?, ?) RETURNING number",
+                (submission_id, now_s),
+            ).fetchone()
+            numbers = [row[0] for row in rows]
+            for entry_number in numbers:
+                execute(
+                    "UPDATE entries SET standing = 'sending', submission = ?,"
+                    " attempts = attempts + 1 WHERE number = ?",
+                    (number, entry_number),
+                )
+            entries = tuple(entry_of(row) for row in rows)
+            return Submission(number, submission_id, None, now_s, entries)
+
+    def submissions(self) -> list[Submission]:
+        """Return the bulks on their way, oldest first."""
+        rows = self._file.read(
+            "SELECT number, id, ticket, begun_at FROM submissions ORDER BY number"
+        )
+        return [
+            Submission(number, submission_id, ticket, begun_at_s, self._entries_of(number))
+            for number, submission_id, ticket, begun_at_s in rows
+        ]
+
+    def _entries_of(self, submission: int) -> tuple[Entry, ...]:
+        rows = self._file.read(
+            f"SELECT {COLUMNS} FROM entries WHERE submission = ? ORDER BY number",  # noqa: S608
+            (submission,),
+        )
+        return tuple(map(entry_of, rows))
+
+    def taken(self, submission: Submission, ticket: str) -> Submission:
+        """Note that the system has the bulk."""
+        with self._file.writing() as execute:
+            execute(
+                "UPDATE submissions SET ticket = ? WHERE number = ?", (ticket, submission.number)
+            )
+        return submission._replace(ticket=ticket)
+
+    def not_taken(self, submission: Submission, *, singly: bool = False) -> None:
+        """Note that the system has certainly not taken the bulk: its entries wait again.
+
+        `singly`: it refused it as a whole; they go by themselves from now on.
+        """
+        with self._file.writing() as execute:
+            execute(
+                "UPDATE entries SET standing = 'waiting', submission = NULL,"
+                " attempts = attempts - 1, is_single = max(is_single, ?) WHERE submission = ?",
+                (int(singly), submission.number),
+            )
+            execute("DELETE FROM submissions WHERE number = ?", (submission.number,))
+
+    def lost(self, submission: Submission) -> None:
+        """Note that nobody knows what has become of the bulk: each pack has to be looked at."""
+        with self._file.writing() as execute:
+            execute(
+                "UPDATE entries SET standing = 'doubtful', doubtful_since = ?, submission = NULL"
+                " WHERE submission = ?",
+                (submission.begun_at_s, submission.number),
+            )
+            execute("DELETE FROM submissions WHERE number = ?", (submission.number,))
+
+    def finish(
+        self, submission: Submission, outcomes: Iterable[tuple[Entry, Outcome | Again]]
+    ) -> None:
+        """Note what came of each entry of a bulk: its outcome, or that it goes again."""
+        with self._file.writing() as execute:
+            for entry, outcome in outcomes:
+                if isinstance(outcome, Outcome):
+                    self._settle(execute, entry, outcome, Standing.SETTLED)
+                else:
+                    execute(
+                        "UPDATE entries SET standing = 'waiting', submission = NULL,"
+                        " is_single = ? WHERE number = ?",
+                        (int(outcome is Again.SINGLY), entry.number),
+                    )
+            execute("DELETE FROM submissions WHERE number = ?", (submission.number,))
+            self._give_up(execute)
+            self._forget(execute)
+
+    def next_single(self) -> Entry | None:
+        """Return an entry that has to be sent by itself, and count it as sent; None without one."""
+        with self._file.writing() as execute:
+            row = execute(
+                f"SELECT {COLUMNS} FROM entries WHERE standing = 'waiting' AND is_single"  # noqa: S608
+                f" AND {_FIRST_OF_PACK} ORDER BY number LIMIT 1"
+            ).fetchone()
+            if row is None:
+                return None
+            execute(
+                "UPDATE entries SET standing = 'doubtful', doubtful_since = ?,"
+                " attempts = attempts + 1 WHERE number = ?",
+                (self._clock_s(), row[0]),
+            )
+            return entry_of(row)
+
+    def next_doubtful(self, pause_s: float) -> Entry | None:
+        """Return an entry whose pack has to be looked at, at least `pause_s` after it was sent.
+
+        A clock that has gone back makes nothing wait longer.
+        """
+        now_s = self._clock_s()
+        rows = self._file.read(
+            f"SELECT {COLUMNS} FROM entries WHERE standing = 'doubtful'"  # noqa: S608
+            f" AND NOT (doubtful_since <= ? AND doubtful_since > ?) AND {_FIRST_OF_PACK}"
+            " ORDER BY number LIMIT 1",
+            (now_s, now_s - pause_s),
+        )
+        return entry_of(rows[0]) if rows else None
+
+    def settle(self, entry: Entry, outcome: Outcome, *, gave_up: bool = False) -> None:
+        """Note the outcome of an entry."""
+        with self._file.writing() as execute:
+            standing = Standing.GIVEN_UP if gave_up else Standing.SETTLED
+            self._settle(execute, entry, outcome, standing)
+            self._forget(execute)
+
+    def drop(self, entry: Entry) -> None:
+        """Forget an entry that was refused before anything was done, as its user was told."""
+        with self._file.writing() as execute:
+            execute("DELETE FROM entries WHERE number = ?", (entry.number,))
+
+    def wait_again(self, entry: Entry, *, was_sent: bool = True) -> None:
+        """Note that an entry is certainly not done."""
+        with self._file.writing() as execute:
+            execute(
+                "UPDATE entries SET standing = 'waiting', doubtful_since = NULL,"
+                " attempts = attempts - ? WHERE number = ?",
+                (int(not was_sent), entry.number),
+            )
+            self._give_up(execute)
+
+    def _settle(self, execute: Execute, entry: Entry, outcome: Outcome, standing: Standing) -> None:
+        execute(
+            "UPDATE entries SET standing = ?, outcome = ?, settled_at = ?, submission = NULL,"
+            " doubtful_since = NULL WHERE number = ?",
+            (standing.value, msgspec.json.encode(outcome), self._clock_s(), entry.number),
+        )
+
+    def _give_up(self, execute: Execute) -> None:
+        note = Outcome(
+            category="unavailable",
+            advice="The system gave no answer however often it was asked. Verify the pack.",
+        )
+        execute(
+            "UPDATE entries SET standing = 'given_up', outcome = ?, settled_at = ?"
+            " WHERE standing = 'waiting' AND attempts >= ?",
+            (msgspec.json.encode(note), self._clock_s(), ATTEMPTS_MAX),
+        )
+
+    def _forget(self, execute: Execute) -> None:
+        execute(
+            "DELETE FROM entries WHERE standing = 'settled' AND number <= (SELECT number FROM"
+            " entries WHERE standing = 'settled' ORDER BY number DESC LIMIT 1 OFFSET ?)",
+            (SETTLED_KEPT_MAX,),
+        )

@@ -1,0 +1,241 @@
+"""Sending what waits in the offline queue: as bulks, and singly where a bulk would not do.
+
+Every step is in the queue before it is taken, so that it can be killed at any point. What may have
+been done is looked at before it is repeated: a bulk by its id where the system can tell, else each
+pack by a verification, once the system has had time to work through what it may have taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import msgspec
+
+from emvs.states import INACTIVE_BY_BATCH_OR_PRODUCT, Operation, State
+from pharmacy_client.bulk import BulkSpeaker, NotReady
+from pharmacy_client.errors import (
+    BulkLostError,
+    BulkRefusedError,
+    NotOfferedError,
+    PharmacyClientError,
+    ProtocolError,
+    ScanRefusedError,
+    SystemUnreachableError,
+)
+from pharmacy_client.offline_queue import Again, OfflineQueue, Submission
+from pharmacy_client.polling import FIRST_POLL_S, LONGEST_POLL_S, Waits
+from pharmacy_client.queue_entries import Entry, Outcome, outcome_of
+from pharmacy_client.results import Category, PackCall, Result
+
+# Products that only another market knows: bulks ask no other market, single requests do.
+_ASK_SINGLY: Final = frozenset({"NMVS_NC_PC_01", "NC_PC_01", "41020000"})
+
+
+class SingleAsker(Protocol):
+    """Asks about one pack."""
+
+    async def perform(self, call: PackCall) -> Result:
+        """Return what the system says."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayPlan:
+    """The figures of a replay (our choice, where nothing else is said)."""
+
+    items_max: int = 1000
+    first_poll_s: float = FIRST_POLL_S
+    longest_poll_s: float = LONGEST_POLL_S
+    doubt_pause_s: float = 120.0
+    """Time that the system gets for what it may have taken before packs are looked at. Results of
+    the REST systems are there within 45 s."""
+    lost_after_s: float = 3 * 86_400.0
+    """A bulk without a result for so long is lost."""
+
+
+class Replay:
+    """Sends what waits in one queue, as one login."""
+
+    def __init__(
+        self,
+        queue: OfflineQueue,
+        asker: SingleAsker,
+        bulk: BulkSpeaker,
+        plan: ReplayPlan | None = None,
+        *,
+        clock_s: Callable[[], float] = time.time,
+        is_in_flight: Callable[[Entry], bool] = lambda entry: False,
+    ) -> None:
+        """`is_in_flight`: whether somebody here still waits for the answer about an entry."""
+        self._is_in_flight = is_in_flight
+        self._queue = queue
+        self._asker = asker
+        self._bulk = bulk
+        self._plan = plan or ReplayPlan()
+        self._clock_s = clock_s
+        self._polls: dict[int, Waits] = {}
+
+    async def run(self, on_step: Callable[[], None] = lambda: None) -> None:
+        """Send until nothing is open. Raises the client's errors; what waits goes on waiting."""
+        with self._queue.replaying():
+            while self._queue.open_count:
+                wait_s = await self.step()
+                on_step()
+                await asyncio.sleep(wait_s)
+
+    async def step(self) -> float:
+        """Do what can be done now; return the seconds after which there may be more.
+
+        Raises the client's errors.
+        """
+        waits = [await self._see_to(submission) for submission in self._queue.submissions()]
+        if await self._look_at_doubtful() or await self._send_single():
+            return 0.0
+        if not waits:
+            submission = self._queue.begin(self._plan.items_max)
+            if submission is not None:
+                return await self._submit(submission)
+        return min([wait_s for wait_s in waits if wait_s > 0] or [self._plan.first_poll_s])
+
+    async def _submit(self, submission: Submission) -> float:
+        try:
+            ticket = await self._bulk.submit(submission.items, submission.submission_id)
+        except (BulkRefusedError, NotOfferedError, ScanRefusedError):
+            # One by one each gets an answer of its own.
+            self._queue.not_taken(submission, singly=True)
+            return 0.0
+        except PharmacyClientError as error:
+            if not error.may_have_acted:
+                self._queue.not_taken(submission)
+            raise
+        self._queue.taken(submission, ticket)
+        self._polls[submission.number] = Waits(self._plan.first_poll_s, self._plan.longest_poll_s)
+        return self._polls[submission.number].next_s()
+
+    async def _see_to(self, submission: Submission) -> float:
+        """Fetch or look for a bulk; return how long to wait before the next time."""
+        age_s = self._clock_s() - submission.begun_at_s
+        if submission.ticket is None:
+            if 0 <= age_s < self._plan.doubt_pause_s:
+                return self._plan.doubt_pause_s - age_s
+            return await self._look_for(submission)
+        try:
+            found = await self._bulk.fetch(submission.ticket, submission.items)
+        except (BulkLostError, BulkRefusedError):
+            self._queue.lost(submission)
+            return 0.0
+        if isinstance(found, NotReady):
+            if age_s > self._plan.lost_after_s:
+                self._queue.lost(submission)
+                return 0.0
+            waits = self._polls.setdefault(
+                submission.number, Waits(self._plan.first_poll_s, self._plan.longest_poll_s)
+            )
+            return waits.next_s(found.wait_s)
+        outcomes = [
+            (entry, _judge(result)) for entry, result in zip(submission.entries, found, strict=True)
+        ]
+        self._queue.finish(submission, outcomes)
+        self._polls.pop(submission.number, None)
+        return 0.0
+
+    async def _look_for(self, submission: Submission) -> float:
+        try:
+            ticket = await self._bulk.find(submission.submission_id)
+        except NotOfferedError:
+            self._queue.lost(submission)
+        else:
+            age_s = self._clock_s() - submission.begun_at_s
+            if ticket is not None:
+                self._queue.taken(submission, ticket)
+            elif 0 <= age_s <= self._plan.lost_after_s:
+                self._queue.not_taken(submission)
+            else:  # The system may have had it, and forgotten it since.
+                self._queue.lost(submission)
+        return 0.0
+
+    async def _send_single(self) -> bool:
+        """Send one entry that goes by itself; False if there is none."""
+        entry = self._queue.next_single()
+        if entry is None:
+            return False
+        try:
+            result = await self._asker.perform(entry.call._replace(transaction_id=entry.item_id))
+        except (NotOfferedError, ScanRefusedError) as error:
+            self._give_up(entry, str(error))
+            return True
+        except PharmacyClientError as error:
+            if not error.may_have_acted:
+                self._queue.wait_again(entry, was_sent=False)
+            raise
+        if result.category is Category.UNAVAILABLE:
+            self._queue.wait_again(entry)
+            raise SystemUnreachableError(
+                f"The system answers that it cannot answer now: {result.return_code}.",
+                exchange=result.exchange,
+                retry_after_s=result.retry_after_s,
+            )
+        self._queue.settle(entry, outcome_of(result))
+        return True
+
+    async def _look_at_doubtful(self) -> bool:
+        """Look at one pack whose last change nobody knows the outcome of; False without one."""
+        entry = self._queue.next_doubtful(self._plan.doubt_pause_s)
+        if entry is None or self._is_in_flight(entry):
+            return False
+        call = entry.call
+        if call.operation is Operation.VERIFY:
+            self._queue.wait_again(entry)
+            return True
+        try:
+            seen = await self._asker.perform(
+                call._replace(operation=Operation.VERIFY, reference=None, transaction_id=None)
+            )
+        except (NotOfferedError, ScanRefusedError, ProtocolError) as error:
+            self._give_up(entry, str(error))
+            return True
+        if seen.category is Category.UNAVAILABLE:
+            raise SystemUnreachableError(
+                f"The system answers that it cannot answer now: {seen.return_code}.",
+                exchange=seen.exchange,
+                retry_after_s=seen.retry_after_s,
+            )
+        self._conclude(entry, seen)
+        return True
+
+    def _conclude(self, entry: Entry, seen: Result) -> None:
+        """Decide about an entry by the state that its pack was found in."""
+        operation = entry.call.operation
+        if seen.state is operation.target_state:
+            note = "The answer was lost; the pack was found in the state asked for."
+            outcome = outcome_of(seen, note)
+            done = {"category": Category.DONE.value, "colour": "green", "advice": note}
+            self._queue.settle(entry, msgspec.structs.replace(outcome, **done))
+        elif seen.state is not None and seen.state is (operation.undone_state or State.ACTIVE):
+            self._queue.wait_again(entry)
+        elif seen.state in INACTIVE_BY_BATCH_OR_PRODUCT:
+            self._give_up(
+                entry,
+                f"The answer was lost, and the state of the batch or product ({seen.state_text})"
+                " hides whether it was done.",
+            )
+        else:
+            note = "The answer was lost; the pack was found so when it was looked at."
+            self._queue.settle(entry, outcome_of(seen, note))
+
+    def _give_up(self, entry: Entry, note: str) -> None:
+        advice = "Look at the pack and decide by hand."
+        outcome = Outcome(category=Category.UNAVAILABLE.value, advice=advice, note=note)
+        self._queue.settle(entry, outcome, gave_up=True)
+
+
+def _judge(result: Result) -> Outcome | Again:
+    if result.category is Category.UNAVAILABLE:
+        return Again.IN_BULK
+    if result.return_code in _ASK_SINGLY:
+        return Again.SINGLY
+    return outcome_of(result)

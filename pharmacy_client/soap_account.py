@@ -1,0 +1,134 @@
+"""The SOAP dialect's requests about the login itself: password, terms, certificate.
+
+One request each, nothing is written anywhere. Whoever changes a password keeps it first.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Final, NamedTuple
+
+from lxml import etree
+
+from pharmacy_client import soap_codes
+from pharmacy_client.errors import AccountRefusedError, LoginRefusedError, SystemUnreachableError
+from pharmacy_client.exchange import Transport, record_exchange
+from pharmacy_client.profile import Profile
+from pharmacy_client.results import Category
+from pharmacy_client.soap_envelope import header, new_transaction_id, soap_request, text
+from pharmacy_client.soap_reply import MessageReader
+
+_SUCCESS: Final = "SUCCESS"
+_NO_SUCCESSOR: Final = "FE_PKI_07"
+_BASE64_BYTES_MAX: Final = 256 * 1024
+
+
+class NewCertificate(NamedTuple):
+    """A certificate as it is handed out: PKCS#12 and what it is locked with."""
+
+    pkcs12: bytes
+    passphrase: str
+
+
+class SoapAccount:
+    """Speaks to the support and PKI services as one login."""
+
+    def __init__(self, profile: Profile, transport: Transport) -> None:
+        self._profile = profile
+        self._transport = transport
+
+    async def change_password(self, new: str) -> None:
+        """Change the password (G445).
+
+        Raises AccountRefusedError, and the client's errors: after one that `may_have_acted`, try
+        both passwords.
+        """
+        old = self._profile.password or ""
+        passwords = (
+            f"<t:Body><t:Password>{text(old)}</t:Password>"
+            f"<t:NewPassword>{text(new)}</t:NewPassword></t:Body>"
+        )
+        await self._ask("G445", "G445ChangePassword", passwords, changes=True, secrets=(new,))
+
+    async def check_login(self) -> None:
+        """Have the login looked at, by a request that needs no right: terms and conditions (G482).
+
+        Raises LoginRefusedError and the client's other errors.
+        """
+        try:
+            await self._ask("G482", "G482LoadTermsAndConditions", "")
+        except AccountRefusedError:
+            return  # No terms on file: that was told to somebody who is logged in.
+
+    async def fetch_certificate(self, tan: str = "") -> NewCertificate | None:
+        """Fetch the certificate that waits (G615); None if none does.
+
+        Under the present certificate no TAN is needed. Raises AccountRefusedError and others.
+        """
+        try:
+            reader, body = await self._ask(
+                "G615",
+                "G615DownloadCertificate",
+                f"<t:Body><t:Tan>{text(tan)}</t:Tan></t:Body>",
+                service="pki",
+                secrets=(tan,) if tan else (),
+            )
+        except AccountRefusedError as error:
+            if soap_codes.bare_code(error.return_code) == _NO_SUCCESSOR:
+                return None
+            raise
+        element = body.find(f"{reader.types}Cert")
+        passphrase = None if element is None else reader.attribute(element, "passphrase")
+        if element is None or passphrase is None or not element.text:
+            raise reader.error("there is no Cert")
+        try:
+            data = base64.b64decode(
+                "".join(element.text[:_BASE64_BYTES_MAX].split()), validate=True
+            )
+        except binascii.Error as error:
+            raise reader.error("Cert is not base64") from error
+        return NewCertificate(data, passphrase)
+
+    async def _ask(
+        self,
+        message: str,
+        action: str,
+        body: str,
+        *,
+        service: str = "support",
+        changes: bool = False,
+        secrets: tuple[str, ...] = (),
+    ) -> tuple[MessageReader, etree._Element]:
+        transaction_id = new_transaction_id()
+        request = soap_request(
+            self._profile,
+            service=service,
+            message=message,
+            action=action,
+            content=header(self._profile, transaction_id) + body,
+            changes_state=changes,
+            secrets=secrets,
+        )
+        reply = await self._transport.send(request)
+        # What the PKI service hands out is left out of the record.
+        shown = reply._replace(body=b"***") if service == "pki" else reply
+        exchange = record_exchange(request, shown)
+        reader = MessageReader(reply, exchange, may_have_acted=changes)
+        found = reader.read(f"{message}Response", transaction_id)
+        code, words = reader.return_code()
+        if soap_codes.bare_code(code) == _SUCCESS:
+            return reader, found
+        if soap_codes.is_login_refusal(code):
+            raise LoginRefusedError(
+                f"The system refused the login: {code}, {words}",
+                return_code=code,
+                exchange=exchange,
+            )
+        if soap_codes.category_of(code) is Category.UNAVAILABLE:
+            raise SystemUnreachableError(
+                f"The system cannot do this now: {code}, {words}", exchange=exchange
+            )
+        raise AccountRefusedError(
+            f"The system refused this: {code}, {words}", return_code=code, exchange=exchange
+        )

@@ -1,0 +1,383 @@
+"""A well-behaved till: the client with everything around it that a good pharmacy software has.
+
+Repeats only where a repeat is safe; leaves a system alone that does not answer; keeps what cannot
+be sent on disk, and sends it in order; asks nothing twice about the same pack in a row; renews
+password and certificate in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, Self
+
+from emvs.scan import Scan
+from emvs.states import Operation, State
+from pharmacy_client.breaker import Breaker
+from pharmacy_client.client import PharmacyClient, decommissioning, read_scan, undo_of
+from pharmacy_client.errors import (
+    LoginRefusedError,
+    PharmacyClientError,
+    SystemUnreachableError,
+)
+from pharmacy_client.exchange import NO_EXCHANGE, Transport
+from pharmacy_client.offline_queue import OfflineQueue
+from pharmacy_client.profile import Profile
+from pharmacy_client.queue_entries import Entry, Standing, outcome_of, pack_key
+from pharmacy_client.replay import Replay, ReplayPlan
+from pharmacy_client.results import Advice, Category, Colour, PackCall, Result
+from pharmacy_client.soap_codes import bare_code
+from pharmacy_client.soap_envelope import new_transaction_id
+from pharmacy_client.upkeep import MUST_CHANGE, Upkeep, is_password_reminder
+
+_REMEMBERED_MAX: Final = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class TillPlan:
+    """How a till behaves (figures are our choice)."""
+
+    tries: int = 3
+    """For what may be repeated: verifications, and whatever certainly never left."""
+    retry_pause_s: float = 0.3
+    same_answer_s: float = 60.0
+    """A change of a pack that was answered is not sent again for so long: a stuck scanner."""
+    same_verify_s: float = 2.0
+    replay: ReplayPlan = field(default_factory=ReplayPlan)
+
+
+class Till:
+    """One till of one pharmacy, to be used as `async with Till(profile, queue) as till`.
+
+    With a queue, a change that cannot be sent is a Result of category QUEUED; without one the
+    client's error is raised. Verifications are never queued.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        queue: OfflineQueue | None = None,
+        *,
+        plan: TillPlan | None = None,
+        breaker: Breaker | None = None,
+        connect: Callable[[Profile], Transport] | None = None,
+        on_notice: Callable[[str], None] = lambda sentence: None,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Make a till. `on_notice` hears sentences for the user: renewed, about to end."""
+        self.queue = queue
+        self.breaker = breaker or Breaker()
+        self._plan = plan or TillPlan()
+        self._connect = connect or _connect
+        self._on_notice = on_notice
+        self._clock_s = clock_s
+        self._upkeep = Upkeep(profile, self._connect)
+        self._client: PharmacyClient | None = None
+        self._answered: OrderedDict[str, tuple[float, Result]] = OrderedDict()
+        self._busy: dict[str, asyncio.Lock] = {}
+        self._renewing = asyncio.Lock()
+        self._reminded = False
+        self._in_flight: set[int] = set()
+        self._retired: list[PharmacyClient] = []
+
+    async def __aenter__(self) -> Self:
+        """Get ready. Raises ProfileError; a system that is away is no error."""
+        await self._open(self._upkeep.profile)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close all connections. What waits in the queue goes on waiting."""
+        for client in (*self._retired, self._client):
+            if client is not None:
+                await client.__aexit__(kind, error, traceback)
+        self._client = None
+        self._retired.clear()
+
+    @property
+    def profile(self) -> Profile:
+        """The profile as it is now."""
+        return self._upkeep.profile
+
+    @property
+    def is_offline(self) -> bool:
+        """Whether the system counts as unreachable."""
+        return self.breaker.is_open
+
+    @property
+    def waiting_count(self) -> int:
+        """How many operations wait to be sent or for what came of them."""
+        return 0 if self.queue is None else self.queue.open_count
+
+    @property
+    def client(self) -> PharmacyClient:
+        """The client behind it, for what a till does not do."""
+        if self._client is None:
+            raise RuntimeError("use the till as `async with Till(profile) as till`")
+        return self._client
+
+    async def verify(self, scan: Scan | str, *, manual: bool = False) -> Result:
+        """Return whether the pack may be handed out. See PharmacyClient."""
+        return await self.perform(PackCall(Operation.VERIFY, read_scan(scan), manual))
+
+    async def supply(self, scan: Scan | str, *, manual: bool = False) -> Result:
+        """Mark the pack as supplied."""
+        return await self.perform(PackCall(Operation.SUPPLY, read_scan(scan), manual))
+
+    async def decommission(self, scan: Scan | str, state: State, *, manual: bool = False) -> Result:
+        """Give the pack another inactive state."""
+        return await self.perform(PackCall(decommissioning(state), read_scan(scan), manual))
+
+    async def undo(
+        self,
+        scan: Scan | str,
+        state: State = State.SUPPLIED,
+        *,
+        reference: str | None = None,
+        manual: bool = False,
+    ) -> Result:
+        """Make the pack active again."""
+        return await self.perform(PackCall(undo_of(state), read_scan(scan), manual, reference))
+
+    async def perform(self, call: PackCall) -> Result:
+        """Do what a call asks, once: two at a time about one pack follow each other."""
+        key = pack_key(call.scan)
+        lock = self._busy.setdefault(key, asyncio.Lock())
+        try:
+            async with lock:
+                return self._remembered(key, call) or await self._perform_new(key, call)
+        finally:
+            if not lock.locked():
+                self._busy.pop(key, None)
+
+    async def _perform_new(self, key: str, call: PackCall) -> Result:
+        if call.operation is Operation.VERIFY:
+            result = await self._ask(call)
+        else:
+            result = await self._change(call)
+        if result.category not in (Category.UNAVAILABLE, Category.QUEUED):
+            self._answered[key] = (self._clock_s(), result)
+            self._answered.move_to_end(key)
+            if len(self._answered) > _REMEMBERED_MAX:
+                self._answered.popitem(last=False)
+        if any(map(is_password_reminder, result.notifications)):
+            await self._remind()
+        return result
+
+    def _remembered(self, key: str, call: PackCall) -> Result | None:
+        """Return the last answer about a pack if the same was asked just before."""
+        at_s, result = self._answered.get(key, (0.0, None))
+        if result is None or result.operation is not call.operation or result.scan != call.scan:
+            return None
+        is_change = call.operation is not Operation.VERIFY
+        keep_s = self._plan.same_answer_s if is_change else self._plan.same_verify_s
+        return replace(result, from_memory=True) if self._clock_s() - at_s < keep_s else None
+
+    async def _change(self, call: PackCall) -> Result:
+        call = call._replace(transaction_id=call.transaction_id or new_transaction_id())
+        queue = self.queue
+        if queue is None:
+            return await self._ask(call)
+        if await asyncio.to_thread(queue.is_pending, call.scan):
+            return await self._keep(queue, call, "Something about this pack is still to be sent.")
+        if not self.breaker.may_pass():
+            return await self._keep(queue, call, "The system cannot be reached.")
+        # On disk before it leaves: whoever kills us now finds it there.
+        entry = await asyncio.to_thread(queue.add, call, item_id=call.transaction_id, doubtful=True)
+        self._in_flight.add(entry.number)
+        try:
+            result = await self._ask(call, has_passed=True)
+        except PharmacyClientError as error:
+            if error.may_have_acted:
+                return queued_result(replace(entry, call=call), str(error), self.waiting_count)
+            if not isinstance(error, SystemUnreachableError):
+                await asyncio.to_thread(queue.drop, entry)
+                raise
+            return await self._wait(queue, replace(entry, call=call), str(error))
+        finally:
+            self._in_flight.discard(entry.number)
+        if result.category is Category.UNAVAILABLE:
+            return await self._wait(queue, entry, result.text or "The system cannot answer now.")
+        await asyncio.to_thread(queue.settle, entry, outcome_of(result))
+        return result
+
+    async def _wait(self, queue: OfflineQueue, entry: Entry, why: str) -> Result:
+        await asyncio.to_thread(lambda: queue.wait_again(entry, was_sent=False))
+        self._answered.pop(pack_key(entry.call.scan), None)
+        return queued_result(replace(entry, standing=Standing.WAITING), why, self.waiting_count)
+
+    async def _keep(self, queue: OfflineQueue, call: PackCall, why: str) -> Result:
+        # What the pack was like before is worth nothing once this is sent.
+        self._answered.pop(pack_key(call.scan), None)
+        entry = await asyncio.to_thread(queue.add, call, item_id=call.transaction_id)
+        # The scan as it was read just now, with what was put right about it.
+        shown = replace(entry, call=entry.call._replace(scan=call.scan))
+        return queued_result(shown, why, self.waiting_count)
+
+    async def _ask(self, call: PackCall, *, has_passed: bool = False) -> Result:
+        """Ask the system, again where that is safe. Raises the client's errors."""
+        for number in range(1, self._plan.tries + 1):
+            if not has_passed and not self.breaker.may_pass():
+                raise self._away()
+            has_passed = False
+            try:
+                result = await self.client.perform(call)
+            except SystemUnreachableError as error:
+                self.breaker.fail(error.retry_after_s)
+                if error.may_have_acted or not self._may_retry(number, error.retry_after_s):
+                    raise
+            except LoginRefusedError as error:
+                self.breaker.succeed()
+                if not await self._renew_for(error):
+                    raise
+            else:
+                if result.category is Category.UNAVAILABLE and result.retry_after_s:
+                    self.breaker.fail(result.retry_after_s)
+                else:
+                    self.breaker.succeed()
+                safe = result.category is Category.UNAVAILABLE
+                if not safe or not self._may_retry(number, result.retry_after_s):
+                    return result
+            await asyncio.sleep(self._plan.retry_pause_s * number * (0.5 + random.random()))  # noqa: S311
+        raise self._away()
+
+    def _may_retry(self, number: int, retry_after_s: float | None) -> bool:
+        if number >= self._plan.tries or self.breaker.is_open:
+            return False
+        return (retry_after_s or 0.0) <= self._plan.retry_pause_s
+
+    def _away(self) -> SystemUnreachableError:
+        waiting = self.waiting_count
+        kept = f" {waiting} operations wait to be sent." if waiting else ""
+        return SystemUnreachableError(
+            f"The system cannot be reached and is left alone for {self.breaker.wait_s:.0f} s more."
+            f"{kept}",
+            retry_after_s=self.breaker.wait_s,
+        )
+
+    async def replay(self, on_step: Callable[[], None] = lambda: None) -> None:
+        """Send what waits, until nothing does. Raises the client's errors; call it again later."""
+        if self.queue is None:
+            return
+        try:
+            await self._replay(self.queue).run(on_step)
+        except SystemUnreachableError as error:
+            self.breaker.fail(error.retry_after_s)
+            raise
+        self.breaker.succeed()
+
+    async def keep_replaying(self, on_step: Callable[[], None] = lambda: None) -> None:
+        """Send what waits whenever the system is there, until cancelled."""
+        while True:
+            if self.waiting_count and self.breaker.may_pass():
+                try:
+                    await self.replay(on_step)
+                except PharmacyClientError as error:
+                    self._on_notice(str(error))
+                on_step()
+            await asyncio.sleep(max(1.0, self.breaker.wait_s))
+
+    def _replay(self, queue: OfflineQueue) -> Replay:
+        return Replay(
+            queue,
+            self.client,
+            self.client.bulk_speaker,
+            self._plan.replay,
+            is_in_flight=lambda entry: entry.number in self._in_flight,
+        )
+
+    async def upkeep(self) -> None:
+        """Finish a change of password whose answer was lost; renew a certificate in time.
+
+        Raises the client's errors.
+        """
+        if not self._upkeep.is_possible:
+            return
+        async with self._renewing:
+            before = self._upkeep.profile
+            await self._upkeep.settle_pending()
+            if await self._upkeep.renew_certificate(datetime.now(UTC)) is not None:
+                self._on_notice("The certificate was renewed and written to the profile.")
+            if self._upkeep.profile is not before:
+                await self._open(self._upkeep.profile)
+
+    async def _remind(self) -> None:
+        """The password is about to expire: change it, or tell the user, once."""
+        if self._reminded:
+            return
+        self._reminded = True
+        if not self._upkeep.is_possible:
+            self._on_notice("The password is about to expire. Change it: `pharmacy password`.")
+            return
+        try:
+            await self._change_password()
+        except PharmacyClientError as error:
+            self._reminded = False
+            self._on_notice(f"The password is about to expire and could not be changed: {error}")
+
+    async def _renew_for(self, error: LoginRefusedError) -> bool:
+        """Change a password that has expired; False if that is not what the refusal is about."""
+        code = bare_code(error.return_code or "")
+        if not self._upkeep.is_possible or self._renewing.locked():
+            return False
+        if code == MUST_CHANGE:
+            await self._change_password()
+            return True
+        if self._upkeep.profile.next_password is not None:
+            await self.upkeep()
+            return True
+        return False
+
+    async def _change_password(self) -> None:
+        async with self._renewing:
+            await self._upkeep.change_password()
+            await self._open(self._upkeep.profile)
+        self._on_notice("The password was changed and written to the profile.")
+
+    async def _open(self, profile: Profile) -> None:
+        if self._client is not None:
+            # What is on its way with the old login gets its answer.
+            self._retired.append(self._client)
+        transport = self._connect(profile)
+        self._client = await PharmacyClient(profile, transport=transport).__aenter__()
+
+
+def queued_result(entry: Entry, why: str, waiting_count: int) -> Result:
+    """Return the result that tells of an operation that was kept for later."""
+    doubtful = entry.standing is Standing.DOUBTFUL
+    sentence = (
+        "It may have been done already; that is looked at before anything is repeated."
+        if doubtful
+        else "It is kept and will be sent when the system is there."
+    )
+    return Result(
+        operation=entry.call.operation,
+        category=Category.QUEUED,
+        return_code="",
+        text=why,
+        scan=entry.call.scan,
+        advice=Advice(
+            Colour.AMBER,
+            f"Not answered: {sentence} {waiting_count} wait. Follow your rules for outages.",
+        ),
+        exchange=NO_EXCHANGE,
+        client_transaction_id=entry.item_id,
+        queue_number=entry.number,
+    )
+
+
+def _connect(profile: Profile) -> Transport:
+    # Loading the HTTP library takes 0.3 s, which `pharmacy --help` need not wait for.
+    from pharmacy_client.transport import AiohttpTransport  # noqa: PLC0415
+
+    return AiohttpTransport(profile)
