@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nmvs.soap.messages import NOT_READ, Frame, PackCall, PingCall
+from nmvs.soap.messages import NOT_READ, Frame, PackCall, PingCall, Refusal
 from tests.unit.nmvs.soap.soap_messages import changed, pack_call, read, refusal, vector
 
 
@@ -222,6 +222,27 @@ def test_a_description_says_what_is_wrong_with_a_value_but_not_the_value(
     description = refusal(changed(old, new, name=name)).description
     assert described in description
     assert new.strip('<>"') not in description
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "element"),
+    [
+        ("G201", "<y:ProductCodeList/><y:PageNumber>{}</y:PageNumber>", "PageNumber"),
+        ("G901", "<y:Count>{}</y:Count>", "Count"),
+        ("G483", "<y:Version>{}</y:Version>", "Version"),
+    ],
+)
+def test_a_number_may_have_few_leading_zeros(name: str, body: str, element: str) -> None:
+    head, _, tail = vector("g483-request").decode().partition("<y:Version>")
+    tail = tail.partition("</y:Version>")[2]
+
+    def message(number: str) -> bytes:
+        return f"{head}{body.format(number)}{tail}".replace("G483", name).encode()
+
+    assert not isinstance(read(message(" 007\n")), Refusal)
+    refused = refusal(message(5_000 * "0" + "1"))  # More digits than Python makes a number of.
+    assert refused.code == "TE_XM_02"
+    assert f"'{element}'" in refused.description
 
 
 def test_an_element_in_a_foreign_namespace_is_named_with_it() -> None:
