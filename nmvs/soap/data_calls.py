@@ -28,8 +28,6 @@ from nmvs.soap.settings import SoapSettings
 from nmvs.soap.turns import Turns
 
 _PAGED_FROM: Final = 4
-_WHOLESALERS_MAX: Final = 100
-"""As the published schema has it."""
 _TEST_PACKS: Final = 10
 """Without a word on how many (our choice)."""
 _DOWNLOADS_AT_ONCE_MAX: Final = 8
@@ -182,7 +180,7 @@ def render_master(product: ProductMaster, is_paged: bool) -> str:
         f'<ns1:Product><ns1:ProductCode ns1:scheme="{product.scheme}">{product.product_code}'
         f"</ns1:ProductCode>{_element('Name', product.name)}{_nhrn(product, is_paged)}"
         f"{_element('MahId', product.holder_id)}{_element('MahName', product.holder_name)}"
-        f"{_wholesalers(product.wholesalers[:_WHOLESALERS_MAX], is_paged)}</ns1:Product>"
+        f"{_wholesalers(product.wholesalers, is_paged)}</ns1:Product>"
     )
 
 

@@ -6,11 +6,15 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
 from lxml import etree
 
+from emvs.infra.database import Database
+from nmvs.catalogue import Catalogue
+from nmvs.master_data import MasterData
 from nmvs.soap.interface import Interface, OpenNames
 from nmvs.soap.schema import compile_schemas
 from tests.integration.conftest import StartSystem
@@ -255,3 +259,40 @@ async def test_what_takes_too_long_is_broken_off(
     finally:
         await connection.close()
     assert await user.confirm(1) == "SUCCESS"
+
+
+_MANY_WHOLESALERS = """
+insert into product (product_code, scheme, version, name, common_name, wholesalers)
+select lpad(n::text, 14, '0'), 'GTIN', 1, 'Examplol', 'examplol', coalesce(
+  (select jsonb_agg(jsonb_build_object('name', lpad(w::text, 50, '-')))
+   from generate_series(1, 500) w where n % 5 = 0), '[]')
+from generate_series(1, 400) n
+"""
+
+
+async def test_products_with_many_wholesalers_are_read_a_few_at_a_time(
+    start_system: StartSystem, dsn: str, schema_name: str
+) -> None:
+    await start_system("AT")
+    database = Database(dsn, f"{schema_name}_at")
+    await database.open()
+    try:
+        await database.pool.execute(_MANY_WHOLESALERS)
+        master_data = MasterData(database, Catalogue(ZoneInfo("UTC")))
+        every = [f"{number:014}" for number in range(1, 401)]
+        for expected, slices in (
+            (every, master_data.all()),
+            (every[37:337], master_data.all(37, 300)),
+            (every[::2], master_data.of_codes([*every[::2], gtin(1)])),
+            ([], master_data.of_codes([gtin(1)])),
+            ([], master_data.all(400, 10)),
+        ):
+            codes: list[str] = []
+            async for products in slices:
+                codes += [each.product_code for each in products]
+                told = [len(each.wholesalers) for each in products]
+                assert max(told) <= 100
+                assert sum(told) <= 1_000  # Some 60 bytes each.
+            assert codes == expected
+    finally:
+        await database.close()
