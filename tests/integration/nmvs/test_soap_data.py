@@ -254,11 +254,14 @@ async def test_what_takes_too_long_is_broken_off(
     connection = await asyncpg.connect(dsn, server_settings={"search_path": f"{schema_name}_at"})
     try:
         async with connection.transaction():
+            await connection.execute("lock table product")
+            assert (await download(user)).code == "TI_TO_01"
             await connection.execute("lock table terms_acceptance, soap_login")
             assert await user.confirm(1) == "TI_TO_01"
     finally:
         await connection.close()
     assert await user.confirm(1) == "SUCCESS"
+    assert (await download(user)).code == "SUCCESS"
 
 
 _MANY_WHOLESALERS = """
