@@ -35,8 +35,6 @@ _DOWNLOADS_OF_ONE_CLIENT_MAX: Final = 2
 """Beyond, the client is told to come again (our choice)."""
 _VALID: Final = {"GTIN": is_valid_gtin, "PPN": is_valid_ppn}
 _NOT_IN_XML: Final = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NHRN_BEFORE_PAGES: Final = re.compile("[A-Z0-9]{8,20}")
-_NHRN_LENGTH_MAX: Final = 50
 _SUCCESS: Final = "Successfully processed."
 
 _log = get_logger(__name__)
@@ -146,10 +144,10 @@ class DataCalls:
             notifications=notifications,
         )
         first = opening + f"{head}<ns1:ProductList>".encode()
-        is_paged = _has_pages(call.endpoint.version)
+        version = call.endpoint.version
         async for members in products:
             # The head waits for the first products: trouble with them can still be told.
-            yield first + "".join([render_master(each, is_paged) for each in members]).encode()
+            yield first + "".join([render_master(each, version) for each in members]).encode()
             first = b""
         yield (
             first
@@ -174,22 +172,18 @@ def _has_pages(version: Version) -> bool:
     return version.number >= _PAGED_FROM
 
 
-def render_master(product: ProductMaster, is_paged: bool) -> str:
-    """Return a product with its master data, in the shape with pages or in the one before."""
+def render_master(product: ProductMaster, version: Version) -> str:
+    """Return a product with its master data, as `version` can tell them."""
+    nhrn = product.national_code
+    if nhrn is not None and not version.can_tell_number(nhrn):
+        nhrn = None
+    wholesalers = _wholesalers(product.wholesalers, _has_pages(version))
     return (
         f'<ns1:Product><ns1:ProductCode ns1:scheme="{product.scheme}">{product.product_code}'
-        f"</ns1:ProductCode>{_element('Name', product.name)}{_nhrn(product, is_paged)}"
+        f"</ns1:ProductCode>{_element('Name', product.name)}{_element('NHRN', nhrn)}"
         f"{_element('MahId', product.holder_id)}{_element('MahName', product.holder_name)}"
-        f"{_wholesalers(product.wholesalers, is_paged)}</ns1:Product>"
+        f"{wholesalers}</ns1:Product>"
     )
-
-
-def _nhrn(product: ProductMaster, is_paged: bool) -> str:
-    nhrn = product.national_code
-    if nhrn is None:
-        return ""
-    fits = len(nhrn) <= _NHRN_LENGTH_MAX if is_paged else _NHRN_BEFORE_PAGES.fullmatch(nhrn)
-    return _element("NHRN", nhrn) if fits else ""
 
 
 def _wholesalers(wholesalers: Sequence[Wholesaler], is_paged: bool) -> str:

@@ -168,10 +168,13 @@ class SoapDialect:
     async def _answer_rare_call(
         self, call: BulkCall | AccountCall | DataCall, message: bytes, request: web.BaseRequest
     ) -> web.StreamResponse:
-        visit = await self._enter(call)
+        visit = await admit(self._logins, self._operations, call)
         if isinstance(visit, Refusal):
             body = self._turn_away(visit, message, is_known=False)
             return PlainResponse(_SOAP_HEAD, body)
+        too_frequent = self._too_frequent(call, visit.participant)
+        if too_frequent is not None:  # Who asks is no stranger, though.
+            return self._refuse(too_frequent)
         return await self._answer_entered(call, visit, request)
 
     async def _answer_entered(
@@ -215,12 +218,6 @@ class SoapDialect:
             content=content,
             notifications=notifications,
         )
-
-    async def _enter(self, call: BulkCall | AccountCall | DataCall) -> Visit | Refusal:
-        visit = await admit(self._logins, self._operations, call)
-        if isinstance(visit, Refusal):
-            return visit
-        return self._too_frequent(call, visit.participant) or visit
 
     def _too_frequent(self, call: LoginCall, participant: Participant) -> Refusal | None:
         """Return the refusal of a client that asks more often than it may; the right to ask at all

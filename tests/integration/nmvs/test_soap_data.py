@@ -16,6 +16,7 @@ from emvs.infra.database import Database
 from nmvs.catalogue import Catalogue
 from nmvs.master_data import MasterData
 from nmvs.soap.interface import Interface, OpenNames
+from nmvs.soap.reader import STRANGE_BYTES_MAX
 from nmvs.soap.schema import compile_schemas
 from tests.integration.conftest import StartSystem
 from tests.integration.nmvs.soap_account_client import User, manage
@@ -205,6 +206,18 @@ async def test_packs_for_tests_are_active_and_nobody_elses(start_system: StartSy
     assert len((await ask(User(running), "G901")).serials) == 10
 
 
+async def test_who_asks_for_more_packs_than_a_day_has_may_ask_for_fewer(
+    start_system: StartSystem,
+) -> None:
+    running = await start_system("AT", soap={"test_packs_per_day_max": 5})
+    await running.register("pharmacy", 1)
+    user = User(running)
+    assert (await ask(user, "G901")).code == "TE_TX_03"
+    for _ in range(5):
+        assert len((await ask(user, "G901", "<t:Body><t:Count>1</t:Count></t:Body>")).serials) == 1
+    assert (await ask(user, "G901", "<t:Body><t:Count>1</t:Count></t:Body>")).code == "TE_TX_03"
+
+
 async def test_what_is_no_sandbox_hands_out_no_packs(start_system: StartSystem) -> None:
     running = await start_system("AT", soap={"sandbox": False})
     await running.register("pharmacy", 1)
@@ -212,7 +225,9 @@ async def test_what_is_no_sandbox_hands_out_no_packs(start_system: StartSystem) 
     assert (reply.name, reply.code) == ("Fault", "TE_XM_02")
 
 
-async def test_who_asks_too_often_is_told_so_and_nobody_else(start_system: StartSystem) -> None:
+async def test_who_asks_too_often_is_told_so_and_nobody_else(
+    start_system: StartSystem, capsys: pytest.CaptureFixture[str]
+) -> None:
     plan = {"requests_per_s": 0.001, "burst": 3}
     running = await start_system("AT", soap={"rate_plan": plan})
     for number in (1, 2):
@@ -230,6 +245,11 @@ async def test_who_asks_too_often_is_told_so_and_nobody_else(start_system: Start
     await running.advance_clock(1_000)
     assert [await user.code(), await user.code()] == ["NC_PC_01", "FI_SE_CLI_01"]
     assert "nmvs_throttled 5.0" in await metrics(running)
+    # Nobody is kept waiting as strangers are, however large what is refused.
+    large = f"<t:Body>{' ' * 100_000}<t:ProductCodeList/></t:Body>"
+    for _ in range(STRANGE_BYTES_MAX // 100_000 + 1):
+        assert (await ask(user, "G201", large)).code == "FI_SE_CLI_01"
+    assert "soap_reads_apart" not in capsys.readouterr().out
 
 
 async def metrics(running: RunningSystem) -> str:

@@ -38,7 +38,7 @@ def fits(content: str, type_name: str, version: Version) -> bool:
 
 
 def test_a_product_with_the_addresses_of_its_wholesalers() -> None:
-    rendered = render_master(PRODUCT, is_paged=True)
+    rendered = render_master(PRODUCT, VERSIONS[5])
     assert rendered == (
         f"{HEAD}{NAMES}<ns1:Wholesalers>"
         "<ns1:WholesalerDetails><ns1:ID>W1</ns1:ID><ns1:Name>Big &lt;1&gt;</ns1:Name>"
@@ -50,7 +50,7 @@ def test_a_product_with_the_addresses_of_its_wholesalers() -> None:
 
 
 def test_a_product_before_there_were_pages_names_wholesalers_alone() -> None:
-    rendered = render_master(PRODUCT, is_paged=False)
+    rendered = render_master(PRODUCT, BEFORE_PAGES)
     assert rendered == (
         f"{HEAD}{NAMES}<ns1:Wholesalers><ns1:Wholesaler>Big &lt;1&gt;</ns1:Wholesaler>"
         "<ns1:Wholesaler>Small</ns1:Wholesaler></ns1:Wholesalers></ns1:Product>"
@@ -59,19 +59,19 @@ def test_a_product_before_there_were_pages_names_wholesalers_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("nhrn", "is_paged", "told"),
-    [("12-34", True, True), ("12-34", False, False), (51 * "1", True, False), (None, True, False)],
+    ("nhrn", "version", "told"),
+    [("12-34", 5, True), ("12-34", 2, False), (51 * "1", 5, False), (None, 5, False)],
 )
 def test_a_national_number_that_the_version_cannot_hold_is_left_out(
-    nhrn: str | None, *, is_paged: bool, told: bool
+    nhrn: str | None, version: int, *, told: bool
 ) -> None:
-    rendered = render_master(PRODUCT._replace(national_code=nhrn), is_paged)
+    rendered = render_master(PRODUCT._replace(national_code=nhrn), VERSIONS[version])
     assert ("NHRN" in rendered) is told
 
 
 def test_as_many_wholesalers_are_told_as_the_schema_has() -> None:
     many = PRODUCT._replace(wholesalers=WHOLESALERS_MAX * (Wholesaler("W"),))
-    rendered = render_master(many, is_paged=True)
+    rendered = render_master(many, VERSIONS[4])
     assert fits(rendered, "MasterDataProductType", VERSIONS[4])
 
 
