@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from nmvs.soap.messages import NOT_READ, Frame, PackCall, PingCall, Refusal
+from nmvs.soap.salvage import refuse
 from tests.unit.nmvs.soap.soap_messages import changed, pack_call, read, refusal, vector
 
 
@@ -361,3 +364,15 @@ def test_descriptions_are_one_short_line() -> None:
     refused = refusal(vector("g110-request").replace(b"G110Request", b"G" + 5000 * b"9"))
     assert len(refused.description) == 255
     assert "\n" not in refused.description
+
+
+def test_a_refusal_costs_no_more_the_larger_the_message() -> None:
+    def seconds(message: bytes) -> float:
+        began_s = time.thread_time()
+        refuse(message, "TE_XM_01", "")
+        return time.thread_time() - began_s
+
+    usual = vector("g110-request")
+    assert refuse(usual + 64_000 * b"<", "TE_XM_01", "").endpoint is not None
+    small, large = (min(seconds(size * b"<") for _ in range(9)) for size in (16_384, 131_072))
+    assert large < 4 * small
