@@ -15,12 +15,29 @@ from emvs.infra.database import Database
 from emvs.interconnect import Wholesaler
 from nmvs.catalogue import Catalogue
 
+WHOLESALERS_MAX: Final = 100
+"""Told of a product, as the published schema has it; a manufacturer may designate more."""
 _SLICE_PRODUCTS: Final = 250
-"""Read at once: with some wholesalers each, a few milliseconds and a few hundred kilobytes (our
-choice)."""
-_COLUMNS: Final = (
-    "scheme, product_code, name, national_code, holder_id, holder_name, wholesalers::text"
-)
+_SLICE_BYTES: Final = 64 * 1024
+"""Read at once, the latter of wholesalers or but one product: a few milliseconds (our choice,
+measured)."""
+_SLICE: Final = f"""
+select scheme, product_code, name, national_code, holder_id, holder_name, wholesalers
+from (
+    select *, sum(octet_length(wholesalers)) over (order by product_code rows unbounded preceding)
+        as bytes_so_far, row_number() over (order by product_code) as number
+    from (
+        select scheme, product_code, name, national_code, holder_id, holder_name,
+            jsonb_path_query_array(wholesalers, '$[0 to {WHOLESALERS_MAX - 1}]')::text
+                as wholesalers
+        from product where %s order by product_code limit $2
+    ) as slice
+) as measured
+where bytes_so_far <= {_SLICE_BYTES} or number = 1
+order by product_code
+"""  # noqa: S608 - of constants.
+_OF_CODES: Final = _SLICE % "product_code = any($1::text[])"
+_BEHIND: Final = _SLICE % "product_code > $1"
 _wholesalers: Final = msgspec.json.Decoder(list[Wholesaler])
 
 
@@ -35,7 +52,7 @@ class ProductMaster(NamedTuple):
     """Of the marketing authorisation holder."""
     holder_name: str | None
     wholesalers: Sequence[Wholesaler]
-    """Those designated by the holder."""
+    """Those designated by the holder, at most `WHOLESALERS_MAX`."""
 
 
 class MasterData:
@@ -64,42 +81,45 @@ class MasterData:
 
     async def of_codes(self, codes: Sequence[str]) -> AsyncIterator[list[ProductMaster]]:
         """Yield the products with these codes, in slices."""
-        for start in range(0, len(codes), _SLICE_PRODUCTS):
-            rows = await self._database.pool.fetch(
-                f"select {_COLUMNS} from product where product_code = any($1)"  # noqa: S608 - a constant.
-                " order by product_code",
-                codes[start : start + _SLICE_PRODUCTS],
-            )
+        left, size = list(codes), _SLICE_PRODUCTS
+        while left:
+            asked = left[:size]
+            rows = await self._database.pool.fetch(_OF_CODES, asked, size)
+            if not rows:  # They are gone.
+                del left[:size]
+                continue
             yield [_product(row) for row in rows]
+            told = {row["product_code"] for row in rows}
+            left = [code for code in asked if code not in told] + left[size:]
+            size = _next_size(len(rows))
 
     async def all(
         self, offset: int = 0, count: int | None = None
     ) -> AsyncIterator[list[ProductMaster]]:
         """Yield products in order of their codes, in slices; so many behind the first `offset`,
         None for all of them."""
-        after = ""
+        after: str | None = ""
         if offset:
             after = await self._database.pool.fetchval(
                 "select product_code from product order by product_code offset $1 limit 1",
                 offset - 1,
             )
-            if after is None:
+        left, size = count, _SLICE_PRODUCTS
+        while after is not None and left != 0:
+            size = size if left is None else min(size, left)
+            rows = await self._database.pool.fetch(_BEHIND, after, size)
+            if not rows:
                 return
-        left = count
-        while left is None or left > 0:
-            size = _SLICE_PRODUCTS if left is None else min(left, _SLICE_PRODUCTS)
-            rows = await self._database.pool.fetch(
-                f"select {_COLUMNS} from product where product_code > $1"  # noqa: S608 - a constant.
-                " order by product_code limit $2",
-                after,
-                size,
-            )
-            if rows:
-                yield [_product(row) for row in rows]
-            if len(rows) < size:
-                return
+            yield [_product(row) for row in rows]
             after = rows[-1]["product_code"]
-            left = None if left is None else left - size
+            left = None if left is None else left - len(rows)
+            size = _next_size(len(rows))
+
+
+def _next_size(count: int) -> int:
+    """Return how many products to ask for after so many came: what is not taken was read in
+    vain."""
+    return min(2 * count, _SLICE_PRODUCTS)
 
 
 def _product(row: Any) -> ProductMaster:

@@ -42,6 +42,9 @@ from nmvs.rest.body_memory import BodyMemory
 from nmvs.rest.bulk_routes import BulkRoutes
 from nmvs.rest.dialect import RestDialect
 from nmvs.rest.route_list import all_routes
+from nmvs.soap.bulk_calls import BulkCalls
+from nmvs.soap.bulk_intake import Intake
+from nmvs.soap.data_calls import DataCalls
 from nmvs.soap.dialect import SoapDialect
 from nmvs.soap.frequency import Frequency
 from nmvs.soap.parts import SoapParts
@@ -162,19 +165,22 @@ def _soap_parts(system: NationalSystem) -> SoapParts:
     shown = None
     if tls is not None and tls.client_certificates:
         shown = partial(certificate_client, certificates=system.certificates)
+    operations = system.operations
+    test_packs = MakerOfTestPacks(
+        system.database,
+        system.catalogue,
+        system.deliveries,
+        system.clock,
+        per_day_max=settings.test_packs_per_day_max,
+    )
+    master_data = MasterData(system.database, system.catalogue)
     return SoapParts(
-        operations=system.operations,
+        operations=operations,
         logins=system.logins,
         certificates=system.certificates,
-        bulk=system.bulk,
-        master_data=MasterData(system.database, system.catalogue),
-        test_packs=MakerOfTestPacks(
-            system.database,
-            system.catalogue,
-            system.deliveries,
-            system.clock,
-            per_day_max=settings.test_packs_per_day_max,
-        ),
+        bulk_calls=BulkCalls(system.bulk, operations, settings),
+        data_calls=DataCalls(master_data, test_packs, operations, settings),
+        intake=Intake(system.bulk, settings),
         settings=settings,
         frequency=None if settings.rate_plan is None else Frequency(settings.rate_plan),
         certificate_client=shown,

@@ -24,14 +24,16 @@ async def send_parts(
     status: int,
     headers: Mapping[str, str],
     first: bytes = b"",
+    begin_s_max: float | None = None,
 ) -> web.StreamResponse:
     """Send a body that comes in parts, behind `first`.
 
-    Trouble before the first part is raised. Later it breaks the connection: half a document must
-    not look like a whole one.
+    Trouble before the first part is raised, TimeoutError if that does not come in `begin_s_max`
+    seconds. Later it breaks the connection: half a document must not look like a whole one.
     """
     async with aclosing(parts):
-        first += await anext(parts, b"")
+        async with asyncio.timeout(begin_s_max):
+            first += await anext(parts, b"")
         response = web.StreamResponse(status=status, headers=headers)
         await response.prepare(request)
         try:

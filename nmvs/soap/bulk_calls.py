@@ -73,13 +73,11 @@ class _Asker(NamedTuple):
 class BulkCalls:
     """Answers calls about many packs whose login is good."""
 
-    def __init__(
-        self, bulk: Bulk, operations: Operations, settings: SoapSettings, interface: Interface
-    ) -> None:
+    def __init__(self, bulk: Bulk, operations: Operations, settings: SoapSettings) -> None:
         self._bulk = bulk
         self._operations = operations
         self._settings = settings
-        self._interface = interface
+        self._interface = Interface(settings.open_names)
         self._results = Turns(
             "results are being sent",
             count_max=_RESULTS_AT_ONCE_MAX,

@@ -67,8 +67,9 @@ class Submitted(NamedTuple):
 class _Message:
     """One large message under way, and the thread that reads it."""
 
-    def __init__(self) -> None:
+    def __init__(self, interface: Interface) -> None:
         self._thread = ThreadPoolExecutor(1, "soap-bulk")
+        self.interface = interface
         self.opening: BulkCall | None = None
 
     async def run(self, work: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -80,13 +81,12 @@ class _Message:
 
 
 class Intake:
-    """Reads large messages."""
+    """Reads large messages, whichever listener they come to."""
 
-    def __init__(self, bulk: Bulk, settings: SoapSettings, interface: Interface) -> None:
+    def __init__(self, bulk: Bulk, settings: SoapSettings) -> None:
         self._bulk = bulk
         self._settings = settings
-        self._interface = interface
-        self._checks = Checks(interface)
+        self._checks = Checks(Interface(settings.open_names))
         self._turns = Turns(
             "large requests are being read",
             count_max=_AT_ONCE_MAX,
@@ -94,21 +94,23 @@ class Intake:
         )
         self._openings_count = 0
 
-    def is_list_of_products(self, beginning: bytes) -> bool:
+    @staticmethod
+    def is_list_of_products(beginning: bytes, interface: Interface) -> bool:
         """Whether a message that begins so asks for master data."""
-        guess = refuse(beginning, "FE_TX_07", "", interface=self._interface)
+        guess = refuse(beginning, "FE_TX_07", "", interface=interface)
         return guess.endpoint is not None and guess.endpoint.row.shape is Shape.MASTER_DATA
 
     async def read(
-        self, beginning: bytes, parts: BodyParts, enter: Enter
+        self, beginning: bytes, parts: BodyParts, enter: Enter, interface: Interface
     ) -> Submitted | Refusal | web.Response:
         """Return what a message submits that goes on after `beginning`, or why it does not. If it
-        is not read to its end, the connection must not be used again."""
+        is not read to its end, the connection must not be used again. `interface`: what is offered
+        where it came."""
         text = f"the body has more than {self._settings.body_bytes_max} bytes"
-        guess = refuse(beginning, "FE_TX_07", text, interface=self._interface)
+        guess = refuse(beginning, "FE_TX_07", text, interface=interface)
         if guess.endpoint is None or not guess.endpoint.row.shape.submits_many:
             return guess._replace(endpoint=None)
-        message = _Message()
+        message = _Message(interface)
         try:
             return await self._read(message, beginning, parts, enter)
         except UnfitError as unfit:
@@ -123,7 +125,7 @@ class Intake:
             message.end()
         opening = message.opening
         if opening is None:
-            return refuse(beginning, code, description, interface=self._interface)
+            return refuse(beginning, code, description, interface=interface)
         version = opening.endpoint.version
         return Refusal(
             *report_in(version, code, description), version, opening.endpoint, opening.frame
@@ -136,7 +138,7 @@ class Intake:
             raise OverloadedError("the senders of other large requests are being looked at")
         self._openings_count += 1
         try:
-            stream = await message.run(BulkStream, self._checks, self._interface)
+            stream = await message.run(BulkStream, self._checks, message.interface)
             pieces = _in_steps(from_its_start(beginning))
             for piece in pieces:
                 await message.run(stream.feed, piece)

@@ -28,8 +28,6 @@ from nmvs.soap.settings import SoapSettings
 from nmvs.soap.turns import Turns
 
 _PAGED_FROM: Final = 4
-_WHOLESALERS_MAX: Final = 100
-"""As the published schema has it."""
 _TEST_PACKS: Final = 10
 """Without a word on how many (our choice)."""
 _DOWNLOADS_AT_ONCE_MAX: Final = 8
@@ -175,24 +173,23 @@ def _has_pages(version: Version) -> bool:
 
 
 def render_master(product: ProductMaster, version: Version) -> str:
-    """Return a product with its master data, as a version can tell them."""
+    """Return a product with its master data, as `version` can tell them."""
+    nhrn = product.national_code
+    if nhrn is not None and not version.can_tell_number(nhrn):
+        nhrn = None
+    wholesalers = _wholesalers(product.wholesalers, _has_pages(version))
     return (
         f'<ns1:Product><ns1:ProductCode ns1:scheme="{product.scheme}">{product.product_code}'
-        f"</ns1:ProductCode>{_element('Name', product.name)}{_nhrn(product, version)}"
+        f"</ns1:ProductCode>{_element('Name', product.name)}{_element('NHRN', nhrn)}"
         f"{_element('MahId', product.holder_id)}{_element('MahName', product.holder_name)}"
-        f"{_wholesalers(product.wholesalers[:_WHOLESALERS_MAX], version)}</ns1:Product>"
+        f"{wholesalers}</ns1:Product>"
     )
 
 
-def _nhrn(product: ProductMaster, version: Version) -> str:
-    nhrn = product.national_code
-    return _element("NHRN", nhrn) if nhrn and version.can_tell_number(nhrn) else ""
-
-
-def _wholesalers(wholesalers: Sequence[Wholesaler], version: Version) -> str:
+def _wholesalers(wholesalers: Sequence[Wholesaler], is_paged: bool) -> str:
     if not wholesalers:
         return "<ns1:Wholesalers/>"
-    if not _has_pages(version):
+    if not is_paged:
         names = "".join(
             f"<ns1:Wholesaler>{_text(each.name)}</ns1:Wholesaler>" for each in wholesalers
         )

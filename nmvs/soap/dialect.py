@@ -16,7 +16,7 @@ from typing import Final
 from aiohttp import web
 from multidict import CIMultiDict
 
-from emvs.errors import BadRequestError, EmvsError, TooLargeError
+from emvs.errors import BadRequestError, EmvsError, OverloadedError, TooLargeError
 from emvs.identifiers import check_identifiers
 from emvs.infra.body_parts import BodyParts, SlowSenderError
 from emvs.infra.logs import get_logger
@@ -32,12 +32,11 @@ from nmvs.participants import Participant
 from nmvs.recovery import Recovery
 from nmvs.requests import Answer, PackRequest
 from nmvs.soap.accounts import Accounts
-from nmvs.soap.bulk_calls import BulkCalls, Reply
-from nmvs.soap.bulk_intake import Entered, Intake, Submitted
+from nmvs.soap.bulk_calls import Reply
+from nmvs.soap.bulk_intake import Entered, Submitted
 from nmvs.soap.bulk_messages import AnyCall, BulkCall
 from nmvs.soap.catalogue import NEWEST, SERVICES, Endpoint, Service
 from nmvs.soap.codes import report_in
-from nmvs.soap.data_calls import DataCalls
 from nmvs.soap.describing import describe_services
 from nmvs.soap.interface import Interface
 from nmvs.soap.logins import admit, render_notices
@@ -83,7 +82,7 @@ class SoapDialect:
         self, parts: SoapParts, services: Collection[Service] = tuple(SERVICES.values())
     ) -> None:
         self._certificate_client = parts.certificate_client
-        self._operations = operations = parts.operations
+        self._operations = parts.operations
         self._logins = parts.logins
         self._accounts = Accounts(parts.logins, parts.certificates)
         self._settings = settings = parts.settings
@@ -92,9 +91,8 @@ class SoapDialect:
             settings.open_names, services, sandbox=settings.sandbox
         )
         self._reader = Reader(interface=interface)
-        self._bulk_calls = BulkCalls(parts.bulk, operations, settings, interface)
-        self._data_calls = DataCalls(parts.master_data, parts.test_packs, operations, settings)
-        self._intake = Intake(parts.bulk, settings, interface)
+        self._bulk_calls, self._data_calls = parts.bulk_calls, parts.data_calls
+        self._intake = parts.intake
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer one HTTP request."""
@@ -170,35 +168,38 @@ class SoapDialect:
     async def _answer_rare_call(
         self, call: BulkCall | AccountCall | DataCall, message: bytes, request: web.BaseRequest
     ) -> web.StreamResponse:
-        visit = await self._enter(call)
+        visit = await admit(self._logins, self._operations, call)
         if isinstance(visit, Refusal):
             body = self._turn_away(visit, message, is_known=False)
             return PlainResponse(_SOAP_HEAD, body)
+        too_frequent = self._too_frequent(call, visit.participant)
+        if too_frequent is not None:  # Who asks is no stranger, though.
+            return self._refuse(too_frequent)
         return await self._answer_entered(call, visit, request)
 
     async def _answer_entered(
         self, call: BulkCall | AccountCall | DataCall, visit: Visit, request: web.BaseRequest
     ) -> web.StreamResponse:
-        """Answer within the time there is. What is told piece by piece has begun by then."""
+        """Answer within the time there is; a reply in pieces has begun by then."""
         wait_s_max = self._settings.answer_s_max
         if isinstance(call, BulkCall):  # To cut it into slices takes time, beside the tills.
             wait_s_max = max(wait_s_max, self._settings.bulk_body_read_s_max)
         try:
             async with asyncio.timeout(wait_s_max):
                 reply = await self._reply_to(call, visit, request)
+            if isinstance(reply, bytes):
+                return PlainResponse(_SOAP_HEAD, reply)
+            return await send_parts(
+                request, reply, status=200, headers=_SOAP, begin_s_max=wait_s_max
+            )
         except TimeoutError:
-            text = f"The process ran longer than {wait_s_max:g} s"
-            refusal = _refusal_of(call, "TI_TO_01", text)
-            return self._refuse(refusal._replace(sender_at_fault=False))
-        if isinstance(reply, bytes):
-            return PlainResponse(_SOAP_HEAD, reply)
-        try:
-            return await send_parts(request, reply, status=200, headers=_SOAP)
+            code, text = "TI_TO_01", f"The process ran longer than {wait_s_max:g} s"
+        except OverloadedError as error:
+            code, text = "TE_TX_03", str(error)
         except Recovery.TROUBLE as error:  # Nothing has been sent yet.
             _log.warning("reply not made", action="reply_unavailable", error=repr(error))
-            text = OUTCOMES[Outcome.UNAVAILABLE].text
-            refusal = _refusal_of(call, "TE_REQ_01", text)
-            return self._refuse(refusal._replace(sender_at_fault=False))
+            code, text = "TE_REQ_01", OUTCOMES[Outcome.UNAVAILABLE].text
+        return self._refuse(_refusal_of(call, code, text)._replace(sender_at_fault=False))
 
     async def _reply_to(
         self, call: BulkCall | AccountCall | DataCall, visit: Visit, request: web.BaseRequest
@@ -218,12 +219,6 @@ class SoapDialect:
             notifications=notifications,
         )
 
-    async def _enter(self, call: BulkCall | AccountCall | DataCall) -> Visit | Refusal:
-        visit = await admit(self._logins, self._operations, call)
-        if isinstance(visit, Refusal):
-            return visit
-        return self._too_frequent(call, visit.participant) or visit
-
     def _too_frequent(self, call: LoginCall, participant: Participant) -> Refusal | None:
         """Return the refusal of a client that asks more often than it may; the right to ask at all
         comes before."""
@@ -242,7 +237,7 @@ class SoapDialect:
     ) -> web.StreamResponse | bytes:
         """Answer a message that is too large for all but bulk requests and lists of products; of
         such a list return the whole message."""
-        if self._intake.is_list_of_products(beginning):
+        if self._intake.is_list_of_products(beginning, self._interface):
             bytes_max = self._settings.master_data_body_bytes_max
             parts.allow(bytes_max=bytes_max, wait_s_max=self._settings.body_read_s_max)
             rest, is_whole = await parts.read_beginning(bytes_max)
@@ -262,7 +257,7 @@ class SoapDialect:
                 return PlainResponse(_SOAP_HEAD, refused)
             return Entered(visit.participant)
 
-        read = await self._intake.read(beginning, parts, enter)
+        read = await self._intake.read(beginning, parts, enter, self._interface)
         if isinstance(read, Submitted):
             # That took minutes, perhaps: the login or its certificate may have ended meanwhile.
             visit = await self._let_in(read.call, request)

@@ -7,12 +7,12 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from nmvs.bulk.engine import Bulk
 from nmvs.certificates.registry import Certificates
 from nmvs.logins.registry import Logins
-from nmvs.master_data import MasterData
 from nmvs.operations import Operations
-from nmvs.packs_for_tests import MakerOfTestPacks
+from nmvs.soap.bulk_calls import BulkCalls
+from nmvs.soap.bulk_intake import Intake
+from nmvs.soap.data_calls import DataCalls
 from nmvs.soap.frequency import Frequency
 from nmvs.soap.settings import SoapSettings
 
@@ -23,9 +23,9 @@ class SoapParts(NamedTuple):
     operations: Operations
     logins: Logins
     certificates: Certificates
-    bulk: Bulk
-    master_data: MasterData
-    test_packs: MakerOfTestPacks
+    bulk_calls: BulkCalls
+    data_calls: DataCalls
+    intake: Intake
     settings: SoapSettings
     frequency: Frequency | None
     """None: clients may ask as often as they like."""

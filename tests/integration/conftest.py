@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,34 @@ from tests.integration.running import INTERCONNECT_TOKEN, RunningSystem
 StartSystem = Callable[..., Any]
 
 
+def config_of(dsn: str, schema: str, market: str, settings: Mapping[str, Any]) -> NmvsConfig:
+    """Return the configuration of a system for tests."""
+    return NmvsConfig(
+        market=market,
+        dsn=dsn,
+        schema=schema,
+        interconnect_token=INTERCONNECT_TOKEN,
+        **{
+            "dialects": ("soap", "rest"),
+            "packs_max": 2_000_000,
+            "password_hash_cost_log2": 6,
+            "ownership_s_max": 0.3,
+            **settings,
+        },
+    )
+
+
+@asynccontextmanager
+async def shared_system(
+    dsn: str, schema: str, market: str = "IE", **settings: Any
+) -> AsyncIterator[RunningSystem]:
+    """Run one system for the tests of a module: each takes participants and a product of its own
+    (`dataclasses.replace`)."""
+    config = config_of(dsn, schema, market, settings)
+    async with aiohttp.ClientSession() as http, NationalSystem(config) as system:
+        yield RunningSystem(http, system.ports)
+
+
 @pytest.fixture
 async def start_system(dsn: str, schema_name: str) -> AsyncIterator[StartSystem]:
     """Start national systems: `await start_system("IE", dialects=("soap", "rest"), rules={...})`.
@@ -27,19 +55,7 @@ async def start_system(dsn: str, schema_name: str) -> AsyncIterator[StartSystem]
         http = await exits.enter_async_context(aiohttp.ClientSession())
 
         async def start(market: str = "IE", **settings: Any) -> RunningSystem:
-            config = NmvsConfig(
-                market=market,
-                dsn=dsn,
-                schema=f"{schema_name}_{market.lower()}",
-                interconnect_token=INTERCONNECT_TOKEN,
-                **{
-                    "dialects": ("soap", "rest"),
-                    "packs_max": 2_000_000,
-                    "password_hash_cost_log2": 6,
-                    "ownership_s_max": 0.3,
-                    **settings,
-                },
-            )
+            config = config_of(dsn, f"{schema_name}_{market.lower()}", market, settings)
             system = await exits.enter_async_context(NationalSystem(config))
 
             async def stop() -> None:

@@ -6,12 +6,17 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
 from lxml import etree
 
+from emvs.infra.database import Database
+from nmvs.catalogue import Catalogue
+from nmvs.master_data import MasterData
 from nmvs.soap.interface import Interface, OpenNames
+from nmvs.soap.reader import STRANGE_BYTES_MAX
 from nmvs.soap.schema import compile_schemas
 from tests.integration.conftest import StartSystem
 from tests.integration.nmvs.soap_account_client import User, manage
@@ -201,6 +206,18 @@ async def test_packs_for_tests_are_active_and_nobody_elses(start_system: StartSy
     assert len((await ask(User(running), "G901")).serials) == 10
 
 
+async def test_who_asks_for_more_packs_than_a_day_has_may_ask_for_fewer(
+    start_system: StartSystem,
+) -> None:
+    running = await start_system("AT", soap={"test_packs_per_day_max": 5})
+    await running.register("pharmacy", 1)
+    user = User(running)
+    assert (await ask(user, "G901")).code == "TE_TX_03"
+    for _ in range(5):
+        assert len((await ask(user, "G901", "<t:Body><t:Count>1</t:Count></t:Body>")).serials) == 1
+    assert (await ask(user, "G901", "<t:Body><t:Count>1</t:Count></t:Body>")).code == "TE_TX_03"
+
+
 async def test_what_is_no_sandbox_hands_out_no_packs(start_system: StartSystem) -> None:
     running = await start_system("AT", soap={"sandbox": False})
     await running.register("pharmacy", 1)
@@ -208,7 +225,9 @@ async def test_what_is_no_sandbox_hands_out_no_packs(start_system: StartSystem) 
     assert (reply.name, reply.code) == ("Fault", "TE_XM_02")
 
 
-async def test_who_asks_too_often_is_told_so_and_nobody_else(start_system: StartSystem) -> None:
+async def test_who_asks_too_often_is_told_so_and_nobody_else(
+    start_system: StartSystem, capsys: pytest.CaptureFixture[str]
+) -> None:
     plan = {"requests_per_s": 0.001, "burst": 3}
     running = await start_system("AT", soap={"rate_plan": plan})
     for number in (1, 2):
@@ -226,6 +245,11 @@ async def test_who_asks_too_often_is_told_so_and_nobody_else(start_system: Start
     await running.advance_clock(1_000)
     assert [await user.code(), await user.code()] == ["NC_PC_01", "FI_SE_CLI_01"]
     assert "nmvs_throttled 5.0" in await metrics(running)
+    # Nobody is kept waiting as strangers are, however large what is refused.
+    large = f"<t:Body>{' ' * 100_000}<t:ProductCodeList/></t:Body>"
+    for _ in range(STRANGE_BYTES_MAX // 100_000 + 1):
+        assert (await ask(user, "G201", large)).code == "FI_SE_CLI_01"
+    assert "soap_reads_apart" not in capsys.readouterr().out
 
 
 async def metrics(running: RunningSystem) -> str:
@@ -250,8 +274,48 @@ async def test_what_takes_too_long_is_broken_off(
     connection = await asyncpg.connect(dsn, server_settings={"search_path": f"{schema_name}_at"})
     try:
         async with connection.transaction():
+            await connection.execute("lock table product")
+            assert (await download(user)).code == "TI_TO_01"
             await connection.execute("lock table terms_acceptance, soap_login")
             assert await user.confirm(1) == "TI_TO_01"
     finally:
         await connection.close()
     assert await user.confirm(1) == "SUCCESS"
+    assert (await download(user)).code == "SUCCESS"
+
+
+_MANY_WHOLESALERS = """
+insert into product (product_code, scheme, version, name, common_name, wholesalers)
+select lpad(n::text, 14, '0'), 'GTIN', 1, 'Examplol', 'examplol', coalesce(
+  (select jsonb_agg(jsonb_build_object('name', lpad(w::text, 50, '-')))
+   from generate_series(1, 500) w where n % 5 = 0), '[]')
+from generate_series(1, 400) n
+"""
+
+
+async def test_products_with_many_wholesalers_are_read_a_few_at_a_time(
+    start_system: StartSystem, dsn: str, schema_name: str
+) -> None:
+    await start_system("AT")
+    database = Database(dsn, f"{schema_name}_at")
+    await database.open()
+    try:
+        await database.pool.execute(_MANY_WHOLESALERS)
+        master_data = MasterData(database, Catalogue(ZoneInfo("UTC")))
+        every = [f"{number:014}" for number in range(1, 401)]
+        for expected, slices in (
+            (every, master_data.all()),
+            (every[37:337], master_data.all(37, 300)),
+            (every[::2], master_data.of_codes([*every[::2], gtin(1)])),
+            ([], master_data.of_codes([gtin(1)])),
+            ([], master_data.all(400, 10)),
+        ):
+            codes: list[str] = []
+            async for products in slices:
+                codes += [each.product_code for each in products]
+                told = [len(each.wholesalers) for each in products]
+                assert max(told) <= 100
+                assert sum(told) <= 1_000  # Some 60 bytes each.
+            assert codes == expected
+    finally:
+        await database.close()

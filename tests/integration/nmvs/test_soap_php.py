@@ -7,21 +7,24 @@ It needs Debian's php-cli and php-soap; without them it is skipped, and says so.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
+import pytest_asyncio
 
+from emvs.infra.embedded_postgres import EmbeddedPostgres
 from emvs.infra.launch.client_certificates import open_package
 from nmvs.config import TlsConfig
 from nmvs.soap.catalogue import OPERATIONS, SERVICES, VERSIONS, Shape
 from nmvs.soap.ports import SERVICE_PORTS
-from tests.integration.conftest import StartSystem
+from tests.integration.conftest import shared_system
 from tests.integration.nmvs.certificate_desk import Desk
 from tests.integration.nmvs.soap_account_client import manage
 from tests.integration.running import RunningSystem, gtin
@@ -42,11 +45,16 @@ def _missing() -> str | None:
 
 
 _IS_MISSING: Final = _missing()
-pytestmark = pytest.mark.skipif(
-    _IS_MISSING is not None,
-    reason=f"NO SECOND SOAP STACK WAS TRIED: {_IS_MISSING} is missing"
-    " (Debian: apt-get install php-cli php-soap)",
-)
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(
+        _IS_MISSING is not None,
+        reason=f"NO SECOND SOAP STACK WAS TRIED: {_IS_MISSING} is missing"
+        " (Debian: apt-get install php-cli php-soap)",
+    ),
+]
+_numbers: Final = itertools.count(1)
+"""Of wholesalers and their products."""
 
 
 @dataclass
@@ -57,10 +65,10 @@ class PhpTill:
     running: RunningSystem
     certificate: str
     authority: str
+    client: str
+    user: str
+    password: str
     version: int = 5
-    client: str = "WHOLESALER00001"
-    user: str = "USER0001"
-    password: str = "Demo-Pass-1"
 
     def wsdl(self, name: str) -> str:
         """Return the address of a service's definitions at its own port."""
@@ -120,16 +128,17 @@ class PhpTill:
         return body
 
 
-@pytest.fixture
-async def till(start_system: StartSystem, tmp_path: Path) -> AsyncIterator[PhpTill]:
-    rules = {"pharmacy_may_export": True}
-    running = await start_system("AT", tls=TlsConfig(soap_ports=0), rules=rules)
-    await running.register("wholesaler", 1)
-    desk = Desk(running, tmp_path)
-    issued = await desk.issue(client="WHOLESALER00001")
-    certificate, authority = tmp_path / "client.pem", tmp_path / "root.pem"
-    certificate.write_bytes(open_package(issued))
-    authority.write_text(issued["root_pem"])
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def system(postgres: EmbeddedPostgres) -> AsyncIterator[RunningSystem]:
+    tls, rules = TlsConfig(soap_ports=0), {"pharmacy_may_export": True}
+    async with shared_system(
+        postgres.dsn("emvs"), "soap_php", "AT", tls=tls, rules=rules
+    ) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def php() -> AsyncIterator[asyncio.subprocess.Process]:
     assert _PHP is not None
     process = await asyncio.create_subprocess_exec(
         _PHP,
@@ -138,10 +147,31 @@ async def till(start_system: StartSystem, tmp_path: Path) -> AsyncIterator[PhpTi
         stdout=asyncio.subprocess.PIPE,
         limit=_LINE_BYTES_MAX,
     )
-    yield PhpTill(process, running, str(certificate), str(authority))
+    yield process
     assert process.stdin is not None
     process.stdin.close()
     assert await process.wait() == 0
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def till(system: RunningSystem, php: asyncio.subprocess.Process, tmp_path: Path) -> PhpTill:
+    """Of a wholesaler of the test's own, with a product that no other test meets."""
+    number = next(_numbers)
+    running = replace(system, product_code=gtin(number))
+    login: dict[str, str] = (await running.register("wholesaler", number))["soap"]
+    issued = await Desk(running, tmp_path).issue(client=login["client_login_id"])
+    certificate, authority = tmp_path / "client.pem", tmp_path / "root.pem"
+    certificate.write_bytes(open_package(issued))
+    authority.write_text(issued["root_pem"])
+    return PhpTill(
+        php,
+        running,
+        str(certificate),
+        str(authority),
+        client=login["client_login_id"],
+        user=login["user_id"],
+        password=login["password"],
+    )
 
 
 def code_of(body: dict[str, Any]) -> str:
@@ -222,9 +252,9 @@ async def test_php_reads_refusals_and_faults(till: PhpTill, version: int) -> Non
     body = await till.one("G110Verify", "NOSUCHPACK1")
     assert code_of(body) == "NC_PC_02"
     assert ("alertId" in body["ReturnCode"]) is VERSIONS[version].has_alert_ids
-    till.password = "Wrong-Pass-1"
+    good, till.password = till.password, "Wrong-Pass-1"
     assert code_of(await till.one("G110Verify", serial)) == "FE_AU_01"
-    till.password = "Demo-Pass-1"
+    till.password = good
     till.client = "PHARMACY00001"
     assert code_of(await till.one("G110Verify", serial)) == "FE_PKI_06"
     till.certificate = ""
@@ -305,13 +335,13 @@ async def test_php_uses_support_pki_and_master_data(till: PhpTill, version: int)
     confirmed = await till.ask("support", "G483ConfirmTermsAndConditions", Version=7)
     assert code_of(confirmed["Body"]) == "SUCCESS"
     changed = await till.ask(
-        "support", "G445ChangePassword", Password="Demo-Pass-1", NewPassword="Demo-Pass-2"
+        "support", "G445ChangePassword", Password=till.password, NewPassword="New-Pass-12"
     )
     assert code_of(changed["Body"]) == "SUCCESS"
     again = await till.ask("support", "G482LoadTermsAndConditions")
     (notification,) = again["Header"]["Notification"]
     assert notification["notificationCode"] == "NMVS_NOTIFY_AU_01"
-    till.password = "Demo-Pass-2"
+    till.password = "New-Pass-12"
     issued = await manage(
         running, "POST", "/certificates", 201, client_login_id=till.client, kind="good"
     )
@@ -340,6 +370,8 @@ async def test_php_uses_support_pki_and_master_data(till: PhpTill, version: int)
         "Holder",
     )
     everything = await till.ask("master", "G201DownloadMasterData", ProductCodeList={})
-    assert len(everything["Body"]["ProductList"]["Product"]) == 1
+    assert gtin(7001) in {
+        each["ProductCode"]["_"] for each in everything["Body"]["ProductList"]["Product"]
+    }
     handed = await till.ask("support", "G901RequestTestData")
     assert len(handed["TransactionData"]["Packs"]["Pack"]) == 10

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import asyncpg
 import pytest
 from lxml import etree
 
@@ -16,6 +20,7 @@ from tests.integration.nmvs.certificate_desk import Desk
 from tests.integration.nmvs.soap_account_client import PKI, User
 from tests.integration.nmvs.soap_raw_client import PATH, Till, read_reply
 
+_WAITING = "select count(*) from pg_locks where relation = $1::text::regclass and not granted"
 PATHS = {
     port.name: f"/{port.service.context}/{port.service.path_stem}V50" for port in SERVICE_PORTS
 }
@@ -118,10 +123,30 @@ async def test_all_but_the_first_certificate_is_behind_a_certificate(desk: Desk)
         assert (await post(http, address(desk, "pki") + PKI, ping("PkiPing")))[0] == 200
 
 
-async def test_a_frequency_holds_for_all_ports_together(
-    start_system: StartSystem, tmp_path: Path
+@asynccontextmanager
+async def held_up(
+    dsn: str, schema: str, table: str
+) -> AsyncIterator[Callable[[int], Awaitable[None]]]:
+    """Hold up whoever reads a table; yields what waits until so many are."""
+    connection = await asyncpg.connect(dsn, server_settings={"search_path": schema})
+
+    async def waiting(count: int) -> None:
+        async with asyncio.timeout(60):
+            while await connection.fetchval(_WAITING, table) < count:
+                await asyncio.sleep(0.01)
+
+    try:
+        async with connection.transaction():
+            await connection.execute(f"lock table {table}")
+            yield waiting
+    finally:
+        await connection.close()
+
+
+async def test_limits_hold_for_all_ports_together(
+    start_system: StartSystem, tmp_path: Path, dsn: str, schema_name: str
 ) -> None:
-    plan = {"requests_per_s": 0.001, "burst": 2}
+    plan = {"requests_per_s": 0.001, "burst": 5}
     tls = TlsConfig(soap_ports=0, client_certificates=False)
     system = await start_system("AT", tls=tls, soap={"rate_plan": plan})
     await system.register("pharmacy", 1)
@@ -129,7 +154,17 @@ async def test_a_frequency_holds_for_all_ports_together(
     async with await desk.session(None) as http:
         support = address(desk, "support") + PATHS["support"]
         single = address(desk, "single") + PATH
+        master = address(desk, "master") + PATHS["master"]
         message = Till(system).message("G110", "S1")
+        download = user.message("G201", "<t:Body><t:ProductCodeList/></t:Body>")
+        async with held_up(dsn, f"{schema_name}_at", "product") as waiting:
+            downloads = [
+                asyncio.create_task(post(http, url, download))
+                for url in (master, f"{system.service}{PATHS['master']}")
+            ]
+            await waiting(2)
+            assert await post(http, master, download) == (200, "TE_TX_03")
+        assert await asyncio.gather(*downloads) == 2 * [(200, "SUCCESS")]
         assert await post(http, single, message) == (200, "NC_PC_01")
         assert await post(http, support, user.message("G482", "")) == (200, "NC_PMS_24")
         assert await post(http, single, message) == (200, "FI_SE_CLI_01")

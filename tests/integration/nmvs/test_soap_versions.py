@@ -3,28 +3,51 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Final
 
 import pytest
+import pytest_asyncio
 from lxml import etree
 
+from emvs.infra.embedded_postgres import EmbeddedPostgres
 from nmvs.soap.catalogue import SERVICES, VERSIONS, Endpoint, Shape
 from nmvs.soap.codes import known_codes
 from nmvs.soap.interface import INFERRED
+from tests.integration.conftest import shared_system
 from tests.integration.nmvs.soap_account_client import User, manage
-from tests.integration.nmvs.soap_bulk_client import BulkReply, BulkTill, bulk_till
+from tests.integration.nmvs.soap_bulk_client import (
+    BulkReply,
+    BulkTill,
+    bulk_till,
+    client_login_id,
+)
 from tests.integration.nmvs.soap_definitions_client import Definitions, fetch_definitions
 from tests.integration.nmvs.soap_raw_client import SoapReply, Till
 from tests.integration.nmvs.test_soap_logins import put_terms
-from tests.integration.running import RunningSystem
+from tests.integration.running import RunningSystem, gtin
 
 KIND: Final = "parallel_distributor"
 """Who may ask for everything."""
 
 
-@pytest.fixture
-async def till(national_system: RunningSystem) -> BulkTill:
-    return await bulk_till(national_system, KIND)
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+_numbers: Final = itertools.count(1)
+"""Of participants, and of products; no test meets another's."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def system(postgres: EmbeddedPostgres) -> AsyncIterator[RunningSystem]:
+    async with shared_system(postgres.dsn("emvs"), "soap_versions") as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def till(system: RunningSystem) -> BulkTill:
+    number = next(_numbers)
+    return await bulk_till(replace(system, product_code=gtin(number)), KIND, number)
 
 
 def body_of(till: BulkTill, shape: Shape, serial: str, ticket: str) -> str:
@@ -110,7 +133,7 @@ async def test_every_operation_is_answered_as_its_own_definitions_say(
         assert got[0] == name
         assert got[1] in expected_codes(endpoint), got
         for old, new, code in (
-            (b"DISTRIBUTOR00001", b"DISTRIBUTOR00009", "FE_AU_01"),
+            (client_login_id(KIND, till.number).encode(), b"DISTRIBUTOR99999", "FE_AU_01"),
             (b"<t:Language>eng", b"<t:Language>en", "TE_XM_02"),
             (b"<t:Language>eng", b"<t:Language>&eng", "TE_XM_01"),
         ):
@@ -126,8 +149,9 @@ async def test_accounts_and_results_are_answered_as_their_own_definitions_say(
     running, till = till.running, till.at(version=version)
     (serial,) = await running.load_packs(1)
     await put_terms(User(running), 7, starts_in_d=-1, days=20)
+    client = client_login_id(KIND, till.number)
     issued = await manage(
-        running, "POST", "/certificates", 201, client_login_id="DISTRIBUTOR00001", kind="good"
+        running, "POST", "/certificates", 201, client_login_id=client, kind="good"
     )
     bulk = await till.submit(till.bulk("G125", [serial, "UNKNOWN"]))
     wrong = await till.submit(till.bulk("G125", [serial], batch="NO-SUCH"))
@@ -135,7 +159,10 @@ async def test_accounts_and_results_are_answered_as_their_own_definitions_say(
     mixed = await till.submit(till.mixed(items))
     for ticket, name in ((bulk, "G188"), (wrong, "G188"), (mixed, "G196")):
         await till.result(ticket, name)
-    password = "<t:Password>Demo-Pass-1</t:Password><t:NewPassword>Demo-Pass-12</t:NewPassword>"
+    password = (
+        f"<t:Password>Demo-Pass-{till.number}</t:Password>"
+        "<t:NewPassword>New-Pass-12</t:NewPassword>"
+    )
     for service, name, body, code, held in (
         ("bulk", "G101", "-", "SUCCESS", "BulkTransactionList"),
         ("bulk", "G188", f"<t:RefNMVSTrxId>{bulk}</t:RefNMVSTrxId>", "SUCCESS", "ReqType"),
@@ -154,6 +181,7 @@ async def test_accounts_and_results_are_answered_as_their_own_definitions_say(
         own = f"{{{content[1][-1].nsmap['ns1']}}}"
         assert content[1][-1].get(f"{own}code") == f"NMVS_{code}", name
         assert next(content.iter(f"{own}{held}"), None) is not None, (name, held)
+    await manage(running, "DELETE", "/terms/7")
 
 
 async def check_ping(till: BulkTill, definitions: Definitions, endpoint: Endpoint) -> None:
@@ -198,12 +226,11 @@ def state_of(reply: SoapReply) -> str | None:
     return reply.reasons[0] if reply.reasons else reply.state
 
 
-async def test_the_same_calls_have_the_same_effect_in_every_version(
-    national_system: RunningSystem,
-) -> None:
-    tills = [(await bulk_till(national_system, KIND, number)) for number in (1, 2)]
-    serials = await national_system.load_packs(len(VERSIONS))
-    await national_system.load_packs(1, batch_id="LOT2")
+async def test_the_same_calls_have_the_same_effect_in_every_version(till: BulkTill) -> None:
+    running = till.running
+    tills = [till, await bulk_till(running, KIND, next(_numbers))]
+    serials = await running.load_packs(len(VERSIONS))
+    await running.load_packs(1, batch_id="LOT2")
     for version, serial, at in zip(VERSIONS, serials, range(len(VERSIONS)), strict=True):
         for who, name, members, codes, alerts, state in LIFE:
             asking = tills[who - 1].at(version=version)
@@ -213,7 +240,11 @@ async def test_the_same_calls_have_the_same_effect_in_every_version(
             assert (reply.alert_id is not None) == (alerts and version > 2), step
             if reply.state is not None:
                 assert state_of(reply) == state, step
-    alerts = (await national_system.ask_management("/alerts"))["alerts"]
+    alerts = [
+        alert
+        for alert in (await running.ask_management("/alerts"))["alerts"]
+        if running.product_code in str(alert)
+    ]
     raised = len([row for row in LIFE if row[4]])
     assert len(alerts) == raised * len(VERSIONS)  # Version 2 raises them, too.
     for serial in serials:
@@ -307,7 +338,7 @@ async def test_paths_of_version_2_do_not_choose_the_version(till: BulkTill) -> N
 
 async def test_all_versions_at_once_on_one_pack_have_one_winner(till: BulkTill) -> None:
     (serial,) = await till.running.load_packs(1)
-    other = await bulk_till(till.running, KIND, 2)
+    other = await bulk_till(till.running, KIND, next(_numbers))
     asked = [
         single(each.at(version=version), "G130", serial)
         for version in VERSIONS

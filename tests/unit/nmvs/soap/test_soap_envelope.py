@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from nmvs.soap.messages import NOT_READ, Frame, PackCall, PingCall
+from nmvs.soap.messages import NOT_READ, Frame, PackCall, PingCall, Refusal
+from nmvs.soap.salvage import refuse
 from tests.unit.nmvs.soap.soap_messages import changed, pack_call, read, refusal, vector
 
 
@@ -224,6 +227,27 @@ def test_a_description_says_what_is_wrong_with_a_value_but_not_the_value(
     assert new.strip('<>"') not in description
 
 
+@pytest.mark.parametrize(
+    ("name", "body", "element"),
+    [
+        ("G201", "<y:ProductCodeList/><y:PageNumber>{}</y:PageNumber>", "PageNumber"),
+        ("G901", "<y:Count>{}</y:Count>", "Count"),
+        ("G483", "<y:Version>{}</y:Version>", "Version"),
+    ],
+)
+def test_a_number_may_have_few_leading_zeros(name: str, body: str, element: str) -> None:
+    head, _, tail = vector("g483-request").decode().partition("<y:Version>")
+    tail = tail.partition("</y:Version>")[2]
+
+    def message(number: str) -> bytes:
+        return f"{head}{body.format(number)}{tail}".replace("G483", name).encode()
+
+    assert not isinstance(read(message(" 007\n")), Refusal)
+    refused = refusal(message(5_000 * "0" + "1"))  # More digits than Python makes a number of.
+    assert refused.code == "TE_XM_02"
+    assert f"'{element}'" in refused.description
+
+
 def test_an_element_in_a_foreign_namespace_is_named_with_it() -> None:
     refused = refusal(changed("<y:Pack ", '<y:Pack xmlns:y="urn:types.nmvs.eu:v3.0" '))
     assert "urn:types.nmvs.eu:v3.0" in refused.description
@@ -340,3 +364,15 @@ def test_descriptions_are_one_short_line() -> None:
     refused = refusal(vector("g110-request").replace(b"G110Request", b"G" + 5000 * b"9"))
     assert len(refused.description) == 255
     assert "\n" not in refused.description
+
+
+def test_a_refusal_costs_no_more_the_larger_the_message() -> None:
+    def seconds(message: bytes) -> float:
+        began_s = time.thread_time()
+        refuse(message, "TE_XM_01", "")
+        return time.thread_time() - began_s
+
+    usual = vector("g110-request")
+    assert refuse(usual + 64_000 * b"<", "TE_XM_01", "").endpoint is not None
+    small, large = (min(seconds(size * b"<") for _ in range(9)) for size in (16_384, 131_072))
+    assert large < 4 * small
