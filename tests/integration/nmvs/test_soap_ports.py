@@ -154,7 +154,7 @@ async def held_up(
 async def test_limits_hold_for_all_ports_together(
     start_system: StartSystem, tmp_path: Path, dsn: str, schema_name: str
 ) -> None:
-    plan = {"requests_per_s": 0.001, "burst": 5}
+    plan = {"requests_per_s": 0.001, "burst": 6}
     tls = TlsConfig(soap_ports=0, client_certificates=False)
     system = await start_system("AT", tls=tls, soap={"rate_plan": plan})
     await system.register("pharmacy", 1)
@@ -172,6 +172,8 @@ async def test_limits_hold_for_all_ports_together(
             ]
             await waiting(2)
             assert await post(http, master, download) == (200, "TE_TX_03")
+            async with http.post(master, data=download) as response:
+                assert b"other downloads are under way for this client" in await response.read()
         assert await asyncio.gather(*downloads) == 2 * [(200, "SUCCESS")]
         assert await post(http, single, message) == (200, "NC_PC_01")
         assert await post(http, support, user.message("G482", "")) == (200, "NC_PMS_24")
