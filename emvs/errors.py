@@ -91,6 +91,10 @@ class OverloadedError(EmvsError):
         self.retry_after_s = retry_after_s
 
 
+class AllowanceSpentError(OverloadedError):
+    """One client or organisation has had its share; the others have not."""
+
+
 class UnavailableError(EmvsError):
     """The database is away or being recovered. Nothing was done."""
 

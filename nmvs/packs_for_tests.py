@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from uuid import uuid4
 
 from emvs.check_digits import gtin_check_digit
-from emvs.errors import OverloadedError
+from emvs.errors import AllowanceSpentError, OverloadedError
 from emvs.infra.clock import Clock
 from emvs.infra.database import Database
 from emvs.interconnect import PacksDelivery, ProductDelivery
@@ -29,10 +29,6 @@ _FIRST_13: Final = "0952888888888"
 PRODUCT_CODE: Final = _FIRST_13 + gtin_check_digit(_FIRST_13)
 _YEARS: Final = 2
 _KEPT_DAYS: Final = 7
-
-
-class AllowanceSpentError(OverloadedError):
-    """The client has had its packs for the day."""
 
 
 class PacksForTests(NamedTuple):

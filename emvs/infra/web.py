@@ -252,4 +252,5 @@ async def _start(site: web.TCPSite) -> None:
     try:
         await site.start()
     except OSError as error:
-        raise EmvsError(f"cannot listen on {site.name}: {error.strerror}") from error
+        address = site.name.partition("://")[2]
+        raise EmvsError(f"cannot listen on {address}: {error.strerror}") from error

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid4
 
-from emvs.errors import OverloadedError, UnavailableError
+from emvs.errors import AllowanceSpentError, OverloadedError, UnavailableError
 from emvs.infra.clock import Clock
 from emvs.infra.logs import get_logger
 from emvs.states import Operation
@@ -48,10 +48,6 @@ class Submission(NamedTuple):
     operation: Operation | None = None
     """Of all items that name none themselves."""
     header: Mapping[str, Any] = MappingProxyType({})
-
-
-class AllowanceSpentError(OverloadedError):
-    """One organisation has too much under way or kept; the others have not."""
 
 
 class Bulk:

@@ -13,12 +13,12 @@ from uuid import UUID
 
 from emvs.alerts import Alert
 from emvs.character_sets import is_ifa_serial, is_set82
-from emvs.errors import OverloadedError
+from emvs.errors import AllowanceSpentError, OverloadedError
 from emvs.identifiers import check_identifiers
 from emvs.infra.logs import get_logger
 from emvs.outcomes import OUTCOMES, Outcome
 from emvs.scheme import Scheme
-from nmvs.bulk.engine import AllowanceSpentError, Bulk, Submission
+from nmvs.bulk.engine import Bulk, Submission
 from nmvs.bulk.jobs import Item, Job, Slices
 from nmvs.operations import Operations
 from nmvs.participants import Participant

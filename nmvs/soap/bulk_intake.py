@@ -14,9 +14,9 @@ from typing import Final, NamedTuple, ParamSpec, TypeVar
 
 from aiohttp import web
 
-from emvs.errors import BadRequestError, OverloadedError, TooLargeError
+from emvs.errors import AllowanceSpentError, BadRequestError, OverloadedError, TooLargeError
 from emvs.infra.body_parts import BodyParts, SlowSenderError
-from nmvs.bulk.engine import AllowanceSpentError, Bulk
+from nmvs.bulk.engine import Bulk
 from nmvs.participants import Participant
 from nmvs.soap.bulk_messages import BulkCall
 from nmvs.soap.bulk_stream import BulkStream, Checks, UnfitError

@@ -11,13 +11,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Final, NamedTuple
 
 from emvs.check_digits import is_valid_gtin, is_valid_ppn
-from emvs.errors import OverloadedError
+from emvs.errors import AllowanceSpentError, OverloadedError
 from emvs.infra.logs import get_logger
 from emvs.interconnect import Wholesaler
 from emvs.outcomes import OUTCOMES, Outcome
 from nmvs.master_data import MasterData, ProductMaster
 from nmvs.operations import Operations
-from nmvs.packs_for_tests import AllowanceSpentError, MakerOfTestPacks, PacksForTests
+from nmvs.packs_for_tests import MakerOfTestPacks, PacksForTests
 from nmvs.recovery import Recovery
 from nmvs.soap.bulk_calls import Reply
 from nmvs.soap.catalogue import Shape, Version

@@ -12,7 +12,7 @@ from typing import Final
 from lxml import etree
 
 from nmvs.soap.catalogue import NEWEST, VERSIONS, Endpoint, Shape, Version
-from nmvs.soap.codes import known_codes
+from nmvs.soap.codes import known_codes, report_in
 from nmvs.soap.interface import INFERRED, Interface
 from nmvs.soap.messages import NOT_READ, Frame, Refusal
 
@@ -80,6 +80,7 @@ def refuse(
     endpoint = interface.find_endpoint(name, known) if name else None
     if endpoint is not None and endpoint.row.shape is Shape.PING:
         endpoint = None
+    code, description = report_in(known, code, description)
     return Refusal(code, one_line(description), known, endpoint, _read_frame(text, known))
 
 

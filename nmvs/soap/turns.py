@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from emvs.errors import OverloadedError
-from nmvs.bulk.engine import AllowanceSpentError
+from emvs.errors import AllowanceSpentError, OverloadedError
 
 
 class Turns:

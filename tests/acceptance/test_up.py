@@ -76,8 +76,9 @@ def test_endpoints_keep_the_public_contract(running: Environment) -> None:
         "FI": (True, True, True),
     }
     for code in offered:
-        members = {"soap", "rest", "token", "management", "plain", "secure"}
+        members = {"soap", "rest", "token", "management", "plain", "secure", "soap_ports"}
         assert set(endpoints["markets"][code]) == members
+        assert endpoints["markets"][code]["soap_ports"] is None  # They were not asked for.
         kinds = [who["kind"] for who in endpoints["participants"] if who["market"] == code]
         assert kinds.count("pharmacy") >= 2
         assert kinds.count("wholesaler") >= 1

@@ -290,7 +290,7 @@ async def test_a_replayed_event_has_both_times_and_alerts_survive_a_restart(
             "P",
             "{}",
             system.clock.now(),
-            ("09506000134376", "GTIN", 1, "X", "x", None, "{}"),
+            ("09506000134376", "GTIN", 1, "X", "x", None, "{}", None, None, "[]"),
             ["IE"],
         )
         system.catalogue.put_product(Product(Scheme.GTIN, "09506000134376", 1, "X", "x", None))

@@ -88,7 +88,7 @@ async def test_a_supply_and_its_undo_by_many_leave_index_and_database_equal(
 
 async def test_an_authority_reads_without_raising_alerts(national_system: RunningSystem) -> None:
     running = national_system
-    await running.load_packs(1)
+    await running.load_packs(30)  # Enough for all kinds of characters to be among their serials.
     till = RestTill(running.http, running.service, await running.register("nca", 1))
     await till.log_in()
     unknown = await till.ask(running.product_code, "NOBODY000000", "LOT1", "301231")

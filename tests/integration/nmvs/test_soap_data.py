@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
 import pytest
+import pytest_asyncio
 from lxml import etree
 
 from emvs.infra.database import Database
+from emvs.infra.embedded_postgres import EmbeddedPostgres
 from nmvs.catalogue import Catalogue
 from nmvs.master_data import MasterData
 from nmvs.soap.interface import Interface, OpenNames
 from nmvs.soap.reader import STRANGE_BYTES_MAX
 from nmvs.soap.schema import compile_schemas
-from tests.integration.conftest import StartSystem
+from tests.integration.conftest import StartSystem, shared_system
 from tests.integration.nmvs.soap_account_client import User, manage
 from tests.integration.nmvs.soap_raw_client import SOAP, Till
 from tests.integration.running import RunningSystem, gtin
@@ -102,18 +104,20 @@ async def deliver(running: RunningSystem, code: str, **members: Any) -> None:
     )
 
 
-@pytest.fixture
-async def user(start_system: StartSystem) -> User:
-    running = await start_system("AT", soap={"master_data_page_products": 2})
-    await running.register("pharmacy", 1)
-    for code in CODES[1:]:
-        await deliver(running, code, nationalCode="1234567", holderName="Holder")
-    await deliver(
-        running, CODES[0], holderId="MAH7", holderName="Säle & Co", wholesalers=WHOLESALERS
-    )
-    return User(running)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def user(postgres: EmbeddedPostgres) -> AsyncIterator[User]:
+    settings = {"master_data_page_products": 2}
+    async with shared_system(postgres.dsn("emvs"), "soap_data", "AT", soap=settings) as running:
+        await running.register("pharmacy", 1)
+        for code in CODES[1:]:
+            await deliver(running, code, nationalCode="1234567", holderName="Holder")
+        await deliver(
+            running, CODES[0], holderId="MAH7", holderName="Säle & Co", wholesalers=WHOLESALERS
+        )
+        yield User(running)
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_everything_comes_in_pages(user: User) -> None:
     pages = [await download(user, page=number) for number in (1, 2, 3)]
     assert [page.pages for page in pages] == 3 * [(3, 5)]
@@ -136,6 +140,7 @@ async def test_everything_comes_in_pages(user: User) -> None:
         assert (await download(user, page=page)).code == "NC_PC_16"
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_a_list_of_codes_is_answered_with_what_is_known(user: User) -> None:
     found = await download(user, [CODES[4], gtin(1), CODES[0], CODES[4], CODES[2]])
     assert (found.code, found.pages) == ("SUCCESS", (2, 3))
@@ -149,6 +154,7 @@ async def test_a_list_of_codes_is_answered_with_what_is_known(user: User) -> Non
     assert (await download(user, [CODES[0]] * 1_001)).code == "TE_XM_02"
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_master_data_are_told_to_those_with_a_login(user: User) -> None:
     stranger = User(user.running, password="Wrong-Pass-1")
     assert (await download(stranger)).code == "FE_AU_01"

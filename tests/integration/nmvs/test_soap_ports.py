@@ -11,11 +11,13 @@ from pathlib import Path
 import aiohttp
 import asyncpg
 import pytest
+import pytest_asyncio
 from lxml import etree
 
+from emvs.infra.embedded_postgres import EmbeddedPostgres
 from nmvs.config import TlsConfig
 from nmvs.soap.ports import SERVICE_PORTS
-from tests.integration.conftest import StartSystem
+from tests.integration.conftest import StartSystem, shared_system
 from tests.integration.nmvs.certificate_desk import Desk
 from tests.integration.nmvs.soap_account_client import PKI, User
 from tests.integration.nmvs.soap_raw_client import PATH, Till, read_reply
@@ -26,11 +28,14 @@ PATHS = {
 }
 
 
-@pytest.fixture
-async def desk(start_system: StartSystem, tmp_path: Path) -> Desk:
-    system = await start_system("AT", tls=TlsConfig(soap_ports=0))
-    await system.register("pharmacy", 1)
-    return Desk(system, tmp_path)
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def desk(
+    postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Desk]:
+    tls = TlsConfig(soap_ports=0)
+    async with shared_system(postgres.dsn("emvs"), "soap_ports", "AT", tls=tls) as system:
+        await system.register("pharmacy", 1)
+        yield Desk(system, tmp_path_factory.mktemp("desk"))
 
 
 def address(desk: Desk, name: str) -> str:
@@ -66,6 +71,7 @@ async def post(http: aiohttp.ClientSession, url: str, message: bytes) -> tuple[i
         return 200, reply.code or reply.name
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_each_port_serves_its_own_service_only(desk: Desk) -> None:
     async with await desk.session(await desk.issue()) as http:
         for name, path in PATHS.items():
@@ -80,6 +86,7 @@ async def test_each_port_serves_its_own_service_only(desk: Desk) -> None:
             assert f"{base}{path}?wsdl" in text
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_definitions_name_the_port_that_was_used(desk: Desk) -> None:
     async with await desk.session(None) as http:
         for name, path in PATHS.items():
@@ -93,6 +100,7 @@ async def test_definitions_name_the_port_that_was_used(desk: Desk) -> None:
                 assert response.status == 404
 
 
+@pytest.mark.asyncio(loop_scope="module")
 async def test_all_but_the_first_certificate_is_behind_a_certificate(desk: Desk) -> None:
     (serial,) = await desk.system.load_packs(1)
     issued = await desk.issue()
@@ -146,7 +154,7 @@ async def held_up(
 async def test_limits_hold_for_all_ports_together(
     start_system: StartSystem, tmp_path: Path, dsn: str, schema_name: str
 ) -> None:
-    plan = {"requests_per_s": 0.001, "burst": 5}
+    plan = {"requests_per_s": 0.001, "burst": 6}
     tls = TlsConfig(soap_ports=0, client_certificates=False)
     system = await start_system("AT", tls=tls, soap={"rate_plan": plan})
     await system.register("pharmacy", 1)
@@ -164,6 +172,8 @@ async def test_limits_hold_for_all_ports_together(
             ]
             await waiting(2)
             assert await post(http, master, download) == (200, "TE_TX_03")
+            async with http.post(master, data=download) as response:
+                assert b"other downloads are under way for this client" in await response.read()
         assert await asyncio.gather(*downloads) == 2 * [(200, "SUCCESS")]
         assert await post(http, single, message) == (200, "NC_PC_01")
         assert await post(http, support, user.message("G482", "")) == (200, "NC_PMS_24")

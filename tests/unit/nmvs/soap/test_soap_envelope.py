@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from nmvs.soap.catalogue import VERSIONS
+from nmvs.soap.codes import known_codes
 from nmvs.soap.messages import NOT_READ, Frame, PackCall, PingCall, Refusal
 from nmvs.soap.salvage import refuse
 from tests.unit.nmvs.soap.soap_messages import changed, pack_call, read, refusal, vector
@@ -376,3 +378,12 @@ def test_a_refusal_costs_no_more_the_larger_the_message() -> None:
     assert refuse(usual + 64_000 * b"<", "TE_XM_01", "").endpoint is not None
     small, large = (min(seconds(size * b"<") for _ in range(9)) for size in (16_384, 131_072))
     assert large < 4 * small
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("code", ["TE_XM_01", "FE_TX_07", "TE_TX_03", "TI_TO_01"])
+def test_a_message_is_refused_with_a_code_that_its_version_knows(version: int, code: str) -> None:
+    refused = refuse(vector("g110-request", version=version), code, "why")
+    assert refused.version.number == version
+    assert refused.code in known_codes(version)
+    assert refused.description == ("why" if refused.code == code else f"NMVS_{code}: why")

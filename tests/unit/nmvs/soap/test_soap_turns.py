@@ -6,8 +6,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from emvs.errors import OverloadedError
-from nmvs.bulk.engine import AllowanceSpentError
+from emvs.errors import AllowanceSpentError, OverloadedError
 from nmvs.soap.turns import Turns
 
 
