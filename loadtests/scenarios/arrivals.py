@@ -78,7 +78,8 @@ class Arrivals:
         self._number = 0
         mean_cluster_s = (len(CLUSTER_SHARES) - 1) * PAUSE_S[1]
         # Prescriptions that began earlier have scans left, so that the rate is there at once.
-        self._next_scan = -mean_cluster_s if plan.pauses else 0.0
+        self._pace = plan.pace if plan.pauses else 0.0
+        self._next_scan = -mean_cluster_s * self._pace
         self._next_bulk = 0.0
         self._has_bulk = role is not Role.PHARMACY and plan.bulk_share > 0
 
@@ -130,7 +131,7 @@ class Arrivals:
     def _make_cluster(self, at: float) -> float:
         plan, rng = self._plan, self._rng
         # So that scans follow the curve, prescriptions are ahead of it.
-        ahead = SCAN_DELAY_S if plan.pauses else 0.0
+        ahead = SCAN_DELAY_S * self._pace
         total = rate_at(plan.scans, max(at + ahead, 0.0)) * self._share * self._single_share(at)
         goods_in = rate_at(plan.goods_in, max(at, 0.0)) if self._role is Role.PHARMACY else 0.0
         delivery_mean = sum(GOODS_IN_PACKS) / 2
@@ -162,8 +163,8 @@ class Arrivals:
         for _ in range(size):
             if at >= 0.0:
                 heapq.heappush(self._waiting, Arrival(at, self._next_number(), errand, site))
-            if self._plan.pauses:
-                at += rng.uniform(*pauses)
+            if self._pace:
+                at += rng.uniform(*pauses) * self._pace
 
     def _make_bulk(self, at: float) -> float:
         rng = self._rng
