@@ -193,7 +193,7 @@ def _print_results(results: Results, folder: Path, console: Console) -> None:
         if row not in shown:
             continue
         verdict = "[green]kept[/]" if row.kept else "[red]broken[/]"
-        table.add_row(row.subject, row.meaning, f"{row.value:,.6g}", f"{row.limit:g}", verdict)
+        table.add_row(row.subject, row.meaning, row.shown, f"{row.limit:g}", verdict)
     console.print(table)
     for sentence in results.bottleneck.sentences:
         console.print(f"! {sentence}", markup=False, highlight=False)

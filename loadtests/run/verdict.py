@@ -52,6 +52,11 @@ class Row(NamedTuple):
     value: float
     kept: bool
 
+    @property
+    def shown(self) -> str:
+        """The value as people read it: of one request alone no latency can be told."""
+        return "1 only" if self.name == "p95_ms" and not self.value else f"{self.value:,.6g}"
+
 
 class Bottleneck(NamedTuple):
     """Whether the generator gave out, and how one sees it."""

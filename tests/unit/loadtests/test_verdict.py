@@ -212,6 +212,11 @@ def test_a_terminal_shows_the_worst_latency_and_every_broken_limit() -> None:
     assert [row.subject for row in rows_to_print(rows + others)] == ["b", "c", "LV"]
 
 
+def test_one_request_alone_shows_no_latency_of_0_ms() -> None:
+    assert Row("p95_ms", "LV", "", 300.0, 0.0, True).shown == "1 only"
+    assert Row("lost", "LV", "", 0.0, 0.0, True).shown == "0"
+
+
 def test_help_names_the_table_of_limits() -> None:
     help_text = CliRunner().invoke(app, ["run", "--help"], env={"COLUMNS": "200"}).output
     assert "[limits]" in help_text
