@@ -25,6 +25,7 @@ from loadtests.scenarios.mix import (
 )
 from loadtests.scenarios.plan import Plan
 
+_AHEAD_S_MIN: Final = 0.02
 _AHEAD_S_MAX: Final = 1.0
 """The rate is looked at again so often."""
 _CLUSTERS_CUMULATED: Final = list(accumulate(CLUSTER_SHARES))
@@ -125,8 +126,10 @@ class Arrivals:
 
     def _gap(self, rate: float) -> tuple[float, bool]:
         """Return the wait for the next arrival, and whether it is one: far ones are drawn anew."""
-        gap = self._rng.expovariate(rate) if rate > 0 else _AHEAD_S_MAX
-        return (gap, True) if gap < _AHEAD_S_MAX else (_AHEAD_S_MAX, False)
+        # A curve that is much compressed changes sooner.
+        most = max(_AHEAD_S_MIN, _AHEAD_S_MAX * self._plan.pace)
+        gap = self._rng.expovariate(rate) if rate > 0 else most
+        return (gap, True) if gap < most else (most, False)
 
     def _make_cluster(self, at: float) -> float:
         plan, rng = self._plan, self._rng
