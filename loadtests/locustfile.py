@@ -1,8 +1,8 @@
 """For Locust itself: `locust -f loadtests/locustfile.py`, with the web page, headless, distributed.
 
 `emvs up` must run, with the preset's markets: `emvs up --markets LV,LT` for the preset latvia.
-Start prepares packs and logins of their own for each run, and results are in the data directory's
-load/. `emvs load run PRESET` does all of that by itself. See docs/loadtests.md.
+Start prepares packs and logins of their own for each run; results go to load-results/ of the
+working directory. `emvs load run PRESET` does all of that by itself. See docs/loadtests.md.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -21,10 +22,10 @@ from emvs.infra.launch.signals import run_until_signal
 from loadtests.run.capacity_run import find_capacity
 from loadtests.run.locust_process import need_locust
 from loadtests.run.options import LANES_DEFAULT, RunOptions, make_options
-from loadtests.run.results import Results
+from loadtests.run.results import ROWS_NAME, Results
 from loadtests.run.running import Talk, finish, generate, new_folder, prepare_plan
 from loadtests.run.systems import find_systems, systems_for
-from loadtests.run.verdict import LIMITS, read_limits
+from loadtests.run.verdict import LIMITS, read_limits, rows_to_print
 from loadtests.scenarios.presets import PRESETS
 
 app = typer.Typer(
@@ -68,13 +69,15 @@ Lanes = Annotated[int, typer.Option(help="Requests one process has under way at 
 Seed = Annotated[
     int | None, typer.Option(help="Of packs and traffic; a new one without it.", min=0, max=999_999)
 ]
-Packs = Annotated[int | None, typer.Option(help="Packs to prepare; as many as needed without it.")]
+Packs = Annotated[
+    int | None, typer.Option(help="Packs to prepare; as many as needed without it.", min=1)
+]
 Data = Annotated[
     Path | None,
     typer.Option(help="Data directory of systems that run; without it fresh ones are started."),
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder of the results.")]
-Limits = Annotated[Path | None, typer.Option(help="TOML file with a table [limits].")]
+Limits = Annotated[Path | None, typer.Option(help=r"TOML file with a table \[limits].")]
 P95 = Annotated[float | None, typer.Option(help=f"Limit of p95, ms [{LIMITS['p95_ms']:g}].")]
 Errors = Annotated[
     float | None,
@@ -161,7 +164,12 @@ def _run(options: RunOptions, console: Console, *, with_audit: bool) -> tuple[Re
             code = run_until_signal(work(options))
     finally:
         finished()
+        with suppress(OSError):
+            folder.rmdir()  # If nothing came of it.
     if code is not ExitCode.OK:
+        if (folder / ROWS_NAME).exists():
+            audit = " --no-audit" if options.data is None else ""
+            talk.step(f"`emvs load report {folder}{audit}` makes a report of what was sent")
         raise KeyboardInterrupt
     return found[0], folder
 
@@ -180,11 +188,12 @@ def _talk(console: Console) -> tuple[Talk, Callable[[], None]]:
 
 def _print_results(results: Results, folder: Path, console: Console) -> None:
     table = Table("of", "what", "value", "limit", "", title="Verdict")
+    shown = rows_to_print(results.rows)
     for row in results.rows:
-        if row.kept and row.name == "p95_ms" and row.value < row.limit / 2:
-            continue  # The page has them all.
+        if row not in shown:
+            continue
         verdict = "[green]kept[/]" if row.kept else "[red]broken[/]"
-        table.add_row(row.subject, row.meaning, f"{row.value:,.6g}", f"{row.limit:g}", verdict)
+        table.add_row(row.subject, row.meaning, row.shown, f"{row.limit:g}", verdict)
     console.print(table)
     for sentence in results.bottleneck.sentences:
         console.print(f"! {sentence}", markup=False, highlight=False)
@@ -238,6 +247,8 @@ def capacity(  # noqa: PLR0913, PLR0917 - typer calls it by name: each parameter
                 console.print("no rate kept the verdict")
             else:
                 lower = " (the generator gave out above it)" if best.is_generators else ""
+                if best.rate >= most:
+                    lower += " (nothing above --most was tried)"
                 console.print(
                     f"{best.rate:,.0f} transactions/s keep the verdict{lower}; p95"
                     f" {best.p95_ms:.1f} ms; report: {folder / 'capacity.html'}",
@@ -314,6 +325,9 @@ def prepare(  # noqa: PLR0913, PLR0917 - typer calls it by name: each parameter 
             asyncio.run(prepare_plan(options, systems, folder, talk))
         finally:
             finished()
+        typer.echo(
+            f"EMVS: afterwards `emvs load report {folder}` writes verdict and report", err=True
+        )
         typer.echo((folder / "plan.json").absolute())
         return ExitCode.OK
 

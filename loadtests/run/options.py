@@ -94,9 +94,7 @@ def make_options(
     if curve is not None:
         changes["curve"] = curve
     preset = replace(preset, **changes)  # type: ignore[arg-type] # names are checked above
-    duration_s = parse_duration_s(duration or preset.duration)
-    if duration_s > DURATION_S_MAX:
-        raise UsageError(f"--duration {duration}: at most a week")
+    duration_s = _seconds(preset.duration if duration is None else duration)
     if processes is None:
         processes = max(1, cpus // 2)
     if not 1 <= processes <= PROCESSES_MAX:
@@ -111,6 +109,16 @@ def make_options(
         processes=processes,
         lanes=lanes,
     )
+
+
+def _seconds(text: str) -> int:
+    try:
+        seconds = parse_duration_s(text)
+    except UsageError:
+        seconds = 0
+    if not 0 < seconds <= DURATION_S_MAX:
+        raise UsageError(f"length {text!r}: write it like 30s, 5m or 1h, at most 7d")
+    return seconds
 
 
 def _wishes(preset: Preset, text: str | None) -> tuple[MarketWish, ...]:

@@ -86,6 +86,7 @@ async def prepare(
         bulk_share=preset.bulk,
         recalls=preset.recalls,
         pauses=preset.pauses,
+        pace=streams.pace,
         lanes=options.lanes,
         sites=sites,
         packs=packs,

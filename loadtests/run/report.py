@@ -147,7 +147,7 @@ def _tables(results: Results) -> str:
         [
             escape(row.subject),
             escape(row.meaning),
-            f"{row.value:,.6g}",
+            row.shown,
             f"{row.limit:g}",
             verdict_cell(kept=row.kept),
         ]

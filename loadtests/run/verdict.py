@@ -52,6 +52,11 @@ class Row(NamedTuple):
     value: float
     kept: bool
 
+    @property
+    def shown(self) -> str:
+        """The value as people read it: of one request alone no latency can be told."""
+        return "1 only" if self.name == "p95_ms" and not self.value else f"{self.value:,.6g}"
+
 
 class Bottleneck(NamedTuple):
     """Whether the generator gave out, and how one sees it."""
@@ -68,11 +73,14 @@ def read_limits(path: Path | None, given: dict[str, float | None]) -> dict[str, 
     limits = dict(LIMITS)
     if path is not None:
         try:
-            table = tomllib.loads(path.read_text()).get("limits", {})
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            document = tomllib.loads(path.read_text())
+        except OSError as error:
+            raise UsageError(f"--limits {path}: {error.strerror}") from error
+        except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise UsageError(f"--limits {path}: {error}") from error
-        if not isinstance(table, dict):
-            raise UsageError(f"--limits {path}: limits is a table, [limits]")
+        table = document.get("limits")
+        if not isinstance(table, dict) or len(document) > 1:
+            raise UsageError(f"--limits {path}: one table, [limits], holds all limits")
         for name, value in table.items():
             if name not in LIMITS or not isinstance(value, int | float) or isinstance(value, bool):
                 raise UsageError(
@@ -82,8 +90,10 @@ def read_limits(path: Path | None, given: dict[str, float | None]) -> dict[str, 
             limits[name] = float(value)
     limits |= {name: value for name, value in given.items() if value is not None}
     for name, value in limits.items():
-        if value < 0:
+        if not value >= 0:
             raise UsageError(f"{name} = {value:g}: a limit is not negative")
+        if name.endswith("_share") and value > 1:
+            raise UsageError(f"{name} = {value:g}: a share is from 0 to 1 (3 % is 0.03)")
     return limits
 
 
@@ -125,6 +135,13 @@ def judge(
 def _row(name: str, subject: str, limits: dict[str, float], value: float) -> Row:
     limit = limits[name]
     return Row(name, subject, _MEANINGS[name], limit, round(value, 6), value <= limit)
+
+
+def rows_to_print(rows: Sequence[Row]) -> list[Row]:
+    """Return those for a terminal: of latencies that are kept only the worst. A page has all."""
+    kept = [row for row in rows if row.name == "p95_ms" and row.kept]
+    worst = max(kept, key=lambda row: row.value, default=None)
+    return [row for row in rows if row not in kept or row is worst]
 
 
 def find_bottleneck(

@@ -25,6 +25,7 @@ from loadtests.scenarios.mix import (
 )
 from loadtests.scenarios.plan import Plan
 
+_AHEAD_S_MIN: Final = 0.02
 _AHEAD_S_MAX: Final = 1.0
 """The rate is looked at again so often."""
 _CLUSTERS_CUMULATED: Final = list(accumulate(CLUSTER_SHARES))
@@ -78,7 +79,8 @@ class Arrivals:
         self._number = 0
         mean_cluster_s = (len(CLUSTER_SHARES) - 1) * PAUSE_S[1]
         # Prescriptions that began earlier have scans left, so that the rate is there at once.
-        self._next_scan = -mean_cluster_s if plan.pauses else 0.0
+        self._pace = plan.pace if plan.pauses else 0.0
+        self._next_scan = -mean_cluster_s * self._pace
         self._next_bulk = 0.0
         self._has_bulk = role is not Role.PHARMACY and plan.bulk_share > 0
 
@@ -124,13 +126,15 @@ class Arrivals:
 
     def _gap(self, rate: float) -> tuple[float, bool]:
         """Return the wait for the next arrival, and whether it is one: far ones are drawn anew."""
-        gap = self._rng.expovariate(rate) if rate > 0 else _AHEAD_S_MAX
-        return (gap, True) if gap < _AHEAD_S_MAX else (_AHEAD_S_MAX, False)
+        # A curve that is much compressed changes sooner.
+        most = max(_AHEAD_S_MIN, _AHEAD_S_MAX * self._plan.pace)
+        gap = self._rng.expovariate(rate) if rate > 0 else most
+        return (gap, True) if gap < most else (most, False)
 
     def _make_cluster(self, at: float) -> float:
         plan, rng = self._plan, self._rng
         # So that scans follow the curve, prescriptions are ahead of it.
-        ahead = SCAN_DELAY_S if plan.pauses else 0.0
+        ahead = SCAN_DELAY_S * self._pace
         total = rate_at(plan.scans, max(at + ahead, 0.0)) * self._share * self._single_share(at)
         goods_in = rate_at(plan.goods_in, max(at, 0.0)) if self._role is Role.PHARMACY else 0.0
         delivery_mean = sum(GOODS_IN_PACKS) / 2
@@ -162,8 +166,8 @@ class Arrivals:
         for _ in range(size):
             if at >= 0.0:
                 heapq.heappush(self._waiting, Arrival(at, self._next_number(), errand, site))
-            if self._plan.pauses:
-                at += rng.uniform(*pauses)
+            if self._pace:
+                at += rng.uniform(*pauses) * self._pace
 
     def _make_bulk(self, at: float) -> float:
         rng = self._rng

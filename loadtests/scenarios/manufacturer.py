@@ -14,13 +14,17 @@ from typing import Any, Final, NamedTuple
 from emvs.limits import SERIALS_PER_MESSAGE_MAX
 from emvs.serial_numbers import generate_serial_numbers
 from emvs.transaction_ids import Actor, IdentifierType, make_transaction_id, reference_length
-from loadtests.scenarios.curves import rate_at
+from loadtests.scenarios.curves import rate_at, total
 from loadtests.scenarios.plan import Maker, Plan
 from loadtests.scenarios.recalls import recall_times
 
 BATCH_MEDIAN: Final = 12_000
 _BATCH_P95: Final = 120_000
 BATCH_MAX: Final = 1_000_000
+_BATCHES_MIN: Final = 10
+_BATCH_LEAST_MEAN: Final = 1_000
+"""A run too short for ten batches has smaller ones, down to this mean: serial numbers a second are
+those of the plan, and a short try of `upload-peak` has uploads (our choice)."""
 _SIGMA: Final = math.log(_BATCH_P95 / BATCH_MEDIAN) / 1.6449
 BATCH_MEAN: Final = BATCH_MEDIAN * math.exp(_SIGMA**2 / 2)
 _SERIALS_PER_RUN_MAX: Final = 5_000_000
@@ -46,9 +50,15 @@ class Message(NamedTuple):
     body: dict[str, Any]
 
 
-def batch_size(rng: random.Random) -> int:
+def batch_size(rng: random.Random, scale: float = 1.0) -> int:
     """Draw the size of a batch."""
-    return max(1, min(BATCH_MAX, round(BATCH_MEDIAN * math.exp(rng.gauss(0.0, _SIGMA)))))
+    size = round(scale * BATCH_MEDIAN * math.exp(rng.gauss(0.0, _SIGMA)))
+    return max(1, min(BATCH_MAX, size))
+
+
+def _batch_scale(serials: float) -> float:
+    """Return the factor on batches of a run with so many serial numbers."""
+    return min(1.0, max(serials / _BATCHES_MIN, _BATCH_LEAST_MEAN) / BATCH_MEAN)
 
 
 def plan_messages(plan: Plan, maker: Maker, *, now: datetime | None = None) -> list[Message]:
@@ -93,14 +103,15 @@ def _uploads(plan: Plan, maker: Maker, rng: random.Random, ids: _Ids) -> list[Me
     messages: list[Message] = []
     markets = list(maker.products)
     at, serials_left = 0.0, _SERIALS_PER_RUN_MAX
+    scale = _batch_scale(total(plan.uploads, plan.duration_s))
     while at < plan.duration_s and serials_left > 0:
-        rate = rate_at(plan.uploads, at) / BATCH_MEAN
+        rate = rate_at(plan.uploads, at) / (BATCH_MEAN * scale)
         gap = rng.expovariate(rate) if rate > 0 else 1.0
         at += min(gap, 1.0)
         if gap > 1.0 or at >= plan.duration_s or rate <= 0:
             continue
         market = markets[len(messages) % len(markets)]
-        size = min(batch_size(rng), serials_left)
+        size = min(batch_size(rng, scale), serials_left)
         serials_left -= size
         batch = f"U{plan.packs[0].run_id}-{len(messages):04}"
         serials = generate_serial_numbers(size, rng=rng)

@@ -101,6 +101,8 @@ class Plan(msgspec.Struct, frozen=True):
     timeout_s: float = 10.0
     managements: dict[str, str] = {}
     """Management address of each market, for figures and the audit trail."""
+    pace: float = 1.0
+    """Factor on pauses between scans; below 1 where a curve is much compressed."""
     processes: dict[str, int] = {}
     """Process ids of servers on this machine."""
 

@@ -166,10 +166,15 @@ class Streams:
     """Factor on the share of packs that go many at once."""
     uploads: Points
     """Serials per second."""
+    pace: float = 1.0
+    """Factor on pauses between scans."""
 
 
 _CURVE_HOURS: Final = {"day": (0.0, 24.0), "week": (0.0, 168.0), "morning": (7.0, 11.0)}
 CURVES: Final = ("peak", *_CURVE_HOURS, "ramp")
+_HOUR_S_UNPACED: Final = 120.0
+"""An hour compressed to less has shorter pauses between scans: prescriptions of ten seconds would
+blur the curve, and the last of them would end after the run."""
 _GOODS_IN_SHARE: Final = 0.5
 """Of the pharmacies' scans within the hours of deliveries (our choice)."""
 
@@ -196,6 +201,8 @@ def make_streams(preset: Preset, *, duration_s: float, rate: float | None = None
     goods_in = curves.windows(curves.GOODS_IN_HOURS, _GOODS_IN_SHARE, start=start, end=end)
     bulk = curves.windows(curves.BULK_HOURS, 6.0, start=start, end=end)
     uploads = curves.windows((curves.UPLOAD_HOURS_UTC,), usual, start=start, end=end)
-    return Streams(
-        *(curves.compressed(points, factor) for points in (scans, goods_in, bulk, uploads))
+    scans, goods_in, bulk, uploads = (
+        curves.compressed(points, factor) for points in (scans, goods_in, bulk, uploads)
     )
+    pace = min(1.0, 3600 / factor / _HOUR_S_UNPACED)
+    return Streams(scans, goods_in, bulk, uploads, pace)

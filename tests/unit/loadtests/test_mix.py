@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from loadtests.scenarios import curves
 from loadtests.scenarios.arrivals import BULK_MEAN, Arrivals, Errand
+from loadtests.scenarios.manufacturer import plan_messages
 from loadtests.scenarios.mix import (
     DECOMMISSIONING,
     MIX,
@@ -18,9 +21,10 @@ from loadtests.scenarios.mix import (
     decommission_share,
 )
 from loadtests.scenarios.packs import MarketPacks, Pack, divide, fresh_packs
+from loadtests.scenarios.plan import Maker
 from loadtests.scenarios.presets import PRESETS, make_streams
 from loadtests.scenarios.shelves import Market, Mixture, Shelves, damaged
-from tests.unit.loadtests.load_plans import make_plan
+from tests.unit.loadtests.load_plans import PACKS, make_plan
 
 
 # Published: decommissionings per transaction in Latvia, Poland and Germany; Belgium and the whole
@@ -195,6 +199,46 @@ def test_scans_follow_a_rising_curve() -> None:
             scans[int(arrival.at // 10)] += 1
     for ten, rate in enumerate([50, 150, 250, 350, 450, 550]):
         assert scans[ten] / 10 == pytest.approx(rate, rel=0.12, abs=14)
+
+
+@pytest.mark.parametrize(
+    ("curve", "duration_s"), [("day", 20.0), ("week", 60.0), ("morning", 15.0)]
+)
+def test_scans_follow_a_curve_that_is_much_compressed(curve: str, duration_s: float) -> None:
+    preset = replace(PRESETS["germany"], curve=curve)
+    streams = make_streams(preset, duration_s=duration_s)
+    plan = make_plan(
+        duration_s=duration_s, scans=streams.scans, goods_in=streams.goods_in, pace=streams.pace
+    )
+    counts = [0, 0, 0, 0]
+    for role in Role:
+        arrivals = Arrivals(plan, role, index=0, generators=1)
+        while (arrival := arrivals.pop()) is not None:
+            counts[min(3, int(4 * arrival.at / duration_s))] += 1
+    quarters = [curves.total(streams.scans, duration_s * part / 4) for part in range(5)]
+    for count, (before, after) in zip(counts, pairwise(quarters), strict=True):
+        planned = after - before
+        # Deliveries of 25 packs make the spread of a Poisson process some five times as wide.
+        assert abs(count - planned) < 0.05 * planned + 25 * planned**0.5
+
+
+def test_a_real_hour_keeps_its_pauses() -> None:
+    assert make_streams(replace(PRESETS["germany"], curve="day"), duration_s=86_400).pace == 1.0
+    assert make_streams(PRESETS["germany"], duration_s=10).pace == 1.0
+
+
+@pytest.mark.parametrize("duration_s", [15.0, 300.0])
+def test_a_short_upload_peak_has_uploads(duration_s: float) -> None:
+    streams = make_streams(PRESETS["upload-peak"], duration_s=duration_s, rate=100.0)
+    maker = Maker("http://127.0.0.1:1", "token", "DEMO1", "001", {"LV": PACKS.product_code})
+    runs = [
+        plan_messages(make_plan(seed=seed, duration_s=duration_s, uploads=streams.uploads), maker)
+        for seed in range(10)
+    ]
+    planned = curves.total(streams.uploads, duration_s)
+    assert all(runs)
+    serials = [sum(message.serials for message in messages) for messages in runs]
+    assert planned / 2 < sum(serials) / len(runs) < planned * 2
 
 
 def test_what_decommissions_is_complete() -> None:

@@ -6,14 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from emvs.errors import UsageError
 from loadtests.run.audit_check import Entry, compare
 from loadtests.run.capacity import Step, answer, next_rate
+from loadtests.run.cli import app
 from loadtests.run.measured import groups_of, lateness_of, series_of
 from loadtests.run.options import make_options, neighbour_of, packs_needed, systems_wanted
 from loadtests.run.server_side import quantile, server_times
-from loadtests.run.verdict import LIMITS, Row, find_bottleneck, judge, read_limits
+from loadtests.run.verdict import LIMITS, Row, find_bottleneck, judge, read_limits, rows_to_print
 from loadtests.run.watching import read_histograms
 from loadtests.scenarios.mix import Fault, Operation
 from loadtests.scenarios.samples import Flag, Sample, Verdict, from_samples
@@ -155,7 +157,16 @@ def test_limits_come_from_a_file_and_from_options(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["[limits]\np95 = 1\n", "[limits]\nlost = 'x'\n", "limits = 3\n", "nonsense"]
+    "text",
+    [
+        "[limits]\np95 = 1\n",
+        "[limits]\nlost = 'x'\n",
+        "limits = 3\n",
+        "nonsense",
+        "p95_ms = 200\n",
+        "[limit]\np95_ms = 200\n",
+        "p95_ms = 200\n[limits]\n",
+    ],
 )
 def test_wrong_limits_are_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "limits.toml"
@@ -170,7 +181,9 @@ def test_wrong_limits_are_refused(tmp_path: Path, text: str) -> None:
         ("atlantis", {}, "no preset"),
         ("latvia", {"rate": 0.0}, "--rate"),
         ("latvia", {"alerts": 3.0}, "3 % is 0.03"),
-        ("latvia", {"duration": "soon"}, "no length of time"),
+        ("latvia", {"duration": "soon"}, "like 30s, 5m or 1h"),
+        ("latvia", {"duration": "0s"}, "like 30s, 5m or 1h"),
+        ("latvia", {"duration": "8d"}, "at most 7d"),
         ("latvia", {"markets": "XX"}, "no market"),
         ("latvia", {"markets": "LV,LV"}, "each market once"),
         ("latvia", {"curve": "sine"}, "--curve"),
@@ -183,6 +196,30 @@ def test_wrong_limits_are_refused(tmp_path: Path, text: str) -> None:
 def test_wrong_options_are_refused(preset: str, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(UsageError, match=words):
         make_options(preset, **changes)
+
+
+def test_a_share_as_limit_is_no_percentage() -> None:
+    with pytest.raises(UsageError, match="error_share = 3"):
+        read_limits(None, {"error_share": 3.0})
+
+
+def test_a_terminal_shows_the_worst_latency_and_every_broken_limit() -> None:
+    rows = [
+        Row("p95_ms", name, "", 300.0, value, value <= 300.0)
+        for name, value in (("a", 20.0), ("b", 40.0), ("c", 301.0), ("d", 30.0))
+    ]
+    others = [Row("lost", "LV", "", 0.0, 0.0, True)]
+    assert [row.subject for row in rows_to_print(rows + others)] == ["b", "c", "LV"]
+
+
+def test_one_request_alone_shows_no_latency_of_0_ms() -> None:
+    assert Row("p95_ms", "LV", "", 300.0, 0.0, True).shown == "1 only"
+    assert Row("lost", "LV", "", 0.0, 0.0, True).shown == "0"
+
+
+def test_help_names_the_table_of_limits() -> None:
+    help_text = CliRunner().invoke(app, ["run", "--help"], env={"COLUMNS": "200"}).output
+    assert "[limits]" in help_text
 
 
 def test_options_change_the_preset() -> None:
