@@ -13,7 +13,14 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_cer
 from emvs.scan import Scan
 from emvs.scheme import Scheme
 from nmvs.config import TlsConfig
-from pharmacy_client import Category, PharmacyClient, Profile, SystemUnreachableError
+from pharmacy_client import (
+    Category,
+    PharmacyClient,
+    Profile,
+    ProfileError,
+    SystemUnreachableError,
+)
+from pharmacy_client.profile_file import changing
 from pharmacy_client.till import Till, TillPlan
 from pharmacy_client.transport import AiohttpTransport
 from pharmacy_client.upkeep import Upkeep, certificate_end
@@ -111,6 +118,24 @@ async def test_a_lost_answer_loses_no_password(
         assert settled.next_password is None
         arrived = fault is Fault.ANSWER_LOST
         assert settled.password == (kept.next_password if arrived else "Demo-Pass-1")
+
+
+async def test_a_password_changed_by_another_program_is_taken_over(
+    system: RunningSystem, tmp_path: Path
+) -> None:
+    (serial,) = await system.load_packs(1)
+    path = write_profile(tmp_path, system.service)
+    async with Till(Profile.from_file(path), plan=PLAN) as till:
+        assert (await till.verify(pack(system, serial))).ok
+        other = Upkeep(Profile.from_file(path), AiohttpTransport)
+        with changing(path), pytest.raises(ProfileError, match="Another program"):
+            await other.change_password()
+        # Twice: the password of before the last one is certainly not accepted any more.
+        await other.change_password()
+        await other.change_password()
+        await system.advance_clock(60 * DAY_S)
+        assert (await till.verify(pack(system, serial))).ok
+        assert till.profile.password == other.profile.password
 
 
 async def test_a_certificate_is_renewed_under_the_old_one(
