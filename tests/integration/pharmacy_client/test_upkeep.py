@@ -15,6 +15,7 @@ from emvs.scheme import Scheme
 from nmvs.config import TlsConfig
 from pharmacy_client import (
     Category,
+    LoginRefusedError,
     PharmacyClient,
     Profile,
     ProfileError,
@@ -26,7 +27,9 @@ from pharmacy_client.transport import AiohttpTransport
 from pharmacy_client.upkeep import Upkeep, certificate_end
 from tests.integration.conftest import StartSystem
 from tests.integration.nmvs.certificate_desk import Desk
+from tests.integration.nmvs.soap_account_client import manage
 from tests.integration.pharmacy_client.fault_proxy import Fault, fault_proxy
+from tests.integration.pharmacy_client.test_cli import run
 from tests.integration.running import RunningSystem
 
 DAY_S = 86_400
@@ -136,6 +139,30 @@ async def test_a_password_changed_by_another_program_is_taken_over(
         await system.advance_clock(60 * DAY_S)
         assert (await till.verify(pack(system, serial))).ok
         assert till.profile.password == other.profile.password
+
+
+async def test_a_login_that_terms_have_blocked_is_let_in_again(
+    system: RunningSystem, tmp_path: Path
+) -> None:
+    (serial,) = await system.load_packs(1)
+    path = write_profile(tmp_path, system.service)
+    profile = Profile.from_file(path)
+    dates: dict[str, Any] = {
+        "starts_at": "2020-01-01T00:00:00Z",
+        "accept_by": "2020-02-01T00:00:00Z",
+    }
+    await manage(system, "PUT", "/terms/3", text="Be kind.\nAlways.", **dates)
+    with pytest.raises(LoginRefusedError, match="AU_23"):
+        await accepts(profile, pack(system, serial))
+    shown = await run("terms", "--profile", str(path), cwd=tmp_path)
+    assert (shown.code, shown.out.splitlines()[1:]) == (0, ["Be kind.", "Always."]), shown
+    assert "not accepted. Accept them: `pharmacy terms --accept 3`" in shown.out
+    wrong = await run("terms", "--accept", "4", "--profile", str(path), cwd=tmp_path)
+    assert wrong.code != 0
+    assert "refused" in wrong.err
+    done = await run("terms", "--accept", "3", "--profile", str(path), "--json", cwd=tmp_path)
+    assert (done.code, done.answer["is_accepted"]) == (0, True), done
+    assert await accepts(profile, pack(system, serial))
 
 
 async def test_a_certificate_is_renewed_under_the_old_one(
