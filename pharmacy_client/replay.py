@@ -108,7 +108,7 @@ class Replay:
         await to_thread(queue.mind_clock)
         submissions = await to_thread(queue.submissions)
         waits = [await self._see_to(submission) for submission in submissions]
-        if await self._look_at_doubtful() or await self._send_single():
+        if 0.0 in waits or await self._look_at_doubtful() or await self._send_single():
             return 0.0
         if not waits:
             submission = await to_thread(queue.begin, self._plan.items_max)
@@ -116,7 +116,7 @@ class Replay:
                 return await self._submit(submission)
             if not await to_thread(queue.is_doubtful):
                 return None
-        return min([wait_s for wait_s in waits if wait_s > 0] or [self._plan.first_poll_s])
+        return min(waits, default=self._plan.first_poll_s)
 
     async def _submit(self, submission: Submission) -> float:
         try:

@@ -68,6 +68,16 @@ async def test_a_market_that_is_away_for_a_day_loses_nothing_and_is_not_flooded(
     assert system.done == [entry.item_id]
 
 
+async def test_nothing_is_waited_for_after_a_result(queue: OfflineQueue, clock: Clock) -> None:
+    system = NationalSystem(lists_bulks=True)
+    replay = Replay(queue, system, system, PLAN, clock_s=clock)
+    queue.add(supply())
+    assert await replay.step() == pytest.approx(5.5, abs=0.51)
+    system.work()
+    assert await replay.step() == 0.0
+    assert await replay.step() is None
+
+
 async def test_one_pack_that_cannot_be_answered_holds_up_no_other(
     queue: OfflineQueue, clock: Clock
 ) -> None:
