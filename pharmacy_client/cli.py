@@ -27,6 +27,7 @@ from pharmacy_client import (
     cli_output,
     cli_queue,
     cli_scan,
+    cli_terms,
     cli_testbook,
 )
 from pharmacy_client.cli_options import (
@@ -175,7 +176,7 @@ def _finish_code(run: Callable[[], ExitCode], *, as_json: bool = False) -> None:
 
 cli_testbook.register(app, _finish_code)
 cli_faults.register(app, _finish_code)
-for module in (cli_batch, cli_doctor, cli_login, cli_queue, cli_scan):
+for module in (cli_batch, cli_doctor, cli_login, cli_queue, cli_scan, cli_terms):
     module.register(app, _finish_code)
 
 

@@ -16,23 +16,19 @@ from pathlib import Path
 from typing import Final, NamedTuple, Self
 from urllib.parse import urlsplit
 
-import msgspec
-
 from emvs.scan import Scan
+from pharmacy_client import queue_steps
 from pharmacy_client.bulk import BulkItem
 from pharmacy_client.errors import QueueFullError, QueueUnusableError
 from pharmacy_client.profile import Profile
-from pharmacy_client.queue_entries import OPEN, Entry, Outcome, Standing, encode_call, pack_key
-from pharmacy_client.queue_file import COLUMNS, Execute, QueueFile, entry_of
+from pharmacy_client.queue_entries import Entry, Outcome, Standing, encode_call, pack_key
+from pharmacy_client.queue_file import COLUMNS, Execute, QueueFile, entry_of, private
+from pharmacy_client.queue_steps import NOT_PUT_OFF
 from pharmacy_client.results import PackCall
 from pharmacy_client.soap_envelope import new_transaction_id
 
 OPEN_COUNT_MAX: Final = 100_000
 """Entries that may be open: a large pharmacy's packs of many weeks (our choice)."""
-SETTLED_KEPT_MAX: Final = 20_000
-"""Entries whose outcome is kept for reports; beyond, the oldest go (our choice)."""
-ATTEMPTS_MAX: Final = 10
-"""How often an entry is sent before somebody has to look at it (our choice)."""
 _IS_OPEN: Final = "standing IN ('waiting', 'sending', 'doubtful')"
 # The first open entry of each pack: only these may be sent.
 _FIRST_OF_PACK: Final = (
@@ -99,45 +95,60 @@ class OfflineQueue:
         """Close the file."""
         self.close()
 
-    def add(self, call: PackCall, *, item_id: str | None = None, doubtful: bool = False) -> Entry:
-        """Keep an operation, and return its entry; it is on disk then.
+    def add(self, call: PackCall, *, item_id: str | None = None) -> Entry:
+        """Keep an operation to be sent later, and return its entry; it is on disk then.
 
-        `doubtful`: it was sent with the client transaction id `item_id`, and the answer was lost.
         The same operation as the pack's newest open one is not kept again: a stuck scanner is no
         second supply. Raises QueueFullError.
         """
-        standing = Standing.DOUBTFUL if doubtful else Standing.WAITING
-        now_s = self._clock_s()
-        key = pack_key(call.scan)
         with self._file.writing() as execute:
             row = execute(
                 f"SELECT {COLUMNS}, operation FROM entries WHERE pack = ? AND {_IS_OPEN}"  # noqa: S608
                 " ORDER BY number DESC LIMIT 1",
-                (key,),
+                (pack_key(call.scan),),
             ).fetchone()
             if row is not None and row[-1] == call.operation.name:
                 return entry_of(row[:-1])
-            (count,) = execute(f"SELECT count(*) FROM entries WHERE {_IS_OPEN}").fetchone()  # noqa: S608
-            if count >= OPEN_COUNT_MAX:
-                raise QueueFullError(
-                    f"The offline queue is full: {count} operations wait. Nothing was kept; write"
-                    " this one down."
-                )
-            row = execute(
-                "INSERT INTO entries (item_id, pack, call, operation, happened_at, standing,"  # noqa: S608
-                f" attempts, doubtful_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING {COLUMNS}",
-                (
-                    item_id or new_transaction_id(),
-                    key,
-                    encode_call(call),
-                    call.operation.name,
-                    now_s,
-                    standing.value,
-                    int(doubtful),
-                    now_s if doubtful else None,
-                ),
-            ).fetchone()
-            return entry_of(row)
+            return self._insert(execute, call, item_id or new_transaction_id(), Standing.WAITING)
+
+    def claim(self, call: PackCall) -> Entry | None:
+        """Keep a call, with its transaction id, that is sent at once; it is on disk then.
+
+        None if something about its pack is open, be it of another program: then it must not be
+        sent. Raises QueueFullError.
+        """
+        assert call.transaction_id is not None
+        with self._file.writing() as execute:
+            if execute(
+                f"SELECT 1 FROM entries WHERE pack = ? AND {_IS_OPEN} LIMIT 1",  # noqa: S608
+                (pack_key(call.scan),),
+            ).fetchone():
+                return None
+            return self._insert(execute, call, call.transaction_id, Standing.DOUBTFUL)
+
+    def _insert(self, execute: Execute, call: PackCall, item_id: str, standing: Standing) -> Entry:
+        (count,) = execute(f"SELECT count(*) FROM entries WHERE {_IS_OPEN}").fetchone()  # noqa: S608
+        if count >= OPEN_COUNT_MAX:
+            raise QueueFullError(
+                f"The offline queue is full: {count} operations wait. Nothing was kept; write"
+                " this one down."
+            )
+        now_s, is_sent = self._clock_s(), standing is Standing.DOUBTFUL
+        row = execute(
+            "INSERT INTO entries (item_id, pack, call, operation, happened_at, standing,"  # noqa: S608
+            f" attempts, doubtful_since) VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING {COLUMNS}",
+            (
+                item_id,
+                pack_key(call.scan),
+                encode_call(call),
+                call.operation.name,
+                now_s,
+                standing.value,
+                int(is_sent),
+                now_s if is_sent else None,
+            ),
+        ).fetchone()
+        return entry_of(row)
 
     @contextmanager
     def replaying(self) -> Iterator[None]:
@@ -145,7 +156,7 @@ class OfflineQueue:
         import fcntl  # noqa: PLC0415 - not on every system, and only needed here.
 
         path = self.path.with_name(self.path.name + ".lock")
-        with path.open("w") as file:
+        with open(path, "w", opener=private) as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
@@ -162,8 +173,22 @@ class OfflineQueue:
     @property
     def open_count(self) -> int:
         """How many entries have no outcome yet."""
-        counts = self.counts()
-        return sum(counts[standing] for standing in OPEN)
+        return int(self._file.read(f"SELECT count(*) FROM entries WHERE {_IS_OPEN}")[0][0])  # noqa: S608
+
+    def mind_clock(self) -> None:
+        """Mind a clock that has gone back: what has just begun is given its time again."""
+        now_s = self._clock_s()
+        if self._file.read(
+            "SELECT 1 FROM entries WHERE standing = 'doubtful' AND doubtful_since > ?"
+            " UNION ALL SELECT 1 FROM submissions WHERE begun_at > ? LIMIT 1",
+            (now_s, now_s),
+        ):
+            with self._file.writing() as execute:
+                queue_steps.mind_clock(execute, now_s)
+
+    def is_doubtful(self) -> bool:
+        """Tell whether any pack has to be looked at, now or later."""
+        return bool(self._file.read("SELECT 1 FROM entries WHERE standing = 'doubtful' LIMIT 1"))
 
     def is_pending(self, scan: Scan) -> bool:
         """Tell whether something about this pack is open: what comes next has to wait behind it."""
@@ -196,8 +221,8 @@ class OfflineQueue:
         with self._file.writing() as execute:
             rows = execute(
                 f"SELECT {COLUMNS} FROM entries WHERE standing = 'waiting' AND NOT is_single"  # noqa: S608
-                f" AND {_FIRST_OF_PACK} ORDER BY number LIMIT ?",
-                (count_max,),
+                f" AND {_FIRST_OF_PACK} AND {NOT_PUT_OFF} ORDER BY number LIMIT :count",
+                {"now": self._clock_s(), "count": count_max},
             ).fetchall()
             if not rows:
                 return None
@@ -241,28 +266,25 @@ class OfflineQueue:
             )
         return submission._replace(ticket=ticket)
 
-    def not_taken(self, submission: Submission, *, singly: bool = False) -> None:
+    def not_taken(
+        self, submission: Submission, *, singly: bool = False, was_sent: bool = False
+    ) -> None:
         """Note that the system has certainly not taken the bulk: its entries wait again.
 
-        `singly`: it refused it as a whole; they go by themselves from now on.
+        `singly`: it would refuse it as a whole; they go by themselves from now on.
         """
         with self._file.writing() as execute:
             execute(
                 "UPDATE entries SET standing = 'waiting', submission = NULL,"
-                " attempts = attempts - 1, is_single = max(is_single, ?) WHERE submission = ?",
-                (int(singly), submission.number),
+                " attempts = attempts - ?, is_single = max(is_single, ?) WHERE submission = ?",
+                (int(not was_sent), int(singly), submission.number),
             )
             execute("DELETE FROM submissions WHERE number = ?", (submission.number,))
 
     def lost(self, submission: Submission) -> None:
         """Note that nobody knows what has become of the bulk: each pack has to be looked at."""
         with self._file.writing() as execute:
-            execute(
-                "UPDATE entries SET standing = 'doubtful', doubtful_since = ?, submission = NULL"
-                " WHERE submission = ?",
-                (submission.begun_at_s, submission.number),
-            )
-            execute("DELETE FROM submissions WHERE number = ?", (submission.number,))
+            queue_steps.lose(execute, submission.number, submission.begun_at_s)
 
     def finish(
         self, submission: Submission, outcomes: Iterable[tuple[Entry, Outcome | Again]]
@@ -271,23 +293,26 @@ class OfflineQueue:
         with self._file.writing() as execute:
             for entry, outcome in outcomes:
                 if isinstance(outcome, Outcome):
-                    self._settle(execute, entry, outcome, Standing.SETTLED)
+                    queue_steps.settle(execute, entry, outcome, Standing.SETTLED, self._clock_s())
                 else:
                     execute(
                         "UPDATE entries SET standing = 'waiting', submission = NULL,"
                         " is_single = ? WHERE number = ?",
                         (int(outcome is Again.SINGLY), entry.number),
                     )
+                    if outcome is Again.IN_BULK:
+                        queue_steps.put_off(execute, entry, self._clock_s())
             execute("DELETE FROM submissions WHERE number = ?", (submission.number,))
-            self._give_up(execute)
-            self._forget(execute)
+            queue_steps.give_up(execute, self._clock_s())
+            queue_steps.forget(execute)
 
     def next_single(self) -> Entry | None:
         """Return an entry that has to be sent by itself, and count it as sent; None without one."""
         with self._file.writing() as execute:
             row = execute(
                 f"SELECT {COLUMNS} FROM entries WHERE standing = 'waiting' AND is_single"  # noqa: S608
-                f" AND {_FIRST_OF_PACK} ORDER BY number LIMIT 1"
+                f" AND {_FIRST_OF_PACK} AND {NOT_PUT_OFF} ORDER BY number LIMIT 1",
+                {"now": self._clock_s()},
             ).fetchone()
             if row is None:
                 return None
@@ -299,62 +324,43 @@ class OfflineQueue:
             return entry_of(row)
 
     def next_doubtful(self, pause_s: float) -> Entry | None:
-        """Return an entry whose pack has to be looked at, at least `pause_s` after it was sent.
-
-        A clock that has gone back makes nothing wait longer.
-        """
+        """Return an entry whose pack has to be looked at, at least `pause_s` after it was sent."""
         now_s = self._clock_s()
         rows = self._file.read(
             f"SELECT {COLUMNS} FROM entries WHERE standing = 'doubtful'"  # noqa: S608
-            f" AND NOT (doubtful_since <= ? AND doubtful_since > ?) AND {_FIRST_OF_PACK}"
+            f" AND doubtful_since <= :now - :pause AND {NOT_PUT_OFF} AND {_FIRST_OF_PACK}"
             " ORDER BY number LIMIT 1",
-            (now_s, now_s - pause_s),
+            {"now": now_s, "pause": pause_s},
         )
         return entry_of(rows[0]) if rows else None
+
+    def look_later(self, entry: Entry) -> None:
+        """Note that nothing could be found out about a doubtful entry for now."""
+        with self._file.writing() as execute:
+            execute("UPDATE entries SET attempts = attempts + 1 WHERE number = ?", (entry.number,))
+            queue_steps.put_off(execute, entry, self._clock_s())
+            queue_steps.give_up(execute, self._clock_s())
 
     def settle(self, entry: Entry, outcome: Outcome, *, gave_up: bool = False) -> None:
         """Note the outcome of an entry."""
         with self._file.writing() as execute:
             standing = Standing.GIVEN_UP if gave_up else Standing.SETTLED
-            self._settle(execute, entry, outcome, standing)
-            self._forget(execute)
+            queue_steps.settle(execute, entry, outcome, standing, self._clock_s())
+            queue_steps.forget(execute)
 
     def drop(self, entry: Entry) -> None:
         """Forget an entry that was refused before anything was done, as its user was told."""
         with self._file.writing() as execute:
             execute("DELETE FROM entries WHERE number = ?", (entry.number,))
 
-    def wait_again(self, entry: Entry, *, was_sent: bool = True) -> None:
-        """Note that an entry is certainly not done."""
+    def wait_again(self, entry: Entry, *, was_sent: bool = True, later: bool = False) -> None:
+        """Note that an entry is certainly not done; `later`: the system could not answer."""
         with self._file.writing() as execute:
             execute(
                 "UPDATE entries SET standing = 'waiting', doubtful_since = NULL,"
                 " attempts = attempts - ? WHERE number = ?",
                 (int(not was_sent), entry.number),
             )
-            self._give_up(execute)
-
-    def _settle(self, execute: Execute, entry: Entry, outcome: Outcome, standing: Standing) -> None:
-        execute(
-            "UPDATE entries SET standing = ?, outcome = ?, settled_at = ?, submission = NULL,"
-            " doubtful_since = NULL WHERE number = ?",
-            (standing.value, msgspec.json.encode(outcome), self._clock_s(), entry.number),
-        )
-
-    def _give_up(self, execute: Execute) -> None:
-        note = Outcome(
-            category="unavailable",
-            advice="The system gave no answer however often it was asked. Verify the pack.",
-        )
-        execute(
-            "UPDATE entries SET standing = 'given_up', outcome = ?, settled_at = ?"
-            " WHERE standing = 'waiting' AND attempts >= ?",
-            (msgspec.json.encode(note), self._clock_s(), ATTEMPTS_MAX),
-        )
-
-    def _forget(self, execute: Execute) -> None:
-        execute(
-            "DELETE FROM entries WHERE standing = 'settled' AND number <= (SELECT number FROM"
-            " entries WHERE standing = 'settled' ORDER BY number DESC LIMIT 1 OFFSET ?)",
-            (SETTLED_KEPT_MAX,),
-        )
+            if later:
+                queue_steps.put_off(execute, entry, self._clock_s())
+            queue_steps.give_up(execute, self._clock_s())

@@ -10,7 +10,8 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from pharmacy_client.errors import ProfileError
@@ -34,6 +35,24 @@ def write_keys(path: Path, values: Mapping[str, str | None]) -> None:
         _replace(path, text.encode())
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ProfileError(f"{path} cannot be changed: {error}") from error
+
+
+@contextmanager
+def changing(path: Path) -> Iterator[None]:
+    """Be the only one who changes the login in a profile file. Raises ProfileError."""
+    import fcntl  # noqa: PLC0415 - not on every system, and only needed here.
+
+    try:
+        descriptor = os.open(path.with_name(f".{path.name}.lock"), os.O_WRONLY | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ProfileError(f"{path} cannot be changed: {error.strerror}.") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise ProfileError(f"Another program is changing the login in {path}.") from error
+    finally:
+        os.close(descriptor)
 
 
 def write_new_file(path: Path, data: bytes) -> None:

@@ -5,9 +5,10 @@ SQLite in WAL mode with synchronous=FULL: a transaction that has ended is on dis
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
@@ -21,7 +22,7 @@ Execute = Callable[..., sqlite3.Cursor]
 Row = Sequence[Any]
 
 _BUSY_S: Final = 10.0
-_VERSION: Final = "1"
+_VERSION: Final = "2"
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS submissions (
@@ -42,6 +43,7 @@ CREATE TABLE IF NOT EXISTS entries (
     is_single INTEGER NOT NULL DEFAULT 0,
     submission INTEGER REFERENCES submissions (number),
     doubtful_since REAL,
+    not_before REAL NOT NULL DEFAULT 0,
     outcome BLOB,
     settled_at REAL
 ) STRICT;
@@ -62,11 +64,12 @@ class QueueFile:
         """Open or make it. Raises ProfileError if it cannot be used, or is somebody else's."""
         self._path = path
         self._lock = threading.Lock()
+        # Whoever reads waits for nobody that writes.
+        self._read_lock = threading.Lock()
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
-            )
+            os.close(private(str(path), os.O_RDWR | os.O_CREAT))
+            self._connection = self._connect()
             self._connection.execute("PRAGMA journal_mode=WAL")
             self._connection.execute("PRAGMA synchronous=FULL")
             with self.writing() as execute:
@@ -75,11 +78,12 @@ class QueueFile:
                         execute(statement)
                 execute("INSERT OR IGNORE INTO about VALUES ('owner', ?)", (owner,))
                 execute("INSERT OR IGNORE INTO about VALUES ('version', ?)", (_VERSION,))
+            self._reader = self._connect()
             about = dict(self.read("SELECT name, value FROM about"))
         except (sqlite3.Error, OSError, QueueUnusableError) as error:
             raise ProfileError(f"The offline queue {path} cannot be used: {error}.") from error
         if about["owner"] != owner or about["version"] != _VERSION:
-            self._connection.close()
+            self.close()
             raise ProfileError(
                 f"The offline queue {path} belongs to {about['owner']} (version"
                 f" {about['version']}), not to {owner}. Give another file for this login."
@@ -87,13 +91,20 @@ class QueueFile:
 
     def close(self) -> None:
         """Close it."""
-        self._connection.close()
+        with self._lock, self._read_lock:
+            self._reader.close()
+            self._connection.close()
 
-    def read(self, query: str, values: Sequence[object] = ()) -> list[Any]:
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self._path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
+        )
+
+    def read(self, query: str, values: Sequence[object] | Mapping[str, object] = ()) -> list[Any]:
         """Return the rows of a query. Raises QueueUnusableError."""
         try:
-            with self._lock:
-                return self._connection.execute(query, values).fetchall()
+            with self._read_lock:
+                return self._reader.execute(query, values).fetchall()
         except sqlite3.Error as error:
             raise self._unusable("read", error) from error
 
@@ -115,6 +126,11 @@ class QueueFile:
 
     def _unusable(self, what: str, error: Exception) -> QueueUnusableError:
         return QueueUnusableError(f"The offline queue {self._path} cannot be {what}: {error}.")
+
+
+def private(path: str, flags: int) -> int:
+    """Open a file that only its owner may read: which pharmacy handed out what is nobody's else."""
+    return os.open(path, flags, 0o600)
 
 
 def entry_of(row: Row) -> Entry:

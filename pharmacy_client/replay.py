@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from asyncio import to_thread
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -34,6 +35,9 @@ from pharmacy_client.results import Category, PackCall, Result
 # Products that only another market knows: bulks ask no other market, single requests do.
 _ASK_SINGLY: Final = frozenset({"NMVS_NC_PC_01", "NC_PC_01", "41020000"})
 
+_BULKS_MAX: Final = 3
+"""After so many bulks that never arrived an entry goes by itself (our choice)."""
+
 
 class SingleAsker(Protocol):
     """Asks about one pack."""
@@ -53,6 +57,8 @@ class ReplayPlan:
     doubt_pause_s: float = 120.0
     """Time that the system gets for what it may have taken before packs are looked at. Results of
     the REST systems are there within 45 s."""
+    unreadable_after_s: float = 3600.0
+    """A bulk whose results cannot be read for so long is lost."""
     lost_after_s: float = 3 * 86_400.0
     """A bulk without a result for so long is lost."""
 
@@ -79,40 +85,51 @@ class Replay:
         self._clock_s = clock_s
         self._polls: dict[int, Waits] = {}
 
-    async def run(self, on_step: Callable[[], None] = lambda: None) -> None:
-        """Send until nothing is open. Raises the client's errors; what waits goes on waiting."""
+    async def run(self, on_step: Callable[[], None] = lambda: None) -> bool:
+        """Send until nothing is open but what the system could not answer for now.
+
+        Return whether anything could be sent. Raises the client's errors; what waits goes on
+        waiting.
+        """
+        has_sent = False
         with self._queue.replaying():
-            while self._queue.open_count:
-                wait_s = await self.step()
+            while (wait_s := await self.step()) is not None:
+                has_sent = True
                 on_step()
                 await asyncio.sleep(wait_s)
+        return has_sent
 
-    async def step(self) -> float:
+    async def step(self) -> float | None:
         """Do what can be done now; return the seconds after which there may be more.
 
-        Raises the client's errors.
+        None if nothing is open, or all that is has been put off. Raises the client's errors.
         """
-        waits = [await self._see_to(submission) for submission in self._queue.submissions()]
-        if await self._look_at_doubtful() or await self._send_single():
+        queue = self._queue
+        await to_thread(queue.mind_clock)
+        submissions = await to_thread(queue.submissions)
+        waits = [await self._see_to(submission) for submission in submissions]
+        if 0.0 in waits or await self._look_at_doubtful() or await self._send_single():
             return 0.0
         if not waits:
-            submission = self._queue.begin(self._plan.items_max)
+            submission = await to_thread(queue.begin, self._plan.items_max)
             if submission is not None:
                 return await self._submit(submission)
-        return min([wait_s for wait_s in waits if wait_s > 0] or [self._plan.first_poll_s])
+            if not await to_thread(queue.is_doubtful):
+                return None
+        return min(waits, default=self._plan.first_poll_s)
 
     async def _submit(self, submission: Submission) -> float:
         try:
             ticket = await self._bulk.submit(submission.items, submission.submission_id)
         except (BulkRefusedError, NotOfferedError, ScanRefusedError):
             # One by one each gets an answer of its own.
-            self._queue.not_taken(submission, singly=True)
+            await to_thread(self._queue.not_taken, submission, singly=True)
             return 0.0
         except PharmacyClientError as error:
             if not error.may_have_acted:
-                self._queue.not_taken(submission)
+                await to_thread(self._queue.not_taken, submission)
             raise
-        self._queue.taken(submission, ticket)
+        await to_thread(self._queue.taken, submission, ticket)
         self._polls[submission.number] = Waits(self._plan.first_poll_s, self._plan.longest_poll_s)
         return self._polls[submission.number].next_s()
 
@@ -120,17 +137,22 @@ class Replay:
         """Fetch or look for a bulk; return how long to wait before the next time."""
         age_s = self._clock_s() - submission.begun_at_s
         if submission.ticket is None:
-            if 0 <= age_s < self._plan.doubt_pause_s:
+            if age_s < self._plan.doubt_pause_s:
                 return self._plan.doubt_pause_s - age_s
             return await self._look_for(submission)
         try:
             found = await self._bulk.fetch(submission.ticket, submission.items)
+        except ProtocolError:
+            if age_s <= self._plan.unreadable_after_s:
+                raise
+            await to_thread(self._queue.lost, submission)
+            return 0.0
         except (BulkLostError, BulkRefusedError):
-            self._queue.lost(submission)
+            await to_thread(self._queue.lost, submission)
             return 0.0
         if isinstance(found, NotReady):
             if age_s > self._plan.lost_after_s:
-                self._queue.lost(submission)
+                await to_thread(self._queue.lost, submission)
                 return 0.0
             waits = self._polls.setdefault(
                 submission.number, Waits(self._plan.first_poll_s, self._plan.longest_poll_s)
@@ -139,7 +161,7 @@ class Replay:
         outcomes = [
             (entry, _judge(result)) for entry, result in zip(submission.entries, found, strict=True)
         ]
-        self._queue.finish(submission, outcomes)
+        await to_thread(self._queue.finish, submission, outcomes)
         self._polls.pop(submission.number, None)
         return 0.0
 
@@ -147,90 +169,100 @@ class Replay:
         try:
             ticket = await self._bulk.find(submission.submission_id)
         except NotOfferedError:
-            self._queue.lost(submission)
+            await to_thread(self._queue.lost, submission)
         else:
             age_s = self._clock_s() - submission.begun_at_s
             if ticket is not None:
-                self._queue.taken(submission, ticket)
-            elif 0 <= age_s <= self._plan.lost_after_s:
-                self._queue.not_taken(submission)
+                await to_thread(self._queue.taken, submission, ticket)
+            elif age_s <= self._plan.lost_after_s:
+                # What never arrives as a bulk may arrive by itself.
+                singly = any(entry.attempts >= _BULKS_MAX for entry in submission.entries)
+                await to_thread(self._queue.not_taken, submission, singly=singly, was_sent=True)
             else:  # The system may have had it, and forgotten it since.
-                self._queue.lost(submission)
+                await to_thread(self._queue.lost, submission)
         return 0.0
 
     async def _send_single(self) -> bool:
         """Send one entry that goes by itself; False if there is none."""
-        entry = self._queue.next_single()
+        entry = await to_thread(self._queue.next_single)
         if entry is None:
             return False
         try:
             result = await self._asker.perform(entry.call._replace(transaction_id=entry.item_id))
         except (NotOfferedError, ScanRefusedError) as error:
-            self._give_up(entry, str(error))
+            await self._give_up(entry, str(error))
             return True
         except PharmacyClientError as error:
             if not error.may_have_acted:
-                self._queue.wait_again(entry, was_sent=False)
+                await to_thread(self._queue.wait_again, entry, was_sent=False)
             raise
         if result.category is Category.UNAVAILABLE:
-            self._queue.wait_again(entry)
+            await to_thread(self._queue.wait_again, entry, later=True)
             raise SystemUnreachableError(
                 f"The system answers that it cannot answer now: {result.return_code}.",
                 exchange=result.exchange,
                 retry_after_s=result.retry_after_s,
             )
-        self._queue.settle(entry, outcome_of(result))
+        await to_thread(self._queue.settle, entry, outcome_of(result))
         return True
 
     async def _look_at_doubtful(self) -> bool:
         """Look at one pack whose last change nobody knows the outcome of; False without one."""
-        entry = self._queue.next_doubtful(self._plan.doubt_pause_s)
+        entry = await to_thread(self._queue.next_doubtful, self._plan.doubt_pause_s)
         if entry is None or self._is_in_flight(entry):
             return False
         call = entry.call
         if call.operation is Operation.VERIFY:
-            self._queue.wait_again(entry)
+            await to_thread(self._queue.wait_again, entry)
             return True
         try:
             seen = await self._asker.perform(
                 call._replace(operation=Operation.VERIFY, reference=None, transaction_id=None)
             )
-        except (NotOfferedError, ScanRefusedError, ProtocolError) as error:
-            self._give_up(entry, str(error))
+        except (NotOfferedError, ScanRefusedError) as error:
+            await self._give_up(entry, str(error))
             return True
+        except ProtocolError:
+            # Whoever answered, a network's own login page perhaps, it was not about the pack.
+            await to_thread(self._queue.look_later, entry)
+            raise
         if seen.category is Category.UNAVAILABLE:
+            await to_thread(self._queue.look_later, entry)
             raise SystemUnreachableError(
                 f"The system answers that it cannot answer now: {seen.return_code}.",
                 exchange=seen.exchange,
                 retry_after_s=seen.retry_after_s,
             )
-        self._conclude(entry, seen)
+        await self._conclude(entry, seen)
         return True
 
-    def _conclude(self, entry: Entry, seen: Result) -> None:
+    async def _conclude(self, entry: Entry, seen: Result) -> None:
         """Decide about an entry by the state that its pack was found in."""
         operation = entry.call.operation
         if seen.state is operation.target_state:
-            note = "The answer was lost; the pack was found in the state asked for."
+            note = (
+                "The answer was lost; the pack was found in the state asked for. Who gave it that"
+                " state, this cannot tell."
+            )
             outcome = outcome_of(seen, note)
-            done = {"category": Category.DONE.value, "colour": "green", "advice": note}
-            self._queue.settle(entry, msgspec.structs.replace(outcome, **done))
+            done = {"category": Category.DONE.value, "colour": "amber", "advice": note}
+            await to_thread(self._queue.settle, entry, msgspec.structs.replace(outcome, **done))
         elif seen.state is not None and seen.state is (operation.undone_state or State.ACTIVE):
-            self._queue.wait_again(entry)
+            await to_thread(self._queue.wait_again, entry)
         elif seen.state in INACTIVE_BY_BATCH_OR_PRODUCT:
-            self._give_up(
+            await self._give_up(
                 entry,
                 f"The answer was lost, and the state of the batch or product ({seen.state_text})"
                 " hides whether it was done.",
             )
         else:
             note = "The answer was lost; the pack was found so when it was looked at."
-            self._queue.settle(entry, outcome_of(seen, note))
+            await to_thread(self._queue.settle, entry, outcome_of(seen, note))
 
-    def _give_up(self, entry: Entry, note: str) -> None:
+    async def _give_up(self, entry: Entry, note: str) -> None:
         advice = "Look at the pack and decide by hand."
         outcome = Outcome(category=Category.UNAVAILABLE.value, advice=advice, note=note)
-        self._queue.settle(entry, outcome, gave_up=True)
+        await to_thread(self._queue.settle, entry, outcome, gave_up=True)
 
 
 def _judge(result: Result) -> Outcome | Again:

@@ -58,6 +58,8 @@ _STATUS: Final = {
     "7": 429,
     "B": 503,
 }
+_REFUSED: Final = (400, 403, 409, 413, 422)
+"""Nothing of the bulk was taken, and the same one would be refused again."""
 _BULK_PATH: Final = "/product/packs"
 _RECOVERY_PATH: Final = "/recovery/packs"
 
@@ -182,7 +184,7 @@ class RestBulk:
                 may_have_acted=reply.status in (502, 504),
                 retry_after_s=retry_after_s(reply.headers),
             )
-        if reply.status in (403, 409, 422):
+        if reply.status in _REFUSED:
             return BulkRefusedError(
                 f"The system refused the bulk: {said}",
                 return_code=whole.operation_code,
@@ -200,8 +202,8 @@ def _read(reply: HttpReply, exchange: Exchange, *, changes: bool) -> _Whole:
     try:
         return _decode(reply.body) if reply.body else _Whole()
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        if reply.status in BUSY_STATUSES:
-            return _Whole()
+        if reply.status in BUSY_STATUSES or reply.status in _REFUSED:
+            return _Whole()  # Of a gateway, perhaps; the status says all.
         raise ProtocolError(
             f"HTTP {reply.status}, and the body is no answer of this interface: {error}.",
             exchange=exchange,

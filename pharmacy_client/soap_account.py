@@ -31,6 +31,16 @@ class NewCertificate(NamedTuple):
     passphrase: str
 
 
+class Terms(NamedTuple):
+    """Terms and conditions of the national organisation."""
+
+    version: int
+    text: str
+    starts_at: str
+    """As the system tells it, ISO 8601."""
+    is_accepted: bool
+
+
 class SoapAccount:
     """Speaks to the support and PKI services as one login."""
 
@@ -60,6 +70,32 @@ class SoapAccount:
             await self._ask("G482", "G482LoadTermsAndConditions", "")
         except AccountRefusedError:
             return  # No terms on file: that was told to somebody who is logged in.
+
+    async def terms(self) -> Terms:
+        """Load the newest terms and conditions (G482).
+
+        Raises AccountRefusedError if there are none on file, and the client's errors.
+        """
+        reader, body = await self._ask("G482", "G482LoadTermsAndConditions", "")
+        types = reader.types
+        found = body.find(f".//{types}TermsAndConditions")
+        version = "" if found is None else (found.findtext(f"{types}Version") or "").strip()
+        if found is None or not (version.isascii() and version.isdigit() and len(version) < 10):
+            raise reader.error("there are no TermsAndConditions with a Version")
+        return Terms(
+            version=int(version),
+            text=found.findtext(f"{types}Text") or "",
+            starts_at=(found.findtext(f"{types}StartDate") or "").strip(),
+            is_accepted=found.findtext(f"{types}AcceptedByUser") in ("true", "1"),
+        )
+
+    async def accept_terms(self, version: int) -> None:
+        """Confirm terms and conditions of this version (G483). To repeat it changes nothing.
+
+        Raises AccountRefusedError, for a version that is not on file too, and the client's errors.
+        """
+        content = f"<t:Body><t:Version>{version}</t:Version></t:Body>"
+        await self._ask("G483", "G483ConfirmTermsAndConditions", content, changes=True)
 
     async def fetch_certificate(self, tan: str = "") -> NewCertificate | None:
         """Fetch the certificate that waits (G615); None if none does.

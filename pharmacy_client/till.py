@@ -26,17 +26,19 @@ from pharmacy_client.errors import (
     PharmacyClientError,
     SystemUnreachableError,
 )
-from pharmacy_client.exchange import NO_EXCHANGE, Transport
+from pharmacy_client.exchange import Transport
 from pharmacy_client.offline_queue import OfflineQueue
 from pharmacy_client.profile import Profile
 from pharmacy_client.queue_entries import Entry, Standing, outcome_of, pack_key
+from pharmacy_client.queued import queued_result
 from pharmacy_client.replay import Replay, ReplayPlan
-from pharmacy_client.results import Advice, Category, Colour, PackCall, Result
+from pharmacy_client.results import Category, PackCall, Result
 from pharmacy_client.soap_codes import bare_code
 from pharmacy_client.soap_envelope import new_transaction_id
 from pharmacy_client.upkeep import MUST_CHANGE, Upkeep, is_password_reminder
 
 _REMEMBERED_MAX: Final = 1000
+_PENDING: Final = "Something about this pack is still to be sent."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,16 @@ class TillPlan:
     """A change of a pack that was answered is not sent again for so long: a stuck scanner."""
     same_verify_s: float = 2.0
     replay: ReplayPlan = field(default_factory=ReplayPlan)
+
+
+class _Turns:
+    """Those who want something about one pack, one after the other."""
+
+    __slots__ = ("count", "lock")
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()
+        self.count = 0
 
 
 class Till:
@@ -80,7 +92,7 @@ class Till:
         self._upkeep = Upkeep(profile, self._connect)
         self._client: PharmacyClient | None = None
         self._answered: OrderedDict[str, tuple[float, Result]] = OrderedDict()
-        self._busy: dict[str, asyncio.Lock] = {}
+        self._busy: dict[str, _Turns] = {}
         self._renewing = asyncio.Lock()
         self._reminded = False
         self._in_flight: set[int] = set()
@@ -152,13 +164,15 @@ class Till:
     async def perform(self, call: PackCall) -> Result:
         """Do what a call asks, once: two at a time about one pack follow each other."""
         key = pack_key(call.scan)
-        lock = self._busy.setdefault(key, asyncio.Lock())
+        turns = self._busy.setdefault(key, _Turns())
+        turns.count += 1
         try:
-            async with lock:
+            async with turns.lock:
                 return self._remembered(key, call) or await self._perform_new(key, call)
         finally:
-            if not lock.locked():
-                self._busy.pop(key, None)
+            turns.count -= 1
+            if not turns.count:
+                del self._busy[key]
 
     async def _perform_new(self, key: str, call: PackCall) -> Result:
         if call.operation is Operation.VERIFY:
@@ -189,11 +203,13 @@ class Till:
         if queue is None:
             return await self._ask(call)
         if await asyncio.to_thread(queue.is_pending, call.scan):
-            return await self._keep(queue, call, "Something about this pack is still to be sent.")
+            return await self._keep(queue, call, _PENDING)
         if not self.breaker.may_pass():
             return await self._keep(queue, call, "The system cannot be reached.")
         # On disk before it leaves: whoever kills us now finds it there.
-        entry = await asyncio.to_thread(queue.add, call, item_id=call.transaction_id, doubtful=True)
+        entry = await asyncio.to_thread(queue.claim, call)
+        if entry is None:  # Another program was faster.
+            return await self._keep(queue, call, _PENDING)
         self._in_flight.add(entry.number)
         try:
             result = await self._ask(call, has_passed=True)
@@ -230,6 +246,7 @@ class Till:
             if not has_passed and not self.breaker.may_pass():
                 raise self._away()
             has_passed = False
+            asked_as = self._upkeep.profile
             try:
                 result = await self.client.perform(call)
             except SystemUnreachableError as error:
@@ -238,7 +255,7 @@ class Till:
                     raise
             except LoginRefusedError as error:
                 self.breaker.succeed()
-                if not await self._renew_for(error):
+                if not await self._renew_for(error, asked_as):
                     raise
             else:
                 if result.category is Category.UNAVAILABLE and result.retry_after_s:
@@ -266,15 +283,19 @@ class Till:
         )
 
     async def replay(self, on_step: Callable[[], None] = lambda: None) -> None:
-        """Send what waits, until nothing does. Raises the client's errors; call it again later."""
+        """Send what waits, until nothing does but what the system cannot answer for now.
+
+        Raises the client's errors; call it again later.
+        """
         if self.queue is None:
             return
         try:
-            await self._replay(self.queue).run(on_step)
+            has_sent = await self._replay(self.queue).run(on_step)
         except SystemUnreachableError as error:
             self.breaker.fail(error.retry_after_s)
             raise
-        self.breaker.succeed()
+        if has_sent:
+            self.breaker.succeed()
 
     async def keep_replaying(self, on_step: Callable[[], None] = lambda: None) -> None:
         """Send what waits whenever the system is there, until cancelled."""
@@ -325,12 +346,20 @@ class Till:
             self._reminded = False
             self._on_notice(f"The password is about to expire and could not be changed: {error}")
 
-    async def _renew_for(self, error: LoginRefusedError) -> bool:
-        """Change a password that has expired; False if that is not what the refusal is about."""
-        code = bare_code(error.return_code or "")
-        if not self._upkeep.is_possible or self._renewing.locked():
+    async def _renew_for(self, error: LoginRefusedError, asked_as: Profile) -> bool:
+        """Find or make a login that holds, after a refusal; False if there is none.
+
+        It may have been renewed meanwhile: here, or by another program that shares the file.
+        """
+        if not self._upkeep.is_possible:
             return False
-        if code == MUST_CHANGE:
+        async with self._renewing:
+            if self._upkeep.profile is not asked_as:
+                return True
+            if self._upkeep.reload():
+                await self._open(self._upkeep.profile)
+                return True
+        if bare_code(error.return_code or "") == MUST_CHANGE:
             await self._change_password()
             return True
         if self._upkeep.profile.next_password is not None:
@@ -350,30 +379,6 @@ class Till:
             self._retired.append(self._client)
         transport = self._connect(profile)
         self._client = await PharmacyClient(profile, transport=transport).__aenter__()
-
-
-def queued_result(entry: Entry, why: str, waiting_count: int) -> Result:
-    """Return the result that tells of an operation that was kept for later."""
-    doubtful = entry.standing is Standing.DOUBTFUL
-    sentence = (
-        "It may have been done already; that is looked at before anything is repeated."
-        if doubtful
-        else "It is kept and will be sent when the system is there."
-    )
-    return Result(
-        operation=entry.call.operation,
-        category=Category.QUEUED,
-        return_code="",
-        text=why,
-        scan=entry.call.scan,
-        advice=Advice(
-            Colour.AMBER,
-            f"Not answered: {sentence} {waiting_count} wait. Follow your rules for outages.",
-        ),
-        exchange=NO_EXCHANGE,
-        client_transaction_id=entry.item_id,
-        queue_number=entry.number,
-    )
 
 
 def _connect(profile: Profile) -> Transport:

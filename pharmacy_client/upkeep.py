@@ -20,13 +20,14 @@ from emvs.markets import Dialect
 from pharmacy_client.errors import AccountRefusedError, LoginRefusedError, ProfileError
 from pharmacy_client.exchange import Transport
 from pharmacy_client.profile import Profile
-from pharmacy_client.profile_file import write_keys, write_new_file
+from pharmacy_client.profile_file import changing, write_keys, write_new_file
 from pharmacy_client.soap_account import SoapAccount
 from pharmacy_client.soap_codes import bare_code
 
 MUST_CHANGE: Final = "FE_AU_11"
 _EXPIRES: Final = "NOTIFY_AU_02"
 _WRONG_LOGIN: Final = "FE_AU_01"
+_RENEWED: Final = ("password", "next_password", "certificate", "key")
 _PASSWORD_LENGTH: Final = 20
 _SPECIAL: Final = "!%*+-./:=?_"
 _RENEW_BEFORE: Final = timedelta(days=60)
@@ -88,6 +89,12 @@ class Upkeep:
             raise ProfileError(
                 "The new password could not be kept: the profile is not from a file of its own."
             )
+        with changing(Path(self.profile.file)):
+            if self.reload() and self.profile.next_password is None and new is None:
+                return self.profile  # Another program has just done it.
+            return await self._change_password(new)
+
+    async def _change_password(self, new: str | None) -> Profile:
         if self.profile.next_password is not None:
             await self.settle_pending()
         chosen = new or new_password()
@@ -101,6 +108,18 @@ class Upkeep:
         finally:
             await transport.close()
         return self._write(password=chosen, next_password=None)
+
+    def reload(self) -> bool:
+        """Take over a login that another program has written to the file; False if it has not."""
+        if self.profile.file is None:
+            return False
+        try:
+            found = Profile.from_file(Path(self.profile.file), dialect=self.profile.dialect)
+        except ProfileError:
+            return False
+        renewed = {name: getattr(found, name) for name in _RENEWED}
+        before, self.profile = self.profile, self._with(**renewed)
+        return self.profile != before
 
     async def renew_certificate(self, now: datetime) -> Profile | None:
         """Fetch the successor if the certificate ends within 60 days; None if there is none yet.

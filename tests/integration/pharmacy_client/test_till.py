@@ -185,6 +185,22 @@ async def test_nothing_floods_the_system(street: Street, dialect: str) -> None:
         assert (await till.supply(town.scan())).category is Category.DONE
 
 
+async def test_turns_about_one_pack_are_kept_by_whoever_comes_later(street: Street) -> None:
+    """A supply waits behind a verification; another one comes in just as that has ended."""
+    town, proxy = street.town, street.proxy
+    async with street.till("rest") as till:
+        verifying = asyncio.create_task(till.verify(town.scan()))
+        await asyncio.sleep(0)
+        waiting = asyncio.create_task(till.supply(town.scan()))
+
+        async def supply_at_once() -> None:
+            await verifying
+            await till.supply(town.scan())
+
+        await asyncio.gather(waiting, supply_at_once())
+        assert proxy.count(SUPPLY) == 1
+
+
 async def test_a_system_that_wants_time_is_left_alone(street: Street) -> None:
     town, proxy = street.town, street.proxy
     with street.queue() as queue:

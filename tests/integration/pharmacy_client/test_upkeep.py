@@ -13,13 +13,23 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import load_key_and_cer
 from emvs.scan import Scan
 from emvs.scheme import Scheme
 from nmvs.config import TlsConfig
-from pharmacy_client import Category, PharmacyClient, Profile, SystemUnreachableError
+from pharmacy_client import (
+    Category,
+    LoginRefusedError,
+    PharmacyClient,
+    Profile,
+    ProfileError,
+    SystemUnreachableError,
+)
+from pharmacy_client.profile_file import changing
 from pharmacy_client.till import Till, TillPlan
 from pharmacy_client.transport import AiohttpTransport
 from pharmacy_client.upkeep import Upkeep, certificate_end
 from tests.integration.conftest import StartSystem
 from tests.integration.nmvs.certificate_desk import Desk
+from tests.integration.nmvs.soap_account_client import manage
 from tests.integration.pharmacy_client.fault_proxy import Fault, fault_proxy
+from tests.integration.pharmacy_client.test_cli import run
 from tests.integration.running import RunningSystem
 
 DAY_S = 86_400
@@ -111,6 +121,48 @@ async def test_a_lost_answer_loses_no_password(
         assert settled.next_password is None
         arrived = fault is Fault.ANSWER_LOST
         assert settled.password == (kept.next_password if arrived else "Demo-Pass-1")
+
+
+async def test_a_password_changed_by_another_program_is_taken_over(
+    system: RunningSystem, tmp_path: Path
+) -> None:
+    (serial,) = await system.load_packs(1)
+    path = write_profile(tmp_path, system.service)
+    async with Till(Profile.from_file(path), plan=PLAN) as till:
+        assert (await till.verify(pack(system, serial))).ok
+        other = Upkeep(Profile.from_file(path), AiohttpTransport)
+        with changing(path), pytest.raises(ProfileError, match="Another program"):
+            await other.change_password()
+        # Twice: the password of before the last one is certainly not accepted any more.
+        await other.change_password()
+        await other.change_password()
+        await system.advance_clock(60 * DAY_S)
+        assert (await till.verify(pack(system, serial))).ok
+        assert till.profile.password == other.profile.password
+
+
+async def test_a_login_that_terms_have_blocked_is_let_in_again(
+    system: RunningSystem, tmp_path: Path
+) -> None:
+    (serial,) = await system.load_packs(1)
+    path = write_profile(tmp_path, system.service)
+    profile = Profile.from_file(path)
+    dates: dict[str, Any] = {
+        "starts_at": "2020-01-01T00:00:00Z",
+        "accept_by": "2020-02-01T00:00:00Z",
+    }
+    await manage(system, "PUT", "/terms/3", text="Be kind.\nAlways.", **dates)
+    with pytest.raises(LoginRefusedError, match="AU_23"):
+        await accepts(profile, pack(system, serial))
+    shown = await run("terms", "--profile", str(path), cwd=tmp_path)
+    assert (shown.code, shown.out.splitlines()[1:]) == (0, ["Be kind.", "Always."]), shown
+    assert "not accepted. Accept them: `pharmacy terms --accept 3`" in shown.out
+    wrong = await run("terms", "--accept", "4", "--profile", str(path), cwd=tmp_path)
+    assert wrong.code != 0
+    assert "refused" in wrong.err
+    done = await run("terms", "--accept", "3", "--profile", str(path), "--json", cwd=tmp_path)
+    assert (done.code, done.answer["is_accepted"]) == (0, True), done
+    assert await accepts(profile, pack(system, serial))
 
 
 async def test_a_certificate_is_renewed_under_the_old_one(

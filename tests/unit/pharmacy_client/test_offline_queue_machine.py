@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +21,24 @@ from emvs.scheme import Scheme
 from emvs.states import Operation, State
 from pharmacy_client.advice import advise
 from pharmacy_client.bulk import BulkItem, NotReady
-from pharmacy_client.errors import BulkLostError, NotOfferedError, SystemUnreachableError
+from pharmacy_client.errors import (
+    BulkLostError,
+    BulkRefusedError,
+    NotOfferedError,
+    SystemUnreachableError,
+)
 from pharmacy_client.exchange import Exchange
 from pharmacy_client.offline_queue import OfflineQueue
-from pharmacy_client.queue_entries import Entry, Standing
+from pharmacy_client.queue_entries import OPEN, Entry, Standing
 from pharmacy_client.replay import Replay, ReplayPlan
 from pharmacy_client.results import Category, PackCall, Result
 
 PLAN = ReplayPlan(items_max=4, doubt_pause_s=100.0, lost_after_s=10_000.0)
 OPERATIONS = (Operation.SUPPLY, Operation.UNDO_SUPPLY, Operation.LOCK, Operation.UNDO_LOCK)
-FAULTS = ("none", "refused", "lost before", "lost after", "killed before", "killed after", "busy")
+FAULTS = (
+    *("none", "refused", "lost before", "lost after", "killed before", "killed after", "busy"),
+    "bulk refused",
+)
 
 
 class Killed(BaseException):
@@ -58,6 +66,7 @@ class NationalSystem:
         self.bulks: dict[str, tuple[str, list[BulkItem]]] = {}
         self.results: dict[str, list[Result]] = {}
         self.fault = "none"
+        self.on_arrival: Callable[[list[PackCall]], None] = lambda calls: None
 
     def _arrive(self) -> str:
         fault, self.fault = self.fault, "none"
@@ -79,6 +88,7 @@ class NationalSystem:
     async def perform(self, call: PackCall) -> Result:
         """Answer a single request."""
         changes = call.operation is not Operation.VERIFY
+        self.on_arrival([call])
         fault = self._arrive()
         if fault == "busy":
             return self._result(call, Category.UNAVAILABLE, None)
@@ -89,7 +99,10 @@ class NationalSystem:
 
     async def submit(self, items: Sequence[BulkItem], submission_id: str) -> str:
         """Take a bulk."""
+        self.on_arrival([item.call for item in items])
         fault = self._arrive()
+        if fault == "bulk refused":
+            raise BulkRefusedError("no", return_code="X", exchange=Exchange(b"", b"", 200, 0.0))
         if fault == "busy":
             raise SystemUnreachableError("try later")
         ticket = f"ticket-{len(self.bulks)}"
@@ -114,19 +127,25 @@ class NationalSystem:
             raise NotOfferedError("no list")
         fault = self._arrive()
         self._leave(fault, changes=False)
-        taken = {of: ticket for ticket, (of, _) in self.bulks.items()}
+        # A bulk that has just come in need not be in the list yet.
+        taken = {self.bulks[ticket][0]: ticket for ticket in self.results}
         return taken.get(submission_id)
 
-    def work(self, *, busy: bool = False) -> None:
-        """Work through the bulks; `busy`: some packs cannot be answered now."""
+    def work(self, *, trouble: str = "none") -> None:
+        """Work through the bulks; with some packs there is trouble."""
         for ticket, (_, items) in self.bulks.items():
             if ticket not in self.results:
                 self.results[ticket] = [
-                    self._result(item.call, Category.UNAVAILABLE, None)
-                    if busy and number % 2
-                    else self.act(item.call, item.item_id)
+                    self._answer(item, trouble if number % 2 == 0 else "none")
                     for number, item in enumerate(items)
                 ]
+
+    def _answer(self, item: BulkItem, trouble: str) -> Result:
+        if trouble == "busy":
+            return self._result(item.call, Category.UNAVAILABLE, None)
+        if trouble == "foreign":
+            return self._result(item.call, Category.UNKNOWN, None, "NMVS_NC_PC_01")
+        return self.act(item.call, item.item_id)
 
     def act(self, call: PackCall, item_id: str | None) -> Result:
         key = call.scan.serial_number
@@ -143,11 +162,11 @@ class NationalSystem:
         return self._result(call, Category.TOLERATED if same else Category.REFUSED, state)
 
     @staticmethod
-    def _result(call: PackCall, category: Category, state: State | None) -> Result:
+    def _result(call: PackCall, category: Category, state: State | None, code: str = "X") -> Result:
         return Result(
             operation=call.operation,
             category=category,
-            return_code="X",
+            return_code=code,
             text="",
             scan=call.scan,
             advice=advise(call.operation, category, state=state, alert=False),
@@ -166,12 +185,26 @@ class QueueMachine(RuleBasedStateMachine):
     @initialize(lists_bulks=st.booleans())
     def begin(self, lists_bulks: bool) -> None:
         self.system = NationalSystem(lists_bulks=lists_bulks)
+        self.system.on_arrival = self.packs_are_asked_about_in_order
         self.open()
 
     def open(self) -> None:
         path = Path(self.folder.name) / "queue.sqlite"
         self.queue = OfflineQueue(path, "me", clock_s=lambda: self.now_s)
         self.replay = Replay(self.queue, self.system, self.system, PLAN, clock_s=lambda: self.now_s)
+
+    def packs_are_asked_about_in_order(self, calls: list[PackCall]) -> None:
+        """Whatever arrives is about the oldest open entry of its pack, and one of each pack."""
+        serials = [call.scan.serial_number for call in calls]
+        assert len(serials) == len(set(serials)), "a pack twice at a time"
+        oldest: dict[str, Entry] = {}
+        for entry in self.queue.entries(*OPEN, count_max=10_000):
+            oldest.setdefault(entry.call.scan.serial_number, entry)
+        for call in calls:
+            entry = oldest[call.scan.serial_number]
+            assert call.operation in (Operation.VERIFY, entry.call.operation), "out of order"
+            is_asked = Standing.SENDING if len(calls) > 1 else Standing.DOUBTFUL
+            assert entry.standing in (is_asked, Standing.SENDING), entry
 
     def teardown(self) -> None:
         if hasattr(self, "system"):
@@ -188,13 +221,14 @@ class QueueMachine(RuleBasedStateMachine):
     def add_after_a_lost_answer(self, number: int, arrived: bool, operation: Operation) -> None:
         """The till asked by itself, and the answer was lost."""
         scan, item_id = pack(number), f"single-{len(self.added)}-{self.now_s:.0f}"
-        if self.queue.is_pending(scan):
-            return
         call = PackCall(operation, scan, transaction_id=item_id)
-        if arrived:
-            self.system.act(call, item_id)
-        entry = self.queue.add(call, item_id=item_id, doubtful=True)
-        self.added.setdefault(entry.number, entry)
+        was_pending = self.queue.is_pending(scan)
+        entry = self.queue.claim(call)
+        assert (entry is None) is was_pending
+        if entry is not None:
+            self.added[entry.number] = entry
+            if arrived:
+                self.system.act(call, item_id)
 
     @rule(fault=st.sampled_from(FAULTS))
     def step(self, fault: str) -> None:
@@ -209,14 +243,35 @@ class QueueMachine(RuleBasedStateMachine):
         finally:
             self.system.fault = "none"
 
+    @rule(number=st.integers(0, 2))
+    def an_acknowledgement_is_lost_and_the_system_takes_its_time(self, number: int) -> None:
+        self.add(number, Operation.SUPPLY)
+        self.step("lost after")
+        for _ in range(3):
+            self.step("none")
+        self.system.work()
+
     @rule()
     def kill_between(self) -> None:
         self.queue.close()
         self.open()
 
-    @rule(busy=st.booleans())
-    def work(self, busy: bool) -> None:
-        self.system.work(busy=busy)
+    @rule(trouble=st.sampled_from(["none", "busy", "foreign"]))
+    def work(self, trouble: str) -> None:
+        self.system.work(trouble=trouble)
+
+    @rule(
+        number=st.integers(0, 2),
+        trouble=st.sampled_from(["none", "busy", "foreign"]),
+        refused=st.booleans(),
+    )
+    def several_things_about_a_pack(self, number: int, trouble: str, refused: bool) -> None:
+        """They wait behind one another, whatever becomes of the first."""
+        self.add(number, Operation.SUPPLY)
+        self.add(number, Operation.UNDO_SUPPLY)
+        self.step("bulk refused" if refused else "none")
+        self.system.work(trouble=trouble)
+        self.step("none")
 
     @rule(seconds=st.sampled_from([1, 50, 150, 20_000]))
     def time_goes_on(self, seconds: int) -> None:
@@ -228,13 +283,13 @@ class QueueMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.now_s > 500_000)
     @rule()
     def clock_goes_back(self) -> None:
-        self.system.work()
+        # The system need not have worked through anything: no time has passed.
         self.now_s -= 5_000
 
     @rule()
     def results_expire(self) -> None:
         self.system.work()
-        self.now_s += 20_000
+        self.now_s += 500_000
         self.system.bulks = {}
         self.system.results = {}
 
@@ -256,7 +311,7 @@ class QueueMachine(RuleBasedStateMachine):
             if not self.queue.open_count:
                 break
             self.system.work()
-            self.now_s += 200
+            self.now_s += 4_000
             asyncio.run(self.replay.step())
         assert self.queue.open_count == 0
         self.nothing_is_done_twice()
