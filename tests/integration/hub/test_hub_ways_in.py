@@ -287,6 +287,9 @@ async def test_readers_of_progress_that_have_gone_keep_no_place(start_stand: Sta
     assert (await stand.manage("PATCH", "/distribution/IE", paused=True))[0] == 200
     transaction_id = obp.transaction_id("PPDC")
     assert (await taken(stand, "PPDC", ndjson(transaction_id, ["A1"]), **NDJSON))[0] == 202
+    async with asyncio.timeout(20):
+        while (await obp.get(f"requests/{transaction_id}"))[1]["status"] != "STLD":
+            await asyncio.sleep(0.02)
     auth = {"Authorization": f"Bearer {obp.token}"}
     stream = f"{obp.url}/obp/v1/requests/{transaction_id}/progress"
     for _ in range(50):
