@@ -376,3 +376,26 @@ async def test_tokens_of_a_client_that_resets_in_a_loop_are_bounded(
     assert count <= 51
     obp.token = session["sessionToken"]
     assert (await obp.get("requests"))[0] == 200
+
+
+async def test_a_token_alone_makes_no_second_certificate_where_one_is_required(
+    dsn: str, schema_name: str, http: aiohttp.ClientSession
+) -> None:
+    settings = hub_settings(dsn, schema_name, {})
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(3)]
+    wanted = [{"certificateRequest": signing_request(key)} for key in keys]
+    async with Hub(HubConfig(**settings)) as hub:
+        obp, _ = await newcomer(Stand(hub, {}, Obp(hub.url, http), http))
+        # A request that comes twice at once gets one certificate.
+        issued = await asyncio.gather(*(obp.post("certificates", wanted[0]) for _ in range(4)))
+        assert len({answer["fingerprint"] for _, answer, _ in issued}) == 1
+        _, session = await say(obp, "RGST")
+    strict = IdentityConfig(certificate_required=True)
+    async with Hub(HubConfig(**settings, identity=strict)) as hub:
+        obp.url, obp.token = hub.url, session["sessionToken"]
+        status, refused, _ = await obp.post("certificates", wanted[1])
+        assert (status, "initial token" in refused["detail"]) == (403, True)
+        url = f"{hub.management}/organisations/20002/clients/001/initial-token"
+        async with http.post(url) as response:
+            obp.token = (await response.json())["initialToken"]
+        assert (await obp.post("certificates", wanted[2]))[0] == 201
