@@ -7,8 +7,6 @@ import gzip
 import json
 from typing import Any
 
-import pytest
-
 from emvs.serial_numbers import UNMISTAKABLE
 from tests.integration.hub.stand import ADDRESS, CODE, Stand, StartStand, packs
 
@@ -33,8 +31,7 @@ async def taken(
     return status, answer
 
 
-@pytest.mark.parametrize("packed", [False, True])
-async def test_each_form_is_the_same_message(start_stand: StartStand, packed: bool) -> None:
+async def test_each_form_is_the_same_message(start_stand: StartStand) -> None:
     stand = await start_stand("IE")
     obp = stand.obp
     await obp.product("IE")
@@ -51,11 +48,10 @@ async def test_each_form_is_the_same_message(start_stand: StartStand, packed: bo
     ]
     answers = []
     for body, headers, query in forms:
-        sent = gzip.compress(body) if packed else body
-        more = {"Content-Encoding": "gzip"} if packed else {}
-        status, answer = await taken(stand, "PPDC", sent, query, **headers, **more)
-        assert status == 202, answer
-        answers.append(answer)
+        for sent, more in ((body, {}), (gzip.compress(body), {"Content-Encoding": "gzip"})):
+            status, answer = await taken(stand, "PPDC", sent, query, **headers, **more)
+            assert status == 202, answer
+            answers.append(answer)
     assert all(answer == answers[0] for answer in answers)
     assert (await obp.ended(transaction_id))["status"] == "STDS"
     assert list(stand.wires["IE"].applied.values())[-1][1]["serialNumbers"] == serials
@@ -77,37 +73,35 @@ async def test_state_updates_come_in_lines_too(start_stand: StartStand) -> None:
     assert ended["markets"][0]["outcomes"] == {"DECOMMISSIONED": 1}
 
 
-@pytest.mark.parametrize(
-    ("headers", "lines", "says"),
-    [
-        (NDJSON, ["{}"], "transactionId"),
-        (NDJSON, ["HEAD", '"A1"', "A2"], "line 3"),
-        (NDJSON, ["HEAD", '"A1"', '"A2","A3"'], "line 3"),
-        (NDJSON, ["HEAD", '"A1"', "", '{"serialNumber":"A2"}'], "line 4"),
-        (NDJSON, ["HEAD", "7"], "line 2"),
-        (NDJSON, ["HEAD", '"' + "x" * 70_000 + '"'], "line 2"),
-        (NDJSON, ["x" * 70_000], "line 1"),
-        (NDJSON, ["HEAD", '"\udcff"'], "line 2"),
-        (CSV, ["productCode,batchId"], "serialNumber"),
-        (CSV, ["productCode,productCode,serialNumber"], "line 1"),
-        (CSV, ["batchId,serialNumber", "L1,A1", "L1"], "line 3"),
-        (CSV, ["batchId,serialNumber", "L1,A1", "L2,A2"], "batchId is 'L2'"),
-        (CSV, ["batchId,serialNumber", 'L1,"A1', 'L1,A2"'], "line"),
-        (CSV, ["batchId,serialNumber", "L1,\udcff"], "line 2"),
-        (CSV, ["lot,serialNumber", "L1,A1"], "lot"),
-        (CSV, ["productVersion,serialNumber", "one,A1"], "productVersion"),
-    ],
-)  # fmt: skip
-async def test_errors_name_the_line_and_store_nothing(
-    start_stand: StartStand, headers: dict[str, str], lines: list[str], says: str
-) -> None:
+ERRORS: list[tuple[dict[str, str], list[str], str]] = [
+    (NDJSON, ["{}"], "transactionId"),
+    (NDJSON, ["HEAD", '"A1"', "A2"], "line 3"),
+    (NDJSON, ["HEAD", '"A1"', '"A2","A3"'], "line 3"),
+    (NDJSON, ["HEAD", '"A1"', "", '{"serialNumber":"A2"}'], "line 4"),
+    (NDJSON, ["HEAD", "7"], "line 2"),
+    (NDJSON, ["HEAD", '"' + "x" * 70_000 + '"'], "line 2"),
+    (NDJSON, ["x" * 70_000], "line 1"),
+    (NDJSON, ["HEAD", '"\udcff"'], "line 2"),
+    (CSV, ["productCode,batchId"], "serialNumber"),
+    (CSV, ["productCode,productCode,serialNumber"], "line 1"),
+    (CSV, ["batchId,serialNumber", "L1,A1", "L1"], "line 3"),
+    (CSV, ["batchId,serialNumber", "L1,A1", "L2,A2"], "batchId is 'L2'"),
+    (CSV, ["batchId,serialNumber", 'L1,"A1', 'L1,A2"'], "line"),
+    (CSV, ["batchId,serialNumber", "L1,\udcff"], "line 2"),
+    (CSV, ["lot,serialNumber", "L1,A1"], "lot"),
+    (CSV, ["productVersion,serialNumber", "one,A1"], "productVersion"),
+]  # fmt: skip
+
+
+async def test_errors_name_the_line_and_store_nothing(start_stand: StartStand) -> None:
     stand = await start_stand("IE")
-    transaction_id = stand.obp.transaction_id("PPDC")
-    head = ndjson(transaction_id, []).decode()
-    body = "\n".join(lines).replace("HEAD", head).encode("utf-8", "surrogateescape")
-    query = f"?transactionId={transaction_id}" if headers is CSV else ""
-    status, answer = await taken(stand, "PPDC", body, query, **headers)
-    assert (status, says in answer["detail"]) == (400, True), answer
+    for headers, lines, says in ERRORS:
+        transaction_id = stand.obp.transaction_id("PPDC")
+        head = ndjson(transaction_id, []).decode()
+        body = "\n".join(lines).replace("HEAD", head).encode("utf-8", "surrogateescape")
+        query = f"?transactionId={transaction_id}" if headers is CSV else ""
+        status, answer = await taken(stand, "PPDC", body, query, **headers)
+        assert (status, says in answer["detail"]) == (400, True), (lines, answer)
     assert (await stand.obp.get("requests"))[1]["requests"] == []
 
 
