@@ -1,6 +1,6 @@
 """Forgetting what old requests need no longer: serial numbers in answers, their own content; old
-reports; and serial numbers of alerts long closed; and alerts on which nothing has happened for as long as a
-market keeps those on packs that are not stored (`emvs.retention`).
+reports; serial numbers of alerts long closed; and alerts on which nothing has happened for as long
+as a market keeps those on packs that are not stored (`emvs.retention`).
 
 Delegated Regulation (EU) 2016/161, Art. 33(2): the hub holds everything except serial numbers. A
 manufacturer needs those in an answer for a while; how long is a setting. What a message said is in
