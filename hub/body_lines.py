@@ -40,18 +40,23 @@ async def first_line(parts: BodyParts) -> tuple[bytes, bytes]:
 async def lines_after(parts: BodyParts, rest: bytes, *, first: int = 2) -> AsyncIterator[Lines]:
     """Yield the lines of a body from line `first` on, some thousand at a time, `rest` being what
     has come of them. Raises BadRequestError at a line that does not end."""
-    left = rest
+    left = b""
+    part = rest
     while True:
-        while (end := left.rfind(b"\n", 0, _PIECE_BYTES)) >= 0:
-            yield Lines(first, _plain(left[:end]))
-            first += left.count(b"\n", 0, end + 1)
-            left = left[end + 1 :]
-        if len(left) > LINE_BYTES_MAX and b"\n" not in left[:LINE_BYTES_MAX]:
-            raise BadRequestError(f"a line has more than {LINE_BYTES_MAX} bytes - at line {first}")
+        # A part that was unpacked may have megabytes: what is left is small all the same.
+        for start in range(0, len(part), _PIECE_BYTES):
+            left += part[start : start + _PIECE_BYTES]
+            while (end := left.rfind(b"\n", 0, _PIECE_BYTES)) >= 0:
+                yield Lines(first, _plain(left[:end]))
+                first += left.count(b"\n", 0, end + 1)
+                left = left[end + 1 :]
+            if len(left) > LINE_BYTES_MAX and b"\n" not in left[:LINE_BYTES_MAX]:
+                raise BadRequestError(
+                    f"a line has more than {LINE_BYTES_MAX} bytes - at line {first}"
+                )
         part = await parts.read()
         if not part:
             break
-        left += part
     if left.strip():
         yield Lines(first, _plain(left.removesuffix(b"\n")))
 

@@ -68,6 +68,8 @@ class Distribution:
         self._bells = bells
         self._random = random
         self._settings = dict.fromkeys(bells, DistributionSetting())
+        self._one_at_a_time = asyncio.Lock()
+        """A change is made from what the one before has left."""
 
     async def load(self) -> None:
         """Read what was set before a restart."""
@@ -84,38 +86,22 @@ class Distribution:
     async def change(self, market: str, change: DistributionChange) -> DistributionSetting:
         """Change a market's setting. Raises NotFoundError or BadRequestError."""
         system = self.system_of(market)
-        setting = self._settings[system]
-        delay = setting.delay
-        if isinstance(change.delay, str):
-            if change.delay != "published":
-                raise BadRequestError('delay is null, "published" or {"medianS": ..., "p95S": ...}')
-            delay = PUBLISHED
-        elif change.delay is not msgspec.UNSET:
-            assert change.delay is None or isinstance(change.delay, Delay), "decoded so"
-            delay = change.delay
-        if delay is not None and not 0 < delay.median_s <= delay.p95_s:
-            raise BadRequestError("of a delay, the median is above 0 and not above the p95")
-        wanted = DistributionSetting(
-            setting.paused if change.paused is None else change.paused,
-            delay,
-            setting.swap_next if change.swap_next is None else change.swap_next,
-            setting.states_first if change.states_first is None else change.states_first,
-        )
-        await self._put(system, wanted)
+        async with self._one_at_a_time:
+            wanted = _changed(self._settings[system], change)
+            await self._put(system, wanted)
         self._bells[system].set()
         return wanted
 
     async def used(self, system: str, *, swapped: bool = False, states_first: int = 0) -> None:
         """Note that a fault has done its work."""
-        setting = self._settings[system]
-        await self._put(
-            system,
-            msgspec.structs.replace(
+        async with self._one_at_a_time:
+            setting = self._settings[system]
+            left = msgspec.structs.replace(
                 setting,
                 swap_next=0 if swapped else setting.swap_next,
                 states_first=max(0, setting.states_first - states_first),
-            ),
-        )
+            )
+            await self._put(system, left)
 
     async def _put(self, system: str, setting: DistributionSetting) -> None:
         await self._pool.execute(
@@ -145,6 +131,26 @@ class Distribution:
         if setting is None or setting.delay is None:
             return 0.0
         return delay_s(setting.delay, self._random)
+
+
+def _changed(setting: DistributionSetting, change: DistributionChange) -> DistributionSetting:
+    """Return a setting with what a change names. Raises BadRequestError."""
+    delay = setting.delay
+    if isinstance(change.delay, str):
+        if change.delay != "published":
+            raise BadRequestError('delay is null, "published" or {"medianS": ..., "p95S": ...}')
+        delay = PUBLISHED
+    elif change.delay is not msgspec.UNSET:
+        assert change.delay is None or isinstance(change.delay, Delay), "decoded so"
+        delay = change.delay
+    if delay is not None and not 0 < delay.median_s <= delay.p95_s:
+        raise BadRequestError("of a delay, the median is above 0 and not above the p95")
+    return DistributionSetting(
+        setting.paused if change.paused is None else change.paused,
+        delay,
+        setting.swap_next if change.swap_next is None else change.swap_next,
+        setting.states_first if change.states_first is None else change.states_first,
+    )
 
 
 def delay_s(delay: Delay, random: Random) -> float:

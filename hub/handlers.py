@@ -16,7 +16,7 @@ from emvs.interconnect import ChangesMessage, IntermarketRequest
 from hub.answers import PAGE_COUNT, request_list, request_status
 from hub.config import LimitsConfig
 from hub.intermarket import Intermarket
-from hub.line_uploads import LINE_TYPES, read_line_upload
+from hub.line_uploads import LINE_TYPES, Note, read_line_upload
 from hub.message_bodies import as_json
 from hub.organisations import Client, Organisations
 from hub.pack_answers import pack_answers
@@ -65,13 +65,15 @@ class ObpHandlers:
             raise TooLargeError(
                 f"the body has {request.content_length} bytes, at most {bytes_max} are taken"
             )
-        async with self._memory(request):
-            upload = await self._read(request, message_type, client, bytes_max=bytes_max)
-            acknowledgement = await self._reception.accept(upload, client)
+        # It is told to be coming until it is stored: in between it would not be known at all.
+        with self._progress.receiving(client.organisation_id) as note:
+            async with self._memory(request):
+                upload = await self._read(request, message_type, note, bytes_max=bytes_max)
+                acknowledgement = await self._reception.accept(upload, client)
         return json_response(acknowledgement, status=202)
 
     async def _read(
-        self, request: web.Request, message_type: str, client: Client, *, bytes_max: int
+        self, request: web.Request, message_type: str, note: Note, *, bytes_max: int
     ) -> Upload:
         """Return the upload in a body, whatever form it has."""
         wait_s_max = self._limits.body_read_s_max
@@ -80,15 +82,14 @@ class ObpHandlers:
             body = await read_body(request, bytes_max=bytes_max, timeout_s=wait_s_max)
             body = await as_json(request, body, MESSAGE_KINDS[message_type].message)
             return read_upload(message_type, body, serials_max=serials_max)
-        with self._progress.receiving(client.organisation_id) as note:
-            return await read_line_upload(
-                message_type,
-                request.content_type,
-                BodyParts(request, bytes_max=bytes_max, wait_s_max=wait_s_max),
-                serials_max=serials_max,
-                note=note,
-                transaction_id=request.query.get("transactionId"),
-            )
+        return await read_line_upload(
+            message_type,
+            request.content_type,
+            BodyParts(request, bytes_max=bytes_max, wait_s_max=wait_s_max),
+            serials_max=serials_max,
+            note=note,
+            transaction_id=request.query.get("transactionId"),
+        )
 
     async def quality(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/requests/{transaction id}/quality`: the report on its serial numbers."""
@@ -111,8 +112,11 @@ class ObpHandlers:
         """`GET /obp/v1/requests/{transaction id}`."""
         client = self._client(request)
         transaction_id = request.match_info["transaction_id"]
-        self._progress.refuse_if_coming(transaction_id, client.organisation_id)
-        status = await request_status(self._pool, transaction_id, client)
+        try:
+            status = await request_status(self._pool, transaction_id, client)
+        except NotFoundError:
+            self._progress.refuse_if_coming(transaction_id, client.organisation_id)
+            raise
         status.progress = self._progress.of(status)
         return json_response(status)
 

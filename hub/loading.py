@@ -96,18 +96,27 @@ class Loader:
             return True
 
     async def _refuse_next(self, error: asyncpg.DataError) -> None:
-        """End the next request as invalid: PostgreSQL cannot hold what it says."""
+        """End the next request as invalid, and what takes effect with it alone: PostgreSQL cannot
+        hold what is said there."""
         async with transaction(self._pool) as connection:
             request = await requests.lock_next_unchecked(connection)
             if request is None:
                 return
-            defects = Defects()
-            text = "the message holds a character or figure that cannot be stored"
-            defects.add(Code.I1, "$", None, "not_storable", text)
-            judgement = Judgement(defects)
-            await _note_check(connection, request.row, judgement)
-            await _end_invalid(connection, request.row, self._clock.now_ms())
-        self.invalid_count += 1
+            numbers = await captures.rollback_group(connection, request.row.number)
+            for number in numbers or [request.row.number]:
+                one = await requests.lock_unchecked(connection, number)
+                if one is None:
+                    continue
+                defects = Defects()
+                text = "the message holds a character or figure that cannot be stored"
+                if numbers:
+                    text = (
+                        "a message of this capture holds what cannot be stored: none takes effect"
+                    )
+                defects.add(Code.I1, "$", None, "not_storable", text)
+                await _note_check(connection, one.row, Judgement(defects))
+                await _end_invalid(connection, one.row, self._clock.now_ms())
+                self.invalid_count += 1
         _log.error(
             "request not stored",
             action="request_not_storable",

@@ -1,6 +1,6 @@
-"""Forgetting what old requests need no longer: serial numbers in answers, their own content; and
-serial numbers of alerts long closed; and alerts on which nothing has happened for as long as a
-market keeps those on packs that are not stored (`emvs.retention`).
+"""Forgetting what old requests need no longer: serial numbers in answers, their own content; old
+reports; serial numbers of alerts long closed; and alerts on which nothing has happened for as long
+as a market keeps those on packs that are not stored (`emvs.retention`).
 
 Delegated Regulation (EU) 2016/161, Art. 33(2): the hub holds everything except serial numbers. A
 manufacturer needs those in an answer for a while; how long is a setting. What a message said is in
@@ -15,6 +15,7 @@ from typing import Final
 
 from emvs.infra.clock import Clock
 from emvs.retention import released_at_latest
+from hub.reports.store import forget_reports, forget_retrievals
 from hub.store.alerts import delete_old_alerts, forget_serials_of_closed
 from hub.store.connections import Pool
 from hub.store.deliveries import forget_refused_serials
@@ -32,6 +33,8 @@ _WORK: Final[tuple[Callable[[Pool, int, int], Awaitable[int]], ...]] = (
     drop_messages,
     forget_serials_of_closed,
     forget_notices,
+    forget_reports,
+    forget_retrievals,
 )
 
 

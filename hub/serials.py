@@ -17,7 +17,8 @@ import orjson
 from aiohttp import web
 from msgspec import Meta
 
-from emvs.errors import BadRequestError, OverloadedError
+from emvs.errors import BadRequestError, NotFoundError, OverloadedError
+from emvs.infra.database import CONNECTION_ERRORS
 from emvs.infra.web import decode_body, read_body
 from emvs.obp_messages import RequestStatus
 from emvs.serial_generator import (
@@ -40,6 +41,8 @@ _WAIT_S_MAX: Final = 10.0
 _RETRY_AFTER_S: Final = 5
 _BODY_BYTES_MAX: Final = 4_096
 _WRITE_S_MAX: Final = 30.0
+_ORDER_S_MAX: Final = 120.0
+"""A million are made in seconds; whoever reads more slowly than so keeps all others waiting."""
 _STREAMS_MAX: Final = 50
 _STREAM_S_MAX: Final = 600.0
 _PERIOD_S: Final = 0.25
@@ -98,7 +101,11 @@ class StreamHandlers:
                 headers["EMVS-For-Tests-Only"] = "made from a seed"
             response = web.StreamResponse(headers=headers)
             await response.prepare(request)
+            until_s = asyncio.get_running_loop().time() + _ORDER_S_MAX
             for some in serial_slices(order, random_source(wanted.test_seed)):
+                if asyncio.get_running_loop().time() > until_s:
+                    response.force_close()
+                    raise ConnectionResetError("the reader keeps others waiting")
                 await _write(response, b"\n".join(map(orjson.dumps, some)) + b"\n")
                 await asyncio.sleep(0)
             await response.write_eof()
@@ -129,18 +136,33 @@ class StreamHandlers:
                 if over or event.startswith(b"event: end"):
                     break
                 await asyncio.sleep(_PERIOD_S)
-                event = await self._event(transaction_id, client)
+                if request.transport is None or request.transport.is_closing():
+                    break  # Whoever has gone keeps no place.
+                event = await self._next_event(transaction_id, client)
             await response.write_eof()
             return response
         finally:
             self._stream_count -= 1
 
+    async def _next_event(self, transaction_id: str, client: Client) -> bytes:
+        """Return what follows in a stream, which can no longer be answered with a status."""
+        try:
+            return await self._event(transaction_id, client)
+        except NotFoundError:
+            # It was coming, and was refused: whoever sent it is told why.
+            return b"event: end\ndata: " + orjson.dumps({"status": "NotStored"}) + b"\n\n"
+        except CONNECTION_ERRORS as error:
+            raise ConnectionResetError("the database is away") from error
+
     async def _event(self, transaction_id: str, client: Client) -> bytes:
-        count = self._progress.coming_count(transaction_id, client.organisation_id)
-        if count is not None:
+        try:
+            status = await request_status(self._pool, transaction_id, client)
+        except NotFoundError:
+            count = self._progress.coming_count(transaction_id, client.organisation_id)
+            if count is None:
+                raise
             told = {"status": "Receiving", "progress": [{"stage": "received", "count": count}]}
             return b"event: progress\ndata: " + orjson.dumps(told) + b"\n\n"
-        status = await request_status(self._pool, transaction_id, client)
         return _event_of(status, self._progress)
 
 

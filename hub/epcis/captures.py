@@ -109,7 +109,7 @@ class Captures:
             members: dict[str, Any] = {"productCode": batch[0], "batchId": batch[1]}
             if message_type == "PPDC":
                 members["expiry"] = group.expiry
-                if batch in made or await self._is_known(*batch):
+                if batch in made or await self._is_known(client, *batch):
                     message_type = "PPDM"
                 else:
                     made.add(batch)
@@ -123,9 +123,10 @@ class Captures:
             await asyncio.sleep(0)
         return uploads
 
-    async def _is_known(self, product_code: str, batch_id: str) -> bool:
+    async def _is_known(self, client: Client, product_code: str, batch_id: str) -> bool:
         # In this order: what was no longer coming at the first look is there at the second.
-        if await store.is_batch_coming(self._pool, product_code, batch_id):
+        owner = client.organisation_id
+        if await store.is_batch_coming(self._pool, owner, product_code, batch_id):
             return True
         return await batch_facts(self._pool, product_code, batch_id) is not None
 

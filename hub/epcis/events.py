@@ -27,6 +27,8 @@ _ZONE: Final = re.compile(r"[+-](?:0\d|1[0-4]):[0-5]\d")
 _DAY: Final = re.compile(r"(?:19|20)(\d\d)-(\d\d)(?:-(\d\d))?(?:T.*)?")
 _PREFIXES: Final = ("cbvmda:", "", "urn:epcglobal:cbv:mda#", "https://ref.gs1.org/cbv/mda/")
 _ERRORS_LISTED_MAX: Final = 100
+_BATCH_LENGTH_MAX: Final = 40
+"""Twice what a rule lets through: a batch id stands in each message that an event becomes."""
 
 OUT_OF_USE: Final[Mapping[str, tuple[str, str]]] = {
     "destroying": ("PSUDC", "Destroyed"),
@@ -106,9 +108,10 @@ async def take_apart(events: list[Any], *, serials_per_message: int) -> Captured
         except _EventError as error:
             captured.add_error(error.place, str(error))
             continue
-        for group, serial_number in found:
-            sorter.add(group, serial_number)
-        await asyncio.sleep(0)
+        for start in range(0, len(found), _SLICE_COUNT):
+            for group, serial_number in found[start : start + _SLICE_COUNT]:
+                sorter.add(group, serial_number)
+            await asyncio.sleep(0)
     return captured
 
 
@@ -191,6 +194,8 @@ class _Common:
         batch_id = self.batch_id or epc.batch_id
         if batch_id is None:
             raise _EventError(at, "the batch is told nowhere: cbvmda:lotNumber, or /10/ in a link")
+        if len(batch_id) > _BATCH_LENGTH_MAX or not batch_id.isprintable():
+            raise _EventError(at, f"{batch_id[:_BATCH_LENGTH_MAX]!a} is no batch id")
         if epc.batch_id not in (None, batch_id):
             raise _EventError(at, f"the link says batch {epc.batch_id!a}, the event {batch_id!a}")
         if self.message_type != "PPDC":

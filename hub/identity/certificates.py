@@ -5,6 +5,7 @@ A client may have several that count, so that a new one can be in use before the
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -41,6 +42,8 @@ class Certificates:
         self._clock = clock
         self._life = timedelta(days=days)
         self._by_fingerprint: dict[bytes, CertificateRow] = {}
+        self._one_at_a_time = asyncio.Lock()
+        """A request that comes twice at once gets one certificate."""
 
     async def load(self) -> None:
         """Read what there is; the authority is made once."""
@@ -70,6 +73,11 @@ class Certificates:
         row = self._by_fingerprint[fingerprint]
         return row.organisation_id, row.client_id
 
+    def has_one(self, client: Client) -> bool:
+        """Tell whether a client has a certificate that counts."""
+        rows = self._of(client.organisation_id, client.client_id)
+        return any(self.problem(row.fingerprint) is None for row in rows)
+
     async def issue(self, client: Client, request_pem: str) -> ClientCertificate:
         """Return a certificate for the key in a signing request; the same for the same request
         while it counts.
@@ -77,6 +85,12 @@ class Certificates:
         Raises BadRequestError, ConflictError if the client has too many.
         """
         request = _read(request_pem)
+        async with self._one_at_a_time:
+            return await self._issue(client, request)
+
+    async def _issue(
+        self, client: Client, request: x509.CertificateSigningRequest
+    ) -> ClientCertificate:
         digest = hashlib.sha256(request.public_bytes(serialization.Encoding.DER)).digest()
         counting = [
             row

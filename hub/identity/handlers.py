@@ -13,7 +13,7 @@ from emvs.account_messages import (
     ReportingMessage,
     TokenMessage,
 )
-from emvs.errors import UnauthorisedError
+from emvs.errors import ForbiddenError, UnauthorisedError
 from emvs.infra.web import bearer_token, json_response
 from hub.identity import store
 from hub.identity.accounts import Accounts
@@ -33,8 +33,14 @@ class IdentityHandlers:
     """What a client can ask about who it is."""
 
     def __init__(
-        self, *, organisations: Organisations, accounts: Accounts, certificates: Certificates
+        self,
+        *,
+        organisations: Organisations,
+        accounts: Accounts,
+        certificates: Certificates,
+        certificate_required: bool,
     ) -> None:
+        self._certificate_required = certificate_required
         self._organisations = organisations
         self._accounts = accounts
         self._certificates = certificates
@@ -88,6 +94,17 @@ class IdentityHandlers:
         if client is None:
             raise UnauthorisedError("an initial token or another token is wanted")
         self._organisations.check_may_have_certificate(client, token)
+        session = self._organisations.session(token)
+        if (
+            self._certificate_required
+            and not has_certificate(request)
+            and self._certificates.has_one(client)
+            and (session is None or not session.is_initial)
+        ):
+            # Else whoever has got hold of a token makes the second proof from the first.
+            raise ForbiddenError(
+                "the client has a certificate: show it, or ask with an initial token"
+            )
         message = await _read(request, CertificateRequest)
         issued = await self._certificates.issue(client, message.certificateRequest)
         return json_response(issued, status=201)

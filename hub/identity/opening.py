@@ -60,6 +60,7 @@ class Identity:
             organisations=self.organisations,
             accounts=self._accounts,
             certificates=self.certificates,
+            certificate_required=self._config.certificate_required,
         ).add_routes(router)
 
     def add_management_routes(self, router: web.UrlDispatcher) -> None:

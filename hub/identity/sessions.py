@@ -29,6 +29,8 @@ _NAME: Final = "session_tokens"
 _SECRET_BYTES: Final = 32
 _KEPT_MS: Final = 7 * 86_400_000
 """A token that ended is remembered for so long, to be told apart from one that never was."""
+_KEPT_COUNT: Final = 50
+"""Tokens of one client that are remembered (our choice): resets in a loop fill nothing."""
 
 
 class Token(NamedTuple):
@@ -90,7 +92,8 @@ class Sessions:
 
     def initial_again(self, organisation_id: str, client_id: str, seed: str) -> Token:
         """Return what `issue_initial` returned. Raises ConflictError if it is forgotten."""
-        return self._again(self._text(organisation_id, client_id, seed, is_initial=True))
+        text = self._text(organisation_id, client_id, seed, is_initial=True)
+        return _again(text, self._by_digest.get(digest_of(text)))
 
     async def refresh(self) -> None:
         """Learn what a transaction has changed."""
@@ -104,8 +107,23 @@ class Sessions:
         Raises UnauthorisedError or ConflictError.
         """
         owner = token.organisation_id, token.client_id
-        if token.used_by == transaction_id:
-            return self._again(self._text(*owner, transaction_id, is_initial=False))
+        async with transaction(self._pool) as connection:
+            # Whoever shows the same token at the same time comes before or after, not in between.
+            await store.lock_organisation(connection, token.organisation_id)
+            token = await store.find_token(connection, token.digest) or token
+            if token.used_by == transaction_id:
+                text = self._text(*owner, transaction_id, is_initial=False)
+                known = await store.find_token(connection, digest_of(text))
+                return _again(text, known)
+            self._check_exchange(token, is_reset=is_reset, with_certificate=with_certificate)
+            await store.use_tokens(connection, *owner, transaction_id)
+            before_ms = self._clock.now_ms() - _KEPT_MS
+            await store.forget_tokens(connection, *owner, before_ms, count_max=_KEPT_COUNT)
+            made = await self._put(connection, *owner, transaction_id, is_initial=False)
+        await self._reread()
+        return made
+
+    def _check_exchange(self, token: TokenRow, *, is_reset: bool, with_certificate: bool) -> None:
         if token.used_by is None and token.is_initial == is_reset:
             raise ConflictError(
                 f"an initial token is registered with {REGISTER}, a session token reset with"
@@ -113,12 +131,6 @@ class Sessions:
             )
         if token.used_by is not None or not (is_reset and with_certificate):
             self.check_holds(token)
-        async with transaction(self._pool) as connection:
-            await store.use_tokens(connection, *owner, transaction_id)
-            await store.forget_tokens(connection, *owner, self._clock.now_ms() - _KEPT_MS)
-            made = await self._put(connection, *owner, transaction_id, is_initial=False)
-        await self._reread()
-        return made
 
     async def _put(
         self,
@@ -143,15 +155,15 @@ class Sessions:
         made = hmac.digest(self._secret, parts.encode(), "sha256")
         return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
 
-    def _again(self, text: str) -> Token:
-        known = self._by_digest.get(digest_of(text))
-        if known is None:
-            raise ConflictError("this request was answered long ago, and its token has ended")
-        return Token(text, known.ends_at_ms)
-
     async def _reread(self) -> None:
         rows = await store.all_tokens(self._pool)
         self._by_digest = {row.digest: row for row in rows}
+
+
+def _again(text: str, known: TokenRow | None) -> Token:
+    if known is None:
+        raise ConflictError("this request was answered long ago, and its token has ended")
+    return Token(text, known.ends_at_ms)
 
 
 def digest_of(token: str) -> bytes:

@@ -67,6 +67,16 @@ async def all_tokens(database: Queryable) -> list[TokenRow]:
     return [TokenRow(**dict(row)) for row in rows]
 
 
+async def find_token(database: Queryable, digest: bytes) -> TokenRow | None:
+    """Return a token that is kept."""
+    row = await database.fetchrow(
+        "select digest, organisation_id, client_id, is_initial, issued_at_ms, ends_at_ms, used_by"
+        " from session_token where digest = $1",
+        digest,
+    )
+    return None if row is None else TokenRow(**dict(row))
+
+
 async def put_token(connection: Connection, token: TokenRow) -> None:
     """Store a token."""
     await connection.execute(
@@ -95,15 +105,18 @@ async def use_tokens(
 
 
 async def forget_tokens(
-    connection: Connection, organisation_id: str, client_id: str, before_ms: int
+    connection: Connection, organisation_id: str, client_id: str, before_ms: int, *, count_max: int
 ) -> None:
-    """Drop a client's tokens that ended before a time."""
+    """Drop a client's tokens that ended before a time, and all but the latest."""
     await connection.execute(
         "delete from session_token where organisation_id = $1 and client_id = $2"
-        " and ends_at_ms < $3",
+        " and (ends_at_ms < $3 or digest not in (select digest from session_token"
+        " where organisation_id = $1 and client_id = $2"
+        " order by used_by is null desc, issued_at_ms desc limit $4))",
         organisation_id,
         client_id,
         before_ms,
+        count_max,
     )
 
 

@@ -157,7 +157,7 @@ class Reports:
             _log.exception("report failed", action="report_failed", report=row.report_id)
             error = "an internal error; see the hub's log"
         else:
-            content = table.written(ReportFormat(wanted.format or ReportFormat.JSON))
+            content = await table.written(ReportFormat(wanted.format or ReportFormat.JSON))
             row_count, is_truncated = len(table.rows), table.is_truncated
         async with transaction(self._pool) as connection:
             await store.finish_report(

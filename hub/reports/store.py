@@ -198,6 +198,29 @@ async def forget_contents(database: Queryable, before_ms: int, count_max: int) -
     return changed_count(status)
 
 
+async def forget_reports(database: Queryable, before_ms: int, count_max: int) -> int:
+    """Delete reports made before a time, which may name a pack; return how many."""
+    status = await database.execute(
+        "delete from report where number in (select number from report"
+        " where status <> 'Waiting' and made_at_ms < $1 and content is null limit $2)",
+        before_ms,
+        count_max,
+    )
+    return changed_count(status)
+
+
+async def forget_retrievals(database: Queryable, before_ms: int, count_max: int) -> int:
+    """Delete the transaction ids of retrievals before a time, which change nothing when they are
+    repeated; return how many."""
+    status = await database.execute(
+        "delete from account_message where transaction_id in (select transaction_id"
+        " from account_message where transaction_id like 'RRRQ%' and at_ms < $1 limit $2)",
+        before_ms,
+        count_max,
+    )
+    return changed_count(status)
+
+
 async def product_lines(
     database: Queryable, wanted: ReportRequest, organisation_id: str, count_max: int
 ) -> list[Row]:

@@ -116,11 +116,14 @@ async def requests_of(database: Queryable, number: int) -> list[CaptureRequestRo
     ]
 
 
-async def is_batch_coming(database: Queryable, product_code: str, batch_id: str) -> bool:
-    """Tell whether a request that nobody has looked at yet makes this batch."""
+async def is_batch_coming(
+    database: Queryable, organisation_id: str, product_code: str, batch_id: str
+) -> bool:
+    """Tell whether a request of an organisation that nobody has looked at yet makes this batch."""
     found: bool = await database.fetchval(
         "select exists (select from request where not checked and message_type = 'PPDC'"
-        " and product_code = $1 and batch_id = $2)",
+        " and organisation_id = $1 and product_code = $2 and batch_id = $3)",
+        organisation_id,
         product_code,
         batch_id,
     )

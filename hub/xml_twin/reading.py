@@ -19,6 +19,8 @@ from hub.xml_twin import NAMESPACE
 from hub.xml_twin.shapes import Member, members_of
 
 _PIECE_BYTES: Final = 64 * 1024
+_TOKEN_BYTES_MAX: Final = 256 * 1024
+"""A tag or comment may have so many: the parser reads one anew with each piece while it is open."""
 _DEPTH_MAX: Final = 8
 _SEPARATOR: Final = " "
 _INSTANCE: Final = f"http://www.w3.org/2001/XMLSchema-instance{_SEPARATOR}"
@@ -61,6 +63,7 @@ class _Reader:
         self._root = root
         self._open: list[_Element] = []
         self._message: dict[str, Any] | None = None
+        self._bytes = 0
         parser = self._parser = expat.ParserCreate(namespace_separator=_SEPARATOR)
         parser.buffer_text = True
         parser.StartElementHandler = self._start
@@ -70,6 +73,9 @@ class _Reader:
 
     def feed(self, piece: memoryview) -> None:
         self._parse(piece, is_last=False)
+        self._bytes += len(piece)
+        if self._bytes - self._parser.CurrentByteIndex > _TOKEN_BYTES_MAX:
+            raise BadRequestError(f"a tag or comment has more than {_TOKEN_BYTES_MAX} bytes")
 
     def end(self) -> dict[str, Any]:
         self._parse(memoryview(b""), is_last=True)

@@ -11,7 +11,7 @@ import pytest
 
 from hub.app import Hub
 from hub.config import HubConfig
-from hub.distribution_settings import PUBLISHED, delay_s
+from hub.distribution_settings import PUBLISHED, DistributionChange, delay_s
 from tests.integration.hub.stand import CODE, Stand, StartStand, hub_settings, packs
 
 HOUR = 3_600
@@ -164,3 +164,18 @@ async def test_settings_are_checked(
     stand = await start_stand("IE")
     got, answer = await stand.manage("PATCH", f"/distribution/{market}", **change)
     assert (got, says in str(answer)) == (status, True), answer
+
+
+async def test_a_fault_that_ends_undoes_no_setting_made_meanwhile(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    distribution = stand.hub.distribution
+    for paused in (True, False):
+        await distribution.change("IE", DistributionChange(swap_next=2))
+        await asyncio.gather(
+            distribution.change("IE", DistributionChange(paused=paused)),
+            distribution.used("IE", swapped=True),
+        )
+        setting = distribution.of("IE")
+        assert (setting.paused, setting.swap_next) == (paused, 0)
+        await distribution.load()
+        assert distribution.of("IE") == setting

@@ -164,3 +164,49 @@ async def test_discovery_and_errors_in_the_words_of_epcis(start_stand: StartStan
         assert answer["status"] == status
         assert answer["detail"]
         assert headers["Content-Type"].startswith("application/problem+json")
+
+
+async def test_what_cannot_be_stored_rolls_its_capture_back(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    await stand.obp.product("IE")
+    pool = stand.hub.database.pool
+    # No such message is known: PostgreSQL is made to refuse one, the second of three.
+    await pool.execute(
+        "create function refuse() returns trigger language plpgsql as $$ begin"
+        " raise exception 'cannot be stored' using errcode = '22P05'; end $$"
+    )
+    await pool.execute(
+        "create trigger refuse before insert on batch for each row"
+        " when (new.batch_id = 'LOT1') execute function refuse()"
+    )
+    document = copy.deepcopy(VECTORS["commissioning"])
+    first = document["epcisBody"]["eventList"][0]
+    document["epcisBody"]["eventList"] = [
+        first
+        | {
+            "epcList": [f"urn:epc:id:sgtin:9506000.013437.S{number}"],
+            "ilmd": first["ilmd"] | {"cbvmda:lotNumber": f"LOT{number}"},
+        }
+        for number in range(3)
+    ]
+    job = await finished(stand, document)
+    assert [request["status"] for request in job["emvs:requests"]] == ["STIV"] * 3
+    assert await pool.fetchval("select count(*) from batch") == 0
+    assert (await finished(stand, VECTORS["commissioning"]))["success"] is True
+
+
+@pytest.mark.parametrize("lot", ["A\0B", "L" * 100_000])
+async def test_a_lot_number_that_is_none_spoils_its_event_alone(
+    start_stand: StartStand, lot: str
+) -> None:
+    stand = await start_stand("IE")
+    await stand.obp.product("IE")
+    document = copy.deepcopy(VECTORS["commissioning"])
+    event = document["epcisBody"]["eventList"][1]
+    event["epcList"] = ["urn:epc:id:sgtin:9506000.013437.OTHER"]
+    event["ilmd"]["cbvmda:lotNumber"] = lot
+    job = await finished(stand, document, **{"GS1-Capture-Error-Behaviour": "proceed"})
+    assert len(str(job)) < 5_000
+    assert "eventList[1]" in job["errors"][0]["detail"]
+    (request,) = job["emvs:requests"]
+    assert (await stand.obp.ended(request["transactionId"]))["status"] == "STDS"

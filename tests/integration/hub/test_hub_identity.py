@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -342,3 +343,59 @@ async def test_tokens_without_end_and_plain_http_can_be_closed(
         assert (await obp.post("certificates", wanted))[0] == 401
         beginner, _ = await newcomer(stand)
         assert (await beginner.post("certificates", wanted))[0] == 201
+
+
+async def test_a_request_for_a_token_that_comes_twice_at_once_is_answered_with_one(
+    start_stand: StartStand,
+) -> None:
+    stand = await start_stand("IE")
+    obp, _ = await newcomer(stand)
+    message = {"transactionId": obp.transaction_id("RGST")}
+    answers = await asyncio.gather(*(obp.post("RGST", message) for _ in range(8)))
+    assert [answer[:2] for answer in answers] == [answers[0][:2]] * 8
+    obp.token = answers[0][1]["sessionToken"]
+    assert (await obp.get("requests"))[0] == 200
+
+    # Eight different requests with one token: one of them gets a session, and keeps it.
+    resets = await asyncio.gather(*(say(obp, "RSST") for _ in range(8)))
+    assert sorted(status for status, _ in resets) == [200] + [401] * 7
+    obp.token = next(answer["sessionToken"] for status, answer in resets if status == 200)
+    assert (await obp.get("requests"))[0] == 200
+
+
+async def test_tokens_of_a_client_that_resets_in_a_loop_are_bounded(
+    start_stand: StartStand,
+) -> None:
+    stand = await start_stand("IE")
+    obp, _ = await newcomer(stand)
+    _, session = await say(obp, "RGST")
+    for _ in range(60):
+        obp.token = session["sessionToken"]
+        _, session = await say(obp, "RSST")
+    count = await stand.hub.database.pool.fetchval("select count(*) from session_token")
+    assert count <= 51
+    obp.token = session["sessionToken"]
+    assert (await obp.get("requests"))[0] == 200
+
+
+async def test_a_token_alone_makes_no_second_certificate_where_one_is_required(
+    dsn: str, schema_name: str, http: aiohttp.ClientSession
+) -> None:
+    settings = hub_settings(dsn, schema_name, {})
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(3)]
+    wanted = [{"certificateRequest": signing_request(key)} for key in keys]
+    async with Hub(HubConfig(**settings)) as hub:
+        obp, _ = await newcomer(Stand(hub, {}, Obp(hub.url, http), http))
+        # A request that comes twice at once gets one certificate.
+        issued = await asyncio.gather(*(obp.post("certificates", wanted[0]) for _ in range(4)))
+        assert len({answer["fingerprint"] for _, answer, _ in issued}) == 1
+        _, session = await say(obp, "RGST")
+    strict = IdentityConfig(certificate_required=True)
+    async with Hub(HubConfig(**settings, identity=strict)) as hub:
+        obp.url, obp.token = hub.url, session["sessionToken"]
+        status, refused, _ = await obp.post("certificates", wanted[1])
+        assert (status, "initial token" in refused["detail"]) == (403, True)
+        url = f"{hub.management}/organisations/20002/clients/001/initial-token"
+        async with http.post(url) as response:
+            obp.token = (await response.json())["initialToken"]
+        assert (await obp.post("certificates", wanted[2]))[0] == 201

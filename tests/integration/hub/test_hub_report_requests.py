@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
-
-import pytest
 
 from hub.config import ReportConfig
 from tests.integration.hub.stand import StartStand
 
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({}, "$.reportType"),
+    ({"reportType": "WEATHER"}, "PRODUCT_STATUS"),
+    ({"reportType": "MARKET", "format": "PDF"}, "$.format"),
+    ({"reportType": "MARKET", "markets": ["XX"]}, "$.markets[0]"),
+    ({"reportType": "MARKET", "serialNumber": "S1"}, "$.serialNumber"),
+    ({"reportType": "MARKET", "batchId": "x" * 41}, "$.batchId"),
+    ({"reportType": "MARKET", "since": "2026-01-01T00:00:00Z"}, "ALERT"),
+    ({"reportType": "ALERT", "since": "yesterday"}, "ISO 8601"),
+    ({"reportType": "PACK_AUDIT", "productCode": "1"}, "serialNumber"),
+    ({"reportType": "MARKET", "colour": "blue"}, "colour"),
+]
 
-@pytest.mark.parametrize(
-    ("members", "told"),
-    [
-        ({}, "$.reportType"),
-        ({"reportType": "WEATHER"}, "PRODUCT_STATUS"),
-        ({"reportType": "MARKET", "format": "PDF"}, "$.format"),
-        ({"reportType": "MARKET", "markets": ["XX"]}, "$.markets[0]"),
-        ({"reportType": "MARKET", "serialNumber": "S1"}, "$.serialNumber"),
-        ({"reportType": "MARKET", "batchId": "x" * 41}, "$.batchId"),
-        ({"reportType": "MARKET", "since": "2026-01-01T00:00:00Z"}, "ALERT"),
-        ({"reportType": "ALERT", "since": "yesterday"}, "ISO 8601"),
-        ({"reportType": "PACK_AUDIT", "productCode": "1"}, "serialNumber"),
-        ({"reportType": "MARKET", "colour": "blue"}, "colour"),
-    ],
-)
-async def test_a_request_that_asks_for_no_report(
-    start_stand: StartStand, members: dict[str, Any], told: str
-) -> None:
+
+async def test_a_request_that_asks_for_no_report(start_stand: StartStand) -> None:
     stand = await start_stand()
-    message = {"transactionId": stand.obp.transaction_id("RPRQ"), **members}
-    status, answer, _ = await stand.obp.post("RPRQ", message)
-    assert status == 400
-    assert told in answer["detail"]
+    for members, told in REFUSED:
+        message = {"transactionId": stand.obp.transaction_id("RPRQ"), **members}
+        status, answer, _ = await stand.obp.post("RPRQ", message)
+        assert (status, told in answer["detail"]) == (400, True), (members, answer)
 
 
 async def test_whoever_subscribed_is_told_that_a_report_is_made(start_stand: StartStand) -> None:
@@ -62,3 +57,31 @@ async def test_a_report_is_bounded_and_says_so(start_stand: StartStand) -> None:
         pass
     assert (found["rowCount"], found["truncated"]) == (1, True)
     assert (await obp.get("reports/PSUDCTXHEUHUB001202600100000000001"))[0] == 404
+
+
+async def test_old_reports_and_retrievals_are_forgotten(start_stand: StartStand) -> None:
+    stand = await start_stand()
+    obp, pool = stand.obp, stand.hub.database.pool
+    asked = {"transactionId": obp.transaction_id("RPRQ"), "reportType": "MARKET"}
+    _, report, _ = await obp.post("RPRQ", asked)
+    async with asyncio.timeout(20):
+        while (await obp.get(f"reports/{report['reportId']}"))[1]["status"] == "Waiting":
+            await asyncio.sleep(0.02)
+    retrieval = {"transactionId": obp.transaction_id("RRRQ"), "reportId": report["reportId"]}
+    assert (await obp.post("RRRQ", retrieval))[0] == 200
+    kept = {"transactionId": obp.transaction_id("SBRS"), "reportTypes": ["MARKET"]}
+    assert (await obp.post("SBRS", kept))[0] == 200
+
+    async def counts() -> tuple[int, int]:
+        return (
+            await pool.fetchval("select count(*) from report"),
+            await pool.fetchval("select count(*) from account_message"),
+        )
+
+    await stand.manage("POST", "/clock", advance_s=29 * 86_400)
+    assert await counts() == (1, 2)
+    await stand.manage("POST", "/clock", advance_s=2 * 86_400)
+    async with asyncio.timeout(20):
+        while await counts() != (0, 1):
+            await asyncio.sleep(0.02)
+    assert (await obp.post("SBRS", kept))[0] == 200

@@ -184,7 +184,7 @@ async def test_the_list_of_requests_goes_on_page_by_page(start_stand: StartStand
         ("PMDR", b'{"transactionId": 1}', 400, "$.transactionId"),
         ("PMDR", b'{"transactionId": "x"}', 400, "34 characters"),
         ("XXXX", b"{}", 404, "PMDR"),
-        ("RPRQ", b"{}", 404, "VBOP"),
+        ("RPRQ", b"{}", 400, "transactionId"),
         ("WDPR", b" " * (1024 * 1024 + 1), 413, "at most"),
     ],
 )

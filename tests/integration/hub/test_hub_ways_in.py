@@ -7,8 +7,6 @@ import gzip
 import json
 from typing import Any
 
-import pytest
-
 from emvs.serial_numbers import UNMISTAKABLE
 from tests.integration.hub.stand import ADDRESS, CODE, Stand, StartStand, packs
 
@@ -33,8 +31,7 @@ async def taken(
     return status, answer
 
 
-@pytest.mark.parametrize("packed", [False, True])
-async def test_each_form_is_the_same_message(start_stand: StartStand, packed: bool) -> None:
+async def test_each_form_is_the_same_message(start_stand: StartStand) -> None:
     stand = await start_stand("IE")
     obp = stand.obp
     await obp.product("IE")
@@ -51,11 +48,10 @@ async def test_each_form_is_the_same_message(start_stand: StartStand, packed: bo
     ]
     answers = []
     for body, headers, query in forms:
-        sent = gzip.compress(body) if packed else body
-        more = {"Content-Encoding": "gzip"} if packed else {}
-        status, answer = await taken(stand, "PPDC", sent, query, **headers, **more)
-        assert status == 202, answer
-        answers.append(answer)
+        for sent, more in ((body, {}), (gzip.compress(body), {"Content-Encoding": "gzip"})):
+            status, answer = await taken(stand, "PPDC", sent, query, **headers, **more)
+            assert status == 202, answer
+            answers.append(answer)
     assert all(answer == answers[0] for answer in answers)
     assert (await obp.ended(transaction_id))["status"] == "STDS"
     assert list(stand.wires["IE"].applied.values())[-1][1]["serialNumbers"] == serials
@@ -77,37 +73,35 @@ async def test_state_updates_come_in_lines_too(start_stand: StartStand) -> None:
     assert ended["markets"][0]["outcomes"] == {"DECOMMISSIONED": 1}
 
 
-@pytest.mark.parametrize(
-    ("headers", "lines", "says"),
-    [
-        (NDJSON, ["{}"], "transactionId"),
-        (NDJSON, ["HEAD", '"A1"', "A2"], "line 3"),
-        (NDJSON, ["HEAD", '"A1"', '"A2","A3"'], "line 3"),
-        (NDJSON, ["HEAD", '"A1"', "", '{"serialNumber":"A2"}'], "line 4"),
-        (NDJSON, ["HEAD", "7"], "line 2"),
-        (NDJSON, ["HEAD", '"' + "x" * 70_000 + '"'], "line 2"),
-        (NDJSON, ["x" * 70_000], "line 1"),
-        (NDJSON, ["HEAD", '"\udcff"'], "line 2"),
-        (CSV, ["productCode,batchId"], "serialNumber"),
-        (CSV, ["productCode,productCode,serialNumber"], "line 1"),
-        (CSV, ["batchId,serialNumber", "L1,A1", "L1"], "line 3"),
-        (CSV, ["batchId,serialNumber", "L1,A1", "L2,A2"], "batchId is 'L2'"),
-        (CSV, ["batchId,serialNumber", 'L1,"A1', 'L1,A2"'], "line"),
-        (CSV, ["batchId,serialNumber", "L1,\udcff"], "line 2"),
-        (CSV, ["lot,serialNumber", "L1,A1"], "lot"),
-        (CSV, ["productVersion,serialNumber", "one,A1"], "productVersion"),
-    ],
-)  # fmt: skip
-async def test_errors_name_the_line_and_store_nothing(
-    start_stand: StartStand, headers: dict[str, str], lines: list[str], says: str
-) -> None:
+ERRORS: list[tuple[dict[str, str], list[str], str]] = [
+    (NDJSON, ["{}"], "transactionId"),
+    (NDJSON, ["HEAD", '"A1"', "A2"], "line 3"),
+    (NDJSON, ["HEAD", '"A1"', '"A2","A3"'], "line 3"),
+    (NDJSON, ["HEAD", '"A1"', "", '{"serialNumber":"A2"}'], "line 4"),
+    (NDJSON, ["HEAD", "7"], "line 2"),
+    (NDJSON, ["HEAD", '"' + "x" * 70_000 + '"'], "line 2"),
+    (NDJSON, ["x" * 70_000], "line 1"),
+    (NDJSON, ["HEAD", '"\udcff"'], "line 2"),
+    (CSV, ["productCode,batchId"], "serialNumber"),
+    (CSV, ["productCode,productCode,serialNumber"], "line 1"),
+    (CSV, ["batchId,serialNumber", "L1,A1", "L1"], "line 3"),
+    (CSV, ["batchId,serialNumber", "L1,A1", "L2,A2"], "batchId is 'L2'"),
+    (CSV, ["batchId,serialNumber", 'L1,"A1', 'L1,A2"'], "line"),
+    (CSV, ["batchId,serialNumber", "L1,\udcff"], "line 2"),
+    (CSV, ["lot,serialNumber", "L1,A1"], "lot"),
+    (CSV, ["productVersion,serialNumber", "one,A1"], "productVersion"),
+]  # fmt: skip
+
+
+async def test_errors_name_the_line_and_store_nothing(start_stand: StartStand) -> None:
     stand = await start_stand("IE")
-    transaction_id = stand.obp.transaction_id("PPDC")
-    head = ndjson(transaction_id, []).decode()
-    body = "\n".join(lines).replace("HEAD", head).encode("utf-8", "surrogateescape")
-    query = f"?transactionId={transaction_id}" if headers is CSV else ""
-    status, answer = await taken(stand, "PPDC", body, query, **headers)
-    assert (status, says in answer["detail"]) == (400, True), answer
+    for headers, lines, says in ERRORS:
+        transaction_id = stand.obp.transaction_id("PPDC")
+        head = ndjson(transaction_id, []).decode()
+        body = "\n".join(lines).replace("HEAD", head).encode("utf-8", "surrogateescape")
+        query = f"?transactionId={transaction_id}" if headers is CSV else ""
+        status, answer = await taken(stand, "PPDC", body, query, **headers)
+        assert (status, says in answer["detail"]) == (400, True), (lines, answer)
     assert (await stand.obp.get("requests"))[1]["requests"] == []
 
 
@@ -216,3 +210,89 @@ async def test_serial_numbers_on_order_can_be_uploaded_as_they_are(
     ]:
         status, problem, _ = await order(**members)
         assert (status, says in problem.decode()) == (400, True), problem
+
+
+async def test_a_stream_follows_a_message_into_the_store_or_tells_that_it_was_refused(
+    start_stand: StartStand,
+) -> None:
+    stand = await start_stand("IE")
+    obp = stand.obp
+    await obp.product("IE")
+    auth = {"Authorization": f"Bearer {obp.token}"}
+
+    async def followed(end: bytes, *, first: bool) -> tuple[int, list[dict[str, Any]]]:
+        """Send a message whose last line comes late, and read its progress meanwhile."""
+        transaction_id = obp.transaction_id("PPDC" if first else "PPDM")
+        go_on = asyncio.Event()
+        serials = [f"{transaction_id[-3:]}{n}" for n in range(1000)]
+        members = {} if first else {"manufacturer": None}
+
+        async def slowly() -> Any:
+            yield ndjson(transaction_id, serials, **members) + b"\n"
+            await go_on.wait()
+            yield end
+
+        url = f"{obp.url}/obp/v1/{transaction_id[:4]}"
+        upload = asyncio.create_task(stand.http.post(url, data=slowly(), headers=auth | NDJSON))
+        stream = f"{obp.url}/obp/v1/requests/{transaction_id}/progress"
+        async with asyncio.timeout(30):
+            while (await obp.get(f"requests/{transaction_id}"))[1]["detail"].find("received") < 0:
+                await asyncio.sleep(0.02)
+            async with stand.http.get(stream, headers=auth) as response:
+                told = []
+                async for line in response.content:
+                    assert line.partition(b":")[0] in {b"event", b"data", b"\n"}, line
+                    if line.startswith(b"data: "):
+                        told.append(json.loads(line[6:]))
+                        go_on.set()
+        return (await upload).status, told
+
+    # Storing takes longer than the stream waits.
+    await stand.hub.database.pool.execute(
+        "create function wait() returns trigger language plpgsql as $$ begin"
+        " perform pg_sleep(0.6); return new; end $$;"
+        " create trigger wait before insert on request for each row execute function wait()"
+    )
+    status, told = await followed(b'"LAST"\n', first=True)
+    assert (status, told[0]["status"], told[-1]["status"]) == (202, "Receiving", "STDS")
+    status, told = await followed(b"LAST\n", first=False)
+    assert (status, told[-1]) == (400, {"status": "NotStored"})
+
+
+async def test_what_is_stored_is_told_while_it_comes_once_more(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    obp = stand.obp
+    await obp.product("IE")
+    transaction_id = obp.transaction_id("PPDC")
+    body = ndjson(transaction_id, ["A1", "A2"])
+    assert (await taken(stand, "PPDC", body, **NDJSON))[0] == 202
+    await obp.ended(transaction_id)
+    with stand.hub.progress.receiving("10001") as note:
+        note(transaction_id, 1)
+        status, told = await obp.get(f"requests/{transaction_id}")
+    assert (status, told["status"]) == (200, "STDS")
+
+
+async def test_readers_of_progress_that_have_gone_keep_no_place(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    obp = stand.obp
+    await obp.product("IE")
+    # Nothing changes, so that nothing is written to whoever has gone.
+    assert (await stand.manage("PATCH", "/distribution/IE", paused=True))[0] == 200
+    transaction_id = obp.transaction_id("PPDC")
+    assert (await taken(stand, "PPDC", ndjson(transaction_id, ["A1"]), **NDJSON))[0] == 202
+    async with asyncio.timeout(20):
+        while (await obp.get(f"requests/{transaction_id}"))[1]["status"] != "STLD":
+            await asyncio.sleep(0.02)
+    auth = {"Authorization": f"Bearer {obp.token}"}
+    stream = f"{obp.url}/obp/v1/requests/{transaction_id}/progress"
+    for _ in range(50):
+        async with stand.http.get(stream, headers=auth) as response:
+            assert response.status == 200
+            response.close()
+    async with asyncio.timeout(10):
+        while True:
+            async with stand.http.get(stream, headers=auth) as response:
+                if response.status == 200:
+                    break
+            await asyncio.sleep(0.05)
