@@ -22,7 +22,7 @@ help:
 	@echo "make status   show what runs"
 	@echo "make down     stop what runs in the background"
 	@echo "make load     load tests: ARGS=\"run latvia --duration 1m\", \"capacity\", \"presets\" ..."
-	@echo "make test     run all tests, on up to four cores (ARGS=\"-n 0 -x -k word\")"
+	@echo "make test     run all tests, up to four files at once (ARGS=\"-n 0 -x -k word\")"
 	@echo "make machine  20,000 random steps in two markets against a plain model (MACHINE_STEPS=N)"
 	@echo "make bench    measure everything (ARGS=\"--quick --check\": under five minutes, goals must be met)"
 	@echo "make check    lint, format, types, direction of imports"
@@ -49,7 +49,8 @@ load: $(VENV)/.load-installed
 	@$(BIN)/emvs load $(ARGS)
 
 test: $(VENV)/.dev-installed
-	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $$($(BIN)/python -c "import os; print(min(4, 1 + os.cpu_count()))") \
+		--dist loadfile $(ARGS)
 
 machine: $(VENV)/.dev-installed
 	$(BIN)/python -m pytest -m bench --show-capture=no tests/acceptance/machine $(ARGS)

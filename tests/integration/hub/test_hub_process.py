@@ -33,7 +33,9 @@ def process_settings(dsn: str, schema: str, wires: dict[str, NationalWire]) -> d
     return settings
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(more, marks=pytest.mark.bench) for more in (1, 2))]
+)
 async def test_nothing_acknowledged_is_lost_when_the_hub_is_killed(
     seed: int,
     dsn: str,
