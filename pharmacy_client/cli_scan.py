@@ -56,8 +56,11 @@ async def _serve(system: SystemOptions, queue: OfflineQueue, mode: Mode) -> None
 
     def notice(sentence: str) -> None:
         show(f"· {printable(sentence)}")
+        if prompting:
+            _prompt(prompting[0])
 
     descriptor = sys.stdin.fileno()
+    prompting: list[TerminalTill] = []  # Filled while somebody looks at a prompt.
     async with Till(profile_of(system), queue, on_notice=notice) as till:
         terminal = TerminalTill(till, mode, show)
         with raw_terminal(descriptor) as is_terminal:
@@ -74,6 +77,7 @@ async def _serve(system: SystemOptions, queue: OfflineQueue, mode: Mode) -> None
                     )
                 elif is_terminal:
                     show(HELP)
+                    prompting.append(terminal)
                     _prompt(terminal)
                     await _take_all(terminal, descriptor, _echo, lambda: _prompt(terminal))
                 else:
