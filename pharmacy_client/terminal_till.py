@@ -100,7 +100,7 @@ class TerminalTill:
             pause_s = self._till.breaker.wait_s
             self._show(f"OFFLINE: {waiting} wait; the system is tried again in {pause_s:.0f} s.")
         else:
-            self._show(f"Online; {waiting} wait." if waiting else "Online; nothing waits.")
+            self._show(f"{waiting} to be sent." if waiting else "Online; nothing waits.")
 
     async def _ask(self, read: Callable[[], Scan], *, manual: bool) -> None:
         try:
