@@ -19,9 +19,9 @@ _IDENTIFIERS: Final = ("]d2", "]d1")
 _SENT: Final = SET_82 + "[]"
 _FOREIGN_SCRIPTS: Final = ("GREEK", "CYRILLIC")
 
-SAME_KEYBOARD_ADVICE: Final = "Set scanner and computer to the same keyboard, then scan again."
-CAPS_LOCK_ADVICE: Final = "Switch Caps Lock off, then scan again."
-CASE_ADVICE: Final = "Switch Caps Lock and the scanner's own change of case off, then scan again."
+SAME_KEYBOARD_ADVICE: Final = "Set scanner and computer to the same keyboard"
+CAPS_LOCK_ADVICE: Final = "Switch Caps Lock off"
+CASE_ADVICE: Final = "Switch Caps Lock and the scanner's own change of case off"
 
 
 class KeyboardFault(NamedTuple):
@@ -30,6 +30,7 @@ class KeyboardFault(NamedTuple):
     sentence: str
     """Without capital and full stop."""
     advice: str
+    """Without full stop: whether to scan again afterwards depends on what comes of the scan."""
     candidates: tuple[str, ...] = ()
     """All texts that the scanner can have sent. Empty if they cannot be counted."""
 

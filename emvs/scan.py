@@ -71,7 +71,9 @@ def _parse_damaged(fault: KeyboardFault) -> Scan:
     Texts whose product code is none were not sent. Certain the rest is if each is a whole pack
     without a fault, and all of them are the same one.
     """
-    refusal = ScanError(f"The scan arrived distorted: {fault.sentence}.", fault.advice)
+    refusal = ScanError(
+        f"The scan arrived distorted: {fault.sentence}.", f"{fault.advice}, then scan again."
+    )
     scans: list[Scan] = []
     for candidate in fault.candidates:
         try:
@@ -85,7 +87,7 @@ def _parse_damaged(fault: KeyboardFault) -> Scan:
         scans.append(scan)
     if not scans:
         raise refusal
-    repair = f"The scan was put right: {fault.sentence}. {fault.advice}"
+    repair = f"The scan was put right: {fault.sentence}. {fault.advice}."
     return replace(scans[0], repairs=(repair, *scans[0].repairs))
 
 

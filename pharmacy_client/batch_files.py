@@ -22,6 +22,8 @@ from pharmacy_client.scan_text import read_spelled
 
 ROWS_MAX: Final = 1_000_000
 _LINE_LENGTH_MAX: Final = 64 * 1024
+# As the options of the command and the file of endpoints call them.
+_OTHER_NAMES: Final = {"serial": "serial_number", "batch": "batch_id"}
 COLUMNS: Final = (
     "row",
     "operation",
@@ -50,28 +52,30 @@ class Row(NamedTuple):
 
 
 def read_rows(path: Path, operation: Operation) -> Iterator[Row]:
-    """Yield the rows of a file. Raises ProfileError if it cannot be read.
+    """Yield the rows of a file. Raises ProfileError if it cannot be read or has no heading.
 
     CSV has a heading: `scan`, or `product_code` and `serial_number` with `batch_id`, `expiry`;
-    and `operation`, `manual`, `reference` if rows differ. JSON lines have the same members. Other
-    files hold a scan on each line.
+    and `operation`, `manual`, `reference` if rows differ. It is separated by comma, semicolon or
+    tab. JSON lines have the same members. Other files hold a scan on each line.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             rows = _rows(file, path.suffix.lower())
             for number, values in rows:
                 if number > ROWS_MAX:
                     raise ProfileError(f"{path} has more than {ROWS_MAX} rows.")
                 yield _row(number, values, operation)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except UnicodeDecodeError as error:
+        raise ProfileError(f"{path} is not UTF-8 text. Save it as UTF-8.") from error
+    except OSError as error:
+        raise ProfileError(f"{path} cannot be read: {error.strerror}.") from error
+    except csv.Error as error:
         raise ProfileError(f"{path} cannot be read: {error}") from error
 
 
 def _rows(file: TextIO, suffix: str) -> Iterator[tuple[int, dict[str, Any] | ScanRefusedError]]:
     if suffix == ".csv":
-        reader = csv.DictReader(file)
-        for values in reader:
-            yield reader.line_num, values
+        yield from _csv_rows(file)
         return
     for number, line in enumerate(file, 1):
         if len(line) > _LINE_LENGTH_MAX:
@@ -83,12 +87,35 @@ def _rows(file: TextIO, suffix: str) -> Iterator[tuple[int, dict[str, Any] | Sca
             yield number, {"scan": line.rstrip("\r\n")}
 
 
+def _csv_rows(file: TextIO) -> Iterator[tuple[int, dict[str, Any]]]:
+    heading = file.readline(_LINE_LENGTH_MAX)
+    if not heading.strip():
+        return
+    separator = max(",;\t", key=heading.count)
+    names = [_column(name) for name in next(csv.reader([heading], delimiter=separator))]
+    if "scan" not in names and not {"product_code", "serial_number"} <= set(names):
+        raise ProfileError(
+            f"{file.name} has no heading that tells its columns: the first line of a CSV file names"
+            " `scan`, or `product_code` and `serial_number`. A file of bare scans ends in .txt."
+        )
+    reader = csv.DictReader(file, names, delimiter=separator)
+    for values in reader:
+        yield 1 + reader.line_num, {name: values[name] for name in names}
+
+
+def _column(name: str) -> str:
+    plain = name.strip().lower().replace(" ", "_")
+    return _OTHER_NAMES.get(plain, plain)
+
+
 def _json(line: str) -> dict[str, Any] | ScanRefusedError:
     try:
         values = json.loads(line)
     except (ValueError, RecursionError):
         values = None
-    return values if isinstance(values, dict) else ScanRefusedError("The line is no JSON object.")
+    if not isinstance(values, dict):
+        return ScanRefusedError("The line is no JSON object.")
+    return {_column(name): value for name, value in values.items()}
 
 
 def _row(number: int, values: dict[str, Any] | ScanRefusedError, operation: Operation) -> Row:
@@ -96,7 +123,7 @@ def _row(number: int, values: dict[str, Any] | ScanRefusedError, operation: Oper
         return Row(number, None, values)
     try:
         scan = _scan(values)
-        asked = _operation(str(values.get("operation") or operation.name))
+        asked = operation_named(str(values.get("operation") or operation.name))
         manual = str(values.get("manual") or "").lower() in ("1", "true", "yes", "manual")
         reference = values.get("reference") or None
         call = PackCall(asked, scan, manual, None if reference is None else str(reference))
@@ -107,10 +134,14 @@ def _row(number: int, values: dict[str, Any] | ScanRefusedError, operation: Oper
     return Row(number, call)
 
 
-def _operation(word: str) -> Operation:
-    name = word.upper().replace("-", "_")
+def operation_named(word: str) -> Operation:
+    """Return the operation of this name. Raises ScanRefusedError, which lists them all."""
+    name = word.strip().upper().replace("-", "_")
+    if name == "UNDO":
+        return Operation.UNDO_SUPPLY
     if name not in Operation.__members__:
-        raise ScanRefusedError(f"There is no operation {name.lower()!r}.")
+        known = ", ".join(operation.name.lower() for operation in Operation)
+        raise ScanRefusedError(f"There is no operation {word!r}. There are: undo, {known}.")
     return Operation[name]
 
 

@@ -258,6 +258,9 @@ def _finish(run: Callable[[], _Done], *, as_json: bool = False, raw: bool = Fals
         )
     except KeyboardInterrupt:
         done = _Done(ExitCode.INTERRUPTED, lambda: _complain(_INTERRUPTED))
+    except BrokenPipeError:  # Who read the output, such as `head`, has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        done = _Done(ExitCode.INTERRUPTED, lambda: None)
     except Exception as error:  # noqa: BLE001 - the promise is that no traceback reaches a user.
         fault = f"a fault in this program: {error!r}"
         done = _Done(ExitCode.FAULT, lambda: _complain(fault))

@@ -11,12 +11,16 @@ from typing import Annotated, Any, Final, TextIO
 
 import typer
 
-from emvs.states import Operation
-from pharmacy_client.batch_files import ResultWriter, Row, read_rows
+from pharmacy_client.batch_files import ResultWriter, Row, operation_named, read_rows
 from pharmacy_client.cli_finish import Finish
 from pharmacy_client.cli_options import SystemOptions, open_queue, profile_of, with_groups
 from pharmacy_client.cli_output import error_object, result_object
-from pharmacy_client.errors import LoginRefusedError, PharmacyClientError, ProfileError
+from pharmacy_client.errors import (
+    LoginRefusedError,
+    PharmacyClientError,
+    ProfileError,
+    ScanRefusedError,
+)
 from pharmacy_client.exit_codes import ExitCode
 from pharmacy_client.profile import Profile
 from pharmacy_client.results import PackCall, Result
@@ -66,12 +70,15 @@ def register(app: typer.Typer, finish: Finish) -> None:
     ) -> None:
         """Ask about all packs of a file, one after the other or as a bulk. Exit code: that of the
         worst row, an alert being the worst."""
-        name = operation.upper().replace("-", "_")
-        if name not in Operation.__members__:
-            raise typer.BadParameter(f"There is no operation {operation!r}.")
+        try:
+            usual = operation_named(operation)
+        except ScanRefusedError as error:
+            raise typer.BadParameter(str(error)) from error
 
         def run() -> ExitCode:
-            found = list(read_rows(rows, Operation[name]))
+            found = list(read_rows(rows, usual))
+            if not found:
+                print(f"pharmacy: {rows} holds no packs; nothing was sent.", file=sys.stderr)
             with _opened(output) as file, contextlib.ExitStack() as exits:
                 as_csv = output is not None and output.suffix.lower() == ".csv"
                 writer = ResultWriter(file, as_csv=as_csv)

@@ -55,9 +55,13 @@ async def _serve(system: SystemOptions, queue: OfflineQueue, mode: Mode) -> None
             show_on_stdout(line)
 
     def notice(sentence: str) -> None:
-        show(f"· {printable(sentence)}")
+        line = f"· {printable(sentence)}"
+        show(f"\n{line}" if prompted else line)
+        for terminal in prompted:
+            _prompt(terminal)
 
     descriptor = sys.stdin.fileno()
+    prompted: list[TerminalTill] = []  # While the last line on the screen is its prompt.
     async with Till(profile_of(system), queue, on_notice=notice) as till:
         terminal = TerminalTill(till, mode, show)
         with raw_terminal(descriptor) as is_terminal:
@@ -74,8 +78,17 @@ async def _serve(system: SystemOptions, queue: OfflineQueue, mode: Mode) -> None
                     )
                 elif is_terminal:
                     show(HELP)
-                    _prompt(terminal)
-                    await _take_all(terminal, descriptor, _echo, lambda: _prompt(terminal))
+
+                    def echo(text: str) -> None:
+                        if _echo(text):
+                            prompted.clear()
+
+                    def prompt() -> None:
+                        prompted[:] = [terminal]
+                        _prompt(terminal)
+
+                    prompt()
+                    await _take_all(terminal, descriptor, echo, prompt)
                 else:
                     await _take_all(terminal, descriptor, _nothing, lambda: None)
             finally:
@@ -100,11 +113,13 @@ def _nothing(text: str) -> None:
     """Where a terminal or nobody echoes."""
 
 
-def _echo(text: str) -> None:
+def _echo(text: str) -> bool:
+    """Show what was typed; tell whether a line ended."""
     shown = "".join(letter for letter in text if letter.isprintable())
     ending = "\n" if text.endswith(("\r", "\n")) else ""
     sys.stdout.write(shown + ending)
     sys.stdout.flush()
+    return bool(ending)
 
 
 async def _upkeep(till: Till, notice: Callable[[str], None]) -> None:

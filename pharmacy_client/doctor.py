@@ -189,11 +189,29 @@ async def _check_login(profile: Profile, transport: Transport) -> Check:
             client = await PharmacyClient(profile, transport=transport).__aenter__()
             await client.ping()
     except LoginRefusedError as error:
-        return Check("login", Verdict.FAILED, str(error), _login_advice(error.return_code or ""))
+        return Check("login", Verdict.FAILED, str(error), _refusal_advice(profile, error))
     except PharmacyClientError as error:
-        return Check("login", Verdict.FAILED, str(error), "See what was found above.")
+        return Check("login", Verdict.FAILED, str(error), _failure_advice(profile))
     login = profile.client_id or f"{profile.client_login_id}/{profile.user_id}"
     return Check("login", Verdict.OK, f"the system accepts {login}")
+
+
+def _refusal_advice(profile: Profile, error: LoginRefusedError) -> str:
+    if profile.dialect is Dialect.SOAP and error.return_code is None:
+        # Refused before the login was looked at.
+        if profile.certificate is None:
+            return "Set the profile's `certificate` (and `key`): this system wants to see one."
+        return (
+            "It is the certificate, not the password: if it has ended by the system's clock, ask"
+            " your national organisation for a new one; else check `certificate` and `key`."
+        )
+    return _login_advice(error.return_code or "")
+
+
+def _failure_advice(profile: Profile) -> str:
+    if profile.url.startswith("http://"):
+        return "If nothing above failed: does the profile's `url` begin with https, not http?"
+    return "See what was found above. If all is well there, check the path of `url`."
 
 
 def _login_advice(return_code: str) -> str:

@@ -58,7 +58,9 @@ def find_profile(
     if choice.market is not None:
         raise ProfileError(
             "A market can be chosen only from an endpoints file, and there is none:"
-            f" {DEFAULT_ENDPOINTS} does not exist here. A profile file names its system itself."
+            f" {DEFAULT_ENDPOINTS} does not exist here. Does the simulator run (`emvs status`)? The"
+            " file goes when it is stopped; what waits in a queue is kept. A profile file names its"
+            " system itself."
         )
     if own is not None:
         return Profile.from_file(own, dialect=choice.dialect, environment=environment)

@@ -28,6 +28,7 @@ from pharmacy_client.till import Till
 _BACKGROUNDS: Final = {Colour.GREEN: "30;42", Colour.AMBER: "30;43", Colour.RED: "97;41"}
 _WORDS: Final = {Colour.GREEN: "OK", Colour.AMBER: "CHECK", Colour.RED: "STOP"}
 _WIDTH_MAX: Final = 72
+_COMMAND_LENGTH_MAX: Final = 12
 _END_OF_INPUT: Final = b"\x04"
 HELP: Final = """\
 Scan a pack; it is asked about in the mode shown. Or type a letter and Enter:
@@ -69,18 +70,20 @@ class TerminalTill:
         self.last = None
         word = line.strip()
         command, _, rest = word.partition(" ")
-        modes = {"v": Mode.VERIFY, "s": Mode.SUPPLY, "u": Mode.UNDO}
-        if word.lower() == "q":
+        modes = {mode.value: mode for mode in Mode} | {mode.value[0]: mode for mode in Mode}
+        if word.lower() in ("q", "quit", "exit"):
             return False
         if word.lower() in modes:
             self.mode = modes[word.lower()]
-            self._show(f"Scans are asked to {self.mode.value} now.")
-        elif word == "?":
+            self._show(f"From now on a scan means: {self.mode.value}.")
+        elif word.lower() in ("?", "h", "help"):
             self._lines(HELP.splitlines())
         elif word.lower() == "w":
             self.tell_waiting(always=True)
         elif command.lower() == "m" and rest:
             await self._ask(lambda: _typed(rest.split()), manual=True)
+        elif word.isalpha() and word.isascii() and len(word) <= _COMMAND_LENGTH_MAX:
+            self._show(f"There is no command {word}. ? lists them all.")
         elif word:
             await self._ask(lambda: read_scan(read_spelled(line)), manual=False)
         self.tell_waiting()
@@ -97,7 +100,7 @@ class TerminalTill:
             pause_s = self._till.breaker.wait_s
             self._show(f"OFFLINE: {waiting} wait; the system is tried again in {pause_s:.0f} s.")
         else:
-            self._show(f"Online; {waiting} wait." if waiting else "Online; nothing waits.")
+            self._show(f"{waiting} to be sent." if waiting else "Online; nothing waits.")
 
     async def _ask(self, read: Callable[[], Scan], *, manual: bool) -> None:
         try:

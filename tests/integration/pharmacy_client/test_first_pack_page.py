@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sys
 from pathlib import Path
@@ -16,9 +17,24 @@ PAGE = (Path(__file__).parents[3] / "docs" / "pharmacy-first-pack.md").read_text
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 
+def endpoints_as_started(town: Town, folder: Path) -> Path:
+    """Tell the town's one market as `make up` tells its own: IE speaks REST only, AT SOAP only."""
+    told = json.loads(town.endpoints.read_text())
+    market, people = told["markets"]["IE"], told["participants"]
+    told["markets"] = {"IE": market, "AT": market}
+    told["participants"] = [
+        {name: value for name, value in person.items() if name != unspoken} | {"market": code}
+        for code, unspoken in (("IE", "soap"), ("AT", "rest"))
+        for person in people
+    ]
+    path = folder / "endpoints.json"
+    path.write_text(json.dumps(told))
+    return path
+
+
 async def run_program(program: str, town: Town, number: int, folder: Path) -> list[str]:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", program, str(town.endpoints)),
+        *(sys.executable, "-c", program, str(endpoints_as_started(town, folder))),
         town.text(number).replace("\x1d", "<GS>"),
         cwd=folder,
         env=environment(),

@@ -133,4 +133,4 @@ def test_a_wrong_repair_would_be_found() -> None:
 
 def test_repairs_tell_what_to_see_to() -> None:
     (repair,) = parse_scan("]D201041500375286431727123110b1\x1d21sn1").repairs
-    assert repair.endswith("Switch Caps Lock off, then scan again.")
+    assert repair.endswith("Caps Lock is on. Switch Caps Lock off.")
