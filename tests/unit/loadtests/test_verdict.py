@@ -85,6 +85,10 @@ def undone(number: int) -> Sample:
     return sample(pack=number, operation=Operation.UNDO)
 
 
+AGAIN = {"flags": Flag.REPEAT, "verdict": Verdict.UNEXPECTED}
+ELSEWHERE = {"fault": Fault.ALREADY_INACTIVE, "verdict": Verdict.UNEXPECTED}
+
+
 # What clients were told, what the trail holds: lost, doubled, unasked, done without an answer.
 @pytest.mark.parametrize(
     ("samples", "trail", "found"),
@@ -92,6 +96,17 @@ def undone(number: int) -> Sample:
         (supplied(0, 1), [(0, DONE)], (1, 0, 0, 0)),
         (supplied(0, 1), [(0, DONE), (1, DONE)], (0, 0, 0, 0)),
         (supplied(0), [(0, DONE), (0, DONE)], (0, 1, 1, 0)),
+        # Told as refused and done all the same: that no answer came is no excuse here.
+        (supplied(0, verdict=Verdict.UNEXPECTED, code=b"NC_PCK_22"), [(0, DONE)], (0, 0, 1, 0)),
+        (supplied(0, verdict=Verdict.UNEXPECTED, code=b"11220200"), [(0, DONE)], (0, 0, 1, 0)),
+        # Told twice as done, recorded once: a second scan that should have been refused.
+        ([*supplied(0), *supplied(0, **AGAIN)], [(0, DONE)], (1, 1, 0, 0)),
+        ([*supplied(0), *supplied(0, **ELSEWHERE)], [(0, DONE)], (1, 1, 0, 0)),
+        ([*supplied(0), *supplied(0, **ELSEWHERE)], [(0, DONE), (0, DONE)], (0, 2, 0, 0)),
+        ([*supplied(0), *supplied(0, **(AGAIN | {"code": b"11220200"}))], [(0, DONE)], (0,) * 4),
+        # Told and recorded as another operation.
+        ([sample(operation=Operation.DESTROY)], [(0, DONE)], (1, 0, 1, 0)),
+        ([*supplied(0), undone(0)], [(0, UNDONE), (0, DONE)], (0, 1, 0, 0)),
         (supplied(0, 0), [(0, DONE), (0, DONE)], (0, 2, 0, 0)),
         (
             [*supplied(0), undone(0), *supplied(0)],
@@ -103,7 +118,7 @@ def undone(number: int) -> Sample:
         (supplied(0, verdict=Verdict.ERROR, code=b"timeout"), [], (0, 0, 0, 0)),
         ([], [(0, DONE)], (0, 0, 1, 0)),
         (supplied(0, fault=Fault.ALREADY_INACTIVE, code=b"NC_PCK_22"), [], (0, 0, 0, 0)),
-        ([*supplied(0), *supplied(0, flags=Flag.REPEAT)], [(0, DONE)], (0, 0, 0, 0)),
+        ([*supplied(0), *supplied(0, flags=Flag.REPEAT, code=b"NC_PCK_23")], [(0, DONE)], (0,) * 4),
         (supplied(0, flags=Flag.RECALLED, code=b"NC_PCK_22"), [], (0, 0, 0, 0)),
         ([*supplied(0), undone(0)._replace(code=b"NC_PCK_29")], [(0, DONE)], (0, 0, 0, 0)),
         ([sample(operation=Operation.BULK_SUPPLY, packs=3)], [(0, DONE)], (0, 0, 0, 1)),
@@ -120,7 +135,7 @@ def undone(number: int) -> Sample:
 def test_samples_are_held_against_the_trail(
     samples: list[Sample], trail: list[tuple[int, str]], found: tuple[int, ...]
 ) -> None:
-    entries = [Entry(SERIAL_OF[number], outcome) for number, outcome in trail]
+    entries = [Entry(SERIAL_OF[number], "SUPPLY", outcome) for number, outcome in trail]
     result = compare("LV", from_samples(samples), entries, SERIALS)
     assert (result.lost, result.doubled, result.unasked, result.unanswered_done) == found
 
