@@ -19,7 +19,7 @@ from emvs.limits import AUDIT_ROWS_DEFAULT
 from emvs.outcomes import Outcome
 from emvs.roles import Role
 from emvs.states import Operation, State
-from nmvs.audit_queries import Place, Pool, Selection, place_of, slices, state_of_pack
+from nmvs.audit_queries import Place, Pool, Selection, place_of, slices, state_of_pack, whole
 from nmvs.location_tokens import LocationTokens
 from nmvs.pack_keys import PackKeys
 
@@ -41,9 +41,9 @@ class AuditRequest(NamedTuple):
     end: datetime | None = None
     after: Place | None = None
     outcomes: Sequence[Outcome] | None = None
+    """Only entries with one of these."""
     alerts_only: bool = False
     """Entries that raised an alert, which the national organisation sees of any pack."""
-    """Only entries with one of these."""
 
 
 class AuditSlice(NamedTuple):
@@ -75,6 +75,13 @@ class Audit:
             yield AuditSlice(
                 [self._entry(row, view) for row in rows], [place_of(row) for row in rows]
             )
+
+    async def read_all(self, request: AuditRequest) -> AsyncIterator[list[dict[str, Any]]]:
+        """Yield all of it, found once: for whoever reads to the end. Raises as `read`."""
+        view = AUDIT_VIEWS[request.role]
+        selection = await self._selection(request, view)
+        async for rows in whole(self._pool, selection, SLICE_ROWS):
+            yield [self._entry(row, view) for row in rows]
 
     async def of_pack(self, product_code: str, serial_number: str) -> PackAudit:
         """Return all that is known here about one pack, as an authority sees it."""

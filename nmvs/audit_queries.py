@@ -1,7 +1,9 @@
 """Reading the audit trail in slices, in order of time. What a caller may see is not decided here.
 
-A slice continues behind the last entry of the one before, so nothing is held in between: neither
-a transaction, which would keep partitions from being dropped, nor memory.
+A page continues behind the last entry of the one before. A whole selection is found and sorted once
+and then fetched in slices: the trail has no index by time, so finding each slice anew would read
+the month again for each. Nothing is held in between either way: neither a transaction, which would
+keep partitions from being dropped, nor memory.
 """
 
 from __future__ import annotations
@@ -54,6 +56,10 @@ left join alert a on a.alert_id = s.alert_id
 left join state_delivery d on s.dialect = 'hub' and d.delivery_id = s.client_transaction_id
 order by s.recorded_at, s.pack_key, s.transaction_id
 """  # noqa: S608 - constants.
+# With hold: the result outlives its transaction, on the server's disk if it is large.
+_OPEN: Final = f"declare audit_trail no scroll cursor with hold for {_SLICE}"
+_FIND_S_MAX: Final = 600.0
+"""To find and sort a whole selection; some 10 s for two million entries."""
 
 
 class Place(NamedTuple):
@@ -86,24 +92,46 @@ async def slices(
     after = selection.after
     for start, end in await windows(pool, selection):
         while True:
-            rows = await pool.fetch(
-                _SLICE,
-                start,
-                end,
-                *(after or (None, None, None)),
-                selection.pack_key,
-                selection.location_number,
-                selection.product_code,
-                selection.investigated_packs_only,
-                selection.outcomes,
-                selection.alerts_only,
-                rows_max,
-            )
+            rows = await pool.fetch(_SLICE, *_parameters(selection, start, end, after), rows_max)
             if rows:
                 after = place_of(rows[-1])
                 yield rows
             if len(rows) < rows_max:
                 break
+
+
+async def whole(
+    pool: Pool, selection: Selection, rows_max: int
+) -> AsyncIterator[list[asyncpg.Record]]:
+    """Yield all entries of a selection as they are now, at most `rows_max` at a time."""
+    start, end = selection.start or _START, selection.end or _END
+    async with pool.acquire() as connection:
+        try:
+            found = _parameters(selection, start, end, selection.after)
+            await connection.execute(_OPEN, *found, None, timeout=_FIND_S_MAX)
+            fetch = await connection.prepare(f"fetch {rows_max} from audit_trail")
+            while rows := await fetch.fetch():
+                yield rows
+            await connection.execute("close audit_trail")
+        except BaseException:
+            connection.terminate()  # The next one who gets it must not find the cursor open.
+            raise
+
+
+def _parameters(
+    selection: Selection, start: datetime, end: datetime, after: Place | None
+) -> tuple[object, ...]:
+    return (
+        start,
+        end,
+        *(after or (None, None, None)),
+        selection.pack_key,
+        selection.location_number,
+        selection.product_code,
+        selection.investigated_packs_only,
+        selection.outcomes,
+        selection.alerts_only,
+    )
 
 
 def place_of(row: asyncpg.Record) -> Place:

@@ -20,6 +20,7 @@ from emvs.errors import BadRequestError, OverloadedError
 from emvs.infra.logs import get_logger
 from emvs.infra.web import json_response
 from emvs.limits import AUDIT_READERS_MAX, AUDIT_ROWS_DEFAULT, AUDIT_ROWS_MAX, AUDIT_WRITE_S_MAX
+from emvs.outcomes import Outcome
 from emvs.roles import Role
 from nmvs.audit import SLICE_ROWS, Audit, AuditRequest
 from nmvs.audit_export import csv_header, csv_of
@@ -27,7 +28,18 @@ from nmvs.audit_queries import Place
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _PARAMETERS: Final = frozenset(
-    {"role", "location", "product_code", "serial", "from", "to", "format", "limit", "cursor"}
+    {
+        "role",
+        "location",
+        "product_code",
+        "serial",
+        "from",
+        "to",
+        "outcome",
+        "format",
+        "limit",
+        "cursor",
+    }
 )
 _TEXT_LENGTH_MAX: Final = 100
 _PLACE: Final = struct.Struct(">Q16s16s")
@@ -75,8 +87,8 @@ def add_pack_audit_route(app: web.Application, audit: Audit) -> None:
 
 async def _csv(audit: Audit, wanted: AuditRequest) -> AsyncIterator[bytes]:
     yield csv_header().encode()
-    async for part in audit.read(wanted):
-        yield csv_of(part.entries).encode()
+    async for entries in audit.read_all(wanted):
+        yield csv_of(entries).encode()
 
 
 async def _json(audit: Audit, wanted: AuditRequest, rows_max: int) -> AsyncIterator[bytes]:
@@ -141,6 +153,7 @@ def _wanted(request: web.Request) -> AuditRequest:
         serial_number=_text(request, "serial"),
         start=_time(request, "from"),
         end=_time(request, "to"),
+        outcomes=_outcomes(request),
         after=_place(query["cursor"]) if "cursor" in query else None,
     )
 
@@ -161,6 +174,18 @@ def _time(request: web.Request, name: str) -> datetime | None:
         return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise BadRequestError(f"{name}: {value!a} is no ISO 8601 time") from error
+
+
+def _outcomes(request: web.Request) -> list[Outcome] | None:
+    text = _text(request, "outcome")
+    if text is None:
+        return None
+    try:
+        return [Outcome[name] for name in text.split(",")]
+    except KeyError as error:
+        raise BadRequestError(
+            f"outcome: {error.args[0]!a} is none: {', '.join(Outcome.__members__)}"
+        ) from error
 
 
 def _format(request: web.Request) -> str:

@@ -1,7 +1,7 @@
 """Whether what clients were told is what the markets have recorded: nothing lost, nothing doubled.
 
 The audit trail of each market is read as an authority reads it, after the run, and held against the
-samples pack by pack. `compare` is pure.
+samples pack by pack. `Comparison` is pure.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import aiohttp
 import numpy as np
 
 from emvs.infra.launch.errors import LaunchError
-from loadtests.scenarios.mix import DECOMMISSIONING, Fault, Operation
+from loadtests.scenarios.mix import DECOMMISSIONING, SINGLE_PACK, Fault, Operation
 from loadtests.scenarios.plan import Plan
 from loadtests.scenarios.samples import Flag, Rows, Verdict
 
@@ -28,6 +28,7 @@ class Entry(NamedTuple):
     """A change in an audit trail."""
 
     serial: str
+    operation: str
     outcome: str
 
 
@@ -56,20 +57,22 @@ async def check_market(
     """Read a market's trail and compare. Raises LaunchError if it cannot be read."""
     packs = next(one for one in plan.packs if one.market == market)
     # One product after the run: the trail of a market that has lived longer is not read whole.
-    url = f"{plan.managements[market]}/audit?role=nca&format=csv&product_code={packs.product_code}"
+    url = (
+        f"{plan.managements[market]}/audit?role=nca&format=csv&outcome={_DONE},{_UNDONE}"
+        f"&product_code={packs.product_code}"
+    )
+    sites = [site.number for site in plan.sites if site.market == market]
+    here = rows[np.isin(rows["site"], sites)]
+    comparison = Comparison(market, here, _serials(packs, _numbers_used(here)))
     try:
-        prefix = f"L{packs.run_id}-"
-        entries = [entry async for entry in read_entries(http, url, batch_prefix=prefix)]
+        async for entry in read_entries(http, url, batch_prefix=f"L{packs.run_id}-"):
+            comparison.add(entry)
     except (aiohttp.ClientError, TimeoutError) as error:
         raise LaunchError(
             f"the audit trail of {market} could not be read: {error}. Its system must run; with"
             " --no-audit the rest is written"
         ) from error
-    sites = [site.number for site in plan.sites if site.market == market]
-    here = rows[np.isin(rows["site"], sites)]
-    numbers = _numbers_used(here)
-    serials = _serials(packs, numbers)
-    return compare(market, here, entries, serials)
+    return comparison.result()
 
 
 async def read_entries(
@@ -87,21 +90,20 @@ async def read_entries(
                     columns = {name: place for place, name in enumerate(cells)}
                     continue
                 outcome = cells[columns["Event Code"]]
-                if outcome in {_DONE, _UNDONE} and cells[columns["StoredBatchId"]].startswith(
-                    batch_prefix
-                ):
-                    yield Entry(cells[columns["SerialNumber"]].removeprefix("'"), outcome)
+                if cells[columns["StoredBatchId"]].startswith(batch_prefix):
+                    serial = cells[columns["SerialNumber"]].removeprefix("'")
+                    yield Entry(serial, cells[columns["Event Name"]], outcome)
 
 
-def _is_change(rows: Rows) -> Any:
+def _may_change(rows: Rows) -> Any:
     changing = np.isin(rows["operation"], [*map(int, DECOMMISSIONING), int(Operation.UNDO)])
-    return changing & (rows["fault"] == Fault.NONE) & ((rows["flags"] & Flag.REPEAT) == 0)
+    return changing & np.isin(rows["fault"], (Fault.NONE, Fault.ALREADY_INACTIVE))
 
 
 def _numbers_used(rows: Rows) -> set[int]:
     numbers: set[int] = set()
     for first, count in zip(
-        *(rows[_is_change(rows)][name].tolist() for name in ("pack", "packs")), strict=True
+        *(rows[_may_change(rows)][name].tolist() for name in ("pack", "packs")), strict=True
     ):
         numbers.update(range(first, first + count))
     return numbers
@@ -123,77 +125,118 @@ class _Told(NamedTuple):
     done: dict[int, int]
     undone: dict[int, int]
     unanswered: dict[int, int]
+    operations: dict[int, int]
+    """A bit for each operation that was asked for."""
+
+
+def _says_done(code: bytes) -> bool:
+    """Whether an answer says that the state was changed: 1122… says that it was so already."""
+    return code == b"SUCCESS" or code[:4] in {b"1121", b"1131", b"1141"}
 
 
 def _told(rows: Rows) -> _Told:
     """Return how often clients were told of each pack's changes, by pack number."""
-    told = _Told(defaultdict(int), defaultdict(int), defaultdict(int))
-    part = rows[_is_change(rows)]
+    told = _Told(defaultdict(int), defaultdict(int), defaultdict(int), defaultdict(int))
+    part = rows[_may_change(rows)]
     names = ("operation", "pack", "packs", "verdict", "code")
     bulk = int(Operation.BULK_SUPPLY)
     # The ticket of a bulk is a promise; its results are the word.
     is_result = rows["operation"] == Operation.BULK_RESULT
     kept = set(rows[is_result & (rows["verdict"] == Verdict.EXPECTED)]["pack"].tolist())
-    for operation, pack, count, verdict, code in zip(
-        *(part[name].tolist() for name in names), strict=True
+    # Scans that shall be refused are asked of packs whose own answer is known.
+    hopeless = ((part["fault"] != Fault.NONE) | ((part["flags"] & Flag.REPEAT) != 0)).tolist()
+    for is_hopeless, operation, pack, count, verdict, code in zip(
+        hopeless, *(part[name].tolist() for name in names), strict=True
     ):
-        if verdict != Verdict.EXPECTED or (operation == bulk and pack not in kept):
-            target = told.unanswered
-        elif operation != bulk and code != b"SUCCESS" and code[:1] != b"1":
-            continue  # Refused as expected: the batch was recalled.
-        else:
+        if operation == bulk:
+            target = told.done if pack in kept else told.unanswered
+        elif _says_done(code):
             target = told.undone if operation == Operation.UNDO else told.done
+        elif verdict == Verdict.ERROR and not is_hopeless:
+            target = told.unanswered
+        else:
+            continue  # Refused: nothing may have changed.
+        bit = 1 << (int(Operation.SUPPLY) if operation == bulk else operation)
         for number in range(pack, pack + count):
             target[number] += 1
+            told.operations[number] |= bit
     return told
+
+
+class Comparison:
+    """Holds a market's samples against its audit trail, entry by entry, oldest first."""
+
+    def __init__(self, market: str, rows: Rows, serials: dict[str, int]) -> None:
+        self._market = market
+        self._serials = serials
+        self._told = _told(rows)
+        self._done: dict[int, int] = defaultdict(int)
+        self._undone: dict[int, int] = defaultdict(int)
+        self._out: set[int] = set()
+        self._doubled = self._unasked = self._count = 0
+        self._examples: list[str] = []
+
+    def _note(self, what: str, number: int) -> None:
+        if len(self._examples) < _SHOWN_MAX:
+            self._examples.append(f"{what}: pack {number}")
+
+    def add(self, entry: Entry) -> None:
+        """Take the next entry."""
+        self._count += 1
+        number = self._serials.get(entry.serial)
+        if number is None:
+            self._unasked += 1
+        elif entry.outcome == _DONE:
+            if not self._told.operations[number] >> _NUMBERS.get(entry.operation, 63) & 1:
+                self._unasked += 1
+                self._note(f"done as {entry.operation.lower()}", number)
+                return
+            self._done[number] += 1
+            if number in self._out:
+                self._doubled += 1
+                self._note("doubled", number)
+            self._out.add(number)
+        else:
+            self._undone[number] += 1
+            if number not in self._out:
+                self._doubled += 1
+                self._note("undone twice", number)
+            self._out.discard(number)
+
+    def result(self) -> AuditResult:
+        """Return what differs, after the last entry."""
+        told, lost, unanswered_done = self._told, 0, 0
+        for number, times in told.done.items():
+            if self._done[number] < times:
+                lost += times - self._done[number]
+                self._note("lost", number)
+            if times - told.undone[number] > 1:
+                self._doubled += 1
+                self._note("told twice", number)
+        for number, times in told.undone.items():
+            if self._undone[number] < times:
+                lost += times - self._undone[number]
+                self._note("undo lost", number)
+        for number, times in self._done.items():
+            extra = times - told.done[number]
+            unanswered_done += max(0, min(extra, told.unanswered[number]))
+            if extra > told.unanswered[number]:
+                self._unasked += extra - told.unanswered[number]
+                self._note("unasked", number)
+        return AuditResult(
+            self._market, sum(told.done.values()), self._count, lost, self._doubled,
+            self._unasked, unanswered_done, self._examples,
+        )  # fmt: skip
+
+
+_NUMBERS: Final = {operation.name: int(operation) for operation in SINGLE_PACK}
 
 
 def compare(
     market: str, rows: Rows, entries: Iterable[Entry], serials: dict[str, int]
 ) -> AuditResult:
     """Return what differs between the samples of a market and its audit trail."""
-    told = _told(rows)
-    done: dict[int, int] = defaultdict(int)
-    undone: dict[int, int] = defaultdict(int)
-    is_out: dict[int, bool] = defaultdict(bool)
-    doubled = unasked = count = 0
-    examples: list[str] = []
-
-    def note(what: str, number: int) -> None:
-        if len(examples) < _SHOWN_MAX:
-            examples.append(f"{what}: pack {number}")
-
+    comparison = Comparison(market, rows, serials)
     for entry in entries:
-        count += 1
-        found = serials.get(entry.serial)
-        if found is None:
-            unasked += 1
-            continue
-        if entry.outcome == _DONE:
-            done[found] += 1
-            if is_out[found]:
-                doubled += 1
-                note("doubled", found)
-            is_out[found] = True
-        else:
-            undone[found] += 1
-            is_out[found] = False
-    lost = unanswered_done = 0
-    for number, times in told.done.items():
-        if done[number] < times:
-            lost += times - done[number]
-            note("lost", number)
-        if times - told.undone[number] > 1:
-            doubled += 1
-            note("told twice", number)
-    for number, times in told.undone.items():
-        if undone[number] < times:
-            lost += times - undone[number]
-            note("undo lost", number)
-    for number, times in done.items():
-        extra = times - told.done[number]
-        unanswered_done += max(0, min(extra, told.unanswered[number]))
-        unasked += max(0, extra - told.unanswered[number])
-    return AuditResult(
-        market, sum(told.done.values()), count, lost, doubled, unasked, unanswered_done, examples
-    )
+        comparison.add(entry)
+    return comparison.result()

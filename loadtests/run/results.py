@@ -26,7 +26,7 @@ from loadtests.run.measured import (
 from loadtests.run.server_side import ServerSeries, ServerTimes, server_series, server_times
 from loadtests.run.verdict import Bottleneck, Row, find_bottleneck, judge
 from loadtests.run.watching import SERVER_NAME, read_lines
-from loadtests.scenarios.curves import rate_at
+from loadtests.scenarios.curves import rate_at, total
 from loadtests.scenarios.mix import Fault, Operation, Role
 from loadtests.scenarios.plan import Plan
 from loadtests.scenarios.samples import Flag, Rows, Verdict
@@ -95,6 +95,9 @@ def evaluate(
     groups = groups_of(rows, plan)
     sent = int((rows["operation"] < Operation.BULK_VERIFY).sum())
     unsent = sum(_last(notes, index, "unsent", 0) for index in _indexes(notes))
+    # Who has died has told of nothing that it did not send.
+    if not _are_all_over(notes):
+        unsent = max(unsent, round(total(plan.scans, plan.duration_s) * _single_share(plan)) - sent)
     empty = sorted({name for note in notes for name in note["empty"]})
     series = series_of(rows, plan)
     cpu = [_cpu_of(notes, index) for index in _indexes(notes)]
@@ -134,6 +137,19 @@ def _scan_rate(plan: Plan, at: float) -> float:
     bulk = min(0.95, plan.bulk_share * rate_at(plan.bulk, at))
     others = 1 - plan.role_shares[Role.PHARMACY]
     return rate_at(plan.scans, at) * (1 - bulk * others)
+
+
+def _are_all_over(notes: list[dict[str, Any]]) -> bool:
+    """Whether each load generator has told that it is through."""
+    over = {note["index"] for note in notes if note["over"]}
+    return len(over) == max((note.get("generators", 1) for note in notes), default=1)
+
+
+def _single_share(plan: Plan) -> float:
+    """Return the share of packs that do not go many at once, over the whole run."""
+    steps = [plan.duration_s * (number + 0.5) / 100 for number in range(100)]
+    planned = sum(rate_at(plan.scans, at) for at in steps)
+    return sum(_scan_rate(plan, at) for at in steps) / planned if planned else 1.0
 
 
 def _indexes(notes: list[dict[str, Any]]) -> list[int]:

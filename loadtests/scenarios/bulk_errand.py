@@ -50,7 +50,7 @@ def run_bulk(generator: Generator, arrival: Arrival, *, waited: bool) -> None:
     )  # fmt: skip
     ticket = _ticket(writer, reply) if is_accepted else None
     if ticket:
-        gevent.spawn(_fetch, generator, arrival, packs, operation, ticket, sent_at)
+        generator.fetching.spawn(_fetch, generator, arrival, packs, operation, ticket, sent_at)
 
 
 def _fetch(  # noqa: PLR0917 - given to spawn.
@@ -62,15 +62,12 @@ def _fetch(  # noqa: PLR0917 - given to spawn.
     sent_at: float,
 ) -> None:
     """Ask for the results, ever more seldom, and keep how long they took since the submission."""
-    writer, client = generator.writers[arrival.site], generator.clients[arrival.site]
-    wait_s = _FIRST_POLL_S
-    while True:
-        gevent.sleep(wait_s)
-        wait_s = min(wait_s * 1.5, _POLL_S_MAX)
-        reply = client.send(writer.result_request(ticket, generator.next_trx()))
-        code = _code(writer, reply)
-        if code not in _NOT_READY or generator.now() - sent_at > _WAIT_S_MAX:
-            break
+    writer = generator.writers[arrival.site]
+    try:
+        reply = _ask_patiently(generator, arrival, ticket, sent_at)
+    except gevent.GreenletExit:
+        reply = Reply(0, b"", trouble="unfinished")  # Not left out: it took longest of all.
+    code = _code(writer, reply)
     good = b'code="NMVS_SUCCESS"' if writer.site.soap else _REST_DONE[operation]
     # SOAP says it once more for the whole.
     is_done = reply.body.count(good) >= len(packs) + bool(writer.site.soap)
@@ -78,6 +75,19 @@ def _fetch(  # noqa: PLR0917 - given to spawn.
         generator, arrival, sent_at, packs, reply, Operation.BULK_RESULT,
         Flag.WAITED, _verdict(is_done, reply), code,
     )  # fmt: skip
+
+
+def _ask_patiently(generator: Generator, arrival: Arrival, ticket: str, sent_at: float) -> Reply:
+    writer, client = generator.writers[arrival.site], generator.clients[arrival.site]
+    wait_s = _FIRST_POLL_S
+    while True:
+        gevent.sleep(wait_s)
+        wait_s = min(wait_s * 1.5, _POLL_S_MAX)
+        if writer.site.rest is not None:
+            generator.tokens.keep(arrival.site)
+        reply = client.send(writer.result_request(ticket, generator.next_trx()))
+        if _code(writer, reply) not in _NOT_READY or generator.now() - sent_at > _WAIT_S_MAX:
+            return reply
 
 
 def _keep(  # noqa: PLR0917 - the members of a sample.

@@ -46,6 +46,8 @@ class Generator:
         self.rows = bytearray()
         """Samples that nobody has fetched yet."""
         self.busy_lanes = 0
+        self.fetching = gevent.pool.Group()
+        """Who waits for the results of many packs at once."""
         self.unsent_count = 0
         self.is_over = False
         self._fire = fire
@@ -271,9 +273,18 @@ class Generator:
         now = self.now()
         return sum(arrivals.due_count(now) for arrivals in self.arrivals.values())
 
-    def finish(self) -> None:
-        """Count what was planned and never sent."""
+    @property
+    def is_idle(self) -> bool:
+        """Whether every answer has come."""
+        return self.busy_lanes == 0 and not self.fetching
+
+    def stop_sending(self) -> None:
+        """Count what was planned and never sent; what is under way still gets its answer."""
         self.unsent_count += sum(arrivals.drop_all() for arrivals in self.arrivals.values())
+
+    def finish(self) -> None:
+        """End. Results that have not come are kept as such."""
+        self.fetching.kill()
         self.is_over = True
 
 

@@ -188,13 +188,21 @@ class Writer:
 def soap_code(body: bytes) -> str:
     """Return the return code of an answer, without NMVS_; "" if there is none."""
     at = body.rfind(b'code="NMVS_')
-    return body[at + 11 : body.find(b'"', at + 11)].decode() if at >= 0 else ""
+    return _until_quote(body, at + 11) if at >= 0 else ""
 
 
 def rest_code(body: bytes) -> str:
     """Return the operation code of an answer; "" if there is none."""
     at = body.find(b'"operationCode":"')
-    return body[at + 17 : body.find(b'"', at + 17)].decode() if at >= 0 else ""
+    return _until_quote(body, at + 17) if at >= 0 else ""
+
+
+def _until_quote(body: bytes, start: int) -> str:
+    end = body.find(b'"', start, start + _CODE_LENGTH_MAX)
+    return body[start:end].decode(errors="replace") if end >= 0 else ""
+
+
+_CODE_LENGTH_MAX: Final = 40
 
 
 _SOAP_FAULTS: Final = {

@@ -31,7 +31,9 @@ _MESSAGE: Final = "emvs_plan"
 _NOTE_S: Final = 1.0
 _SPAWN_S_MAX: Final = 15.0
 _DRAIN_S: Final = 2.0
-"""After the last planned moment, besides the time-out: answers still come in."""
+"""After the last planned moment, besides the time-out: what is late may still be sent."""
+_LAST_S_MAX: Final = 30.0
+"""And from then on at most, until all answers and results of many packs are there."""
 
 
 class Process:
@@ -105,7 +107,7 @@ class Process:
 
     def _begin(self, plan: Plan, index: int, generators: int) -> None:
         """Prepare this process's share, then start the run. Later runs follow earlier ones."""
-        self.plan = plan
+        self.plan, self._generators = plan, generators
         self.planned.set()
         assert self._environment is not None, "attached before anything starts"
         fire = self._environment.events.request.fire
@@ -124,12 +126,17 @@ class Process:
         """Note every second what this process costs, until the run is over."""
         cpu, at = time.process_time(), time.perf_counter()
         end = generator.plan.duration_s + _DRAIN_S
+        is_closed, last = False, 0.0
         while True:
             gevent.sleep(_NOTE_S)
             cpu_now, now = time.process_time(), time.perf_counter()
-            over = generator.now() > end and (
-                generator.busy_lanes == 0 or generator.now() > end + generator.plan.timeout_s
-            )
+            if not is_closed and generator.now() > end:
+                is_closed = generator.is_idle or generator.now() > end + generator.plan.timeout_s
+                if is_closed:
+                    generator.stop_sending()
+                    last = generator.now() + _LAST_S_MAX
+            # Whoever is under way now has waited longest: its sample must not be missing.
+            over = is_closed and (generator.is_idle or generator.now() > last)
             if over:
                 generator.finish()
             self._notes.append(
@@ -142,6 +149,7 @@ class Process:
                     "unsent": generator.unsent_count,
                     "empty": [name for name, one in generator.markets.items() if one.is_empty],
                     "started_at": time.time() - generator.now(),
+                    "generators": self._generators,
                     "over": over,
                 }
             )

@@ -57,6 +57,10 @@ class Tokens:
         reply = self._clients[number].send(request)
         if reply.status != 200:
             return
-        answer = json.loads(reply.body)
-        self._writers[number].token = answer["access_token"]
-        self._renew_at[number] = time.monotonic() + _EARLY_SHARE * float(answer["expires_in"])
+        try:
+            answer = json.loads(reply.body)
+            token, life_s = answer["access_token"], float(answer["expires_in"])
+        except (ValueError, KeyError, TypeError):
+            return
+        self._writers[number].token = str(token)
+        self._renew_at[number] = time.monotonic() + _EARLY_SHARE * life_s

@@ -190,6 +190,7 @@ WRONG: list[tuple[dict[str, str], int]] = [
     ({"role": "nca", "from": "yesterday"}, 400),
     ({"role": "nca", "to": "0001-01-01T00:00:00+10:00"}, 400),
     ({"role": "nca", "format": "pdf"}, 400),
+    ({"role": "nca", "outcome": "DECOMMISSIONED,LOST"}, 400),
     ({"role": "nca", "format": "csv", "limit": "5"}, 400),
     ({"role": "nca", "limit": "0"}, 400),
     ({"role": "nca", "limit": "10001"}, 400),
@@ -235,6 +236,12 @@ async def test_pages_give_every_entry_once_and_time_selects(
     assert [line["Transaction ID"] for line in lines] == [
         entry["transactionId"] for entry in everything
     ]
+    await till.ask(running.product_code, serials[0], "LOT1", running.expiry, "Supplied")
+    for outcomes in ("DECOMMISSIONED,REACTIVATED", "DECOMMISSIONED"):
+        (line,) = await audit_csv(running, role="nca", outcome=outcomes)
+        assert (line["Event Code"], line["SerialNumber"]) == ("DECOMMISSIONED", serials[0])
+        (entry,) = await audit(running, role="nca", outcome=outcomes)
+        assert entry["serialNumber"] == serials[0]
 
 
 async def test_no_cell_of_the_csv_is_a_formula_and_every_cell_can_be_read_back(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from loadtests.run.capacity import Step, answer, next_rate
 from loadtests.run.cli import app
 from loadtests.run.measured import groups_of, lateness_of, series_of
 from loadtests.run.options import make_options, neighbour_of, packs_needed, systems_wanted
+from loadtests.run.results import evaluate
 from loadtests.run.server_side import quantile, server_times
 from loadtests.run.verdict import LIMITS, Row, find_bottleneck, judge, read_limits, rows_to_print
 from loadtests.run.watching import read_histograms
@@ -37,6 +39,10 @@ def slow(count: int, *, late: float = 0.0, took: float = 0.010) -> list[Sample]:
     return [*(one._replace(late=late, took=took) for one in GOOD[:count]), *GOOD[count:]]
 
 
+def errors(count: int) -> list[Sample]:
+    return [*(one._replace(verdict=Verdict.ERROR) for one in GOOD[:count]), *GOOD[count:]]
+
+
 # Each row mends one fault of the row above it.
 @pytest.mark.parametrize(
     ("samples", "limits", "broken"),
@@ -47,6 +53,9 @@ def slow(count: int, *, late: float = 0.0, took: float = 0.010) -> list[Sample]:
         (slow(6, late=0.200, took=0.101), LIMITS | {"p95_ms": 310.0}, set()),
         ([*GOOD, sample(verdict=Verdict.ERROR)], LIMITS, {"error_share"}),
         ([*GOOD, sample(verdict=Verdict.ERROR)], LIMITS | {"error_share": 0.01}, set()),
+        # Quickly refused is not quickly answered.
+        (errors(6), LIMITS | {"error_share": 0.1}, {"p95_ms"}),
+        (errors(5), LIMITS | {"error_share": 0.1}, set()),
         ([*GOOD, sample(verdict=Verdict.UNEXPECTED)], LIMITS, {"unexpected_share"}),
         ([*GOOD, sample(verdict=Verdict.UNEXPECTED)], LIMITS | {"unexpected_share": 0.01}, set()),
     ],
@@ -62,6 +71,30 @@ def test_a_limit_is_kept_or_broken(
 def test_an_operation_that_is_rare_may_have_one_outlier(slow_count: int, kept: bool) -> None:
     rows = rows_of(slow(slow_count, took=0.4)[:7])
     assert rows["p95_ms"].kept is kept
+
+
+def test_a_single_request_is_judged_by_itself() -> None:
+    assert not rows_of(slow(1, took=0.4)[:1])["p95_ms"].kept
+
+
+@pytest.mark.parametrize(("over", "kept"), [((True, True), True), ((True, False), False)])
+def test_a_generator_that_died_has_not_sent_its_share(
+    tmp_path: Path, over: tuple[bool, ...], kept: bool
+) -> None:
+    notes = [
+        {
+            "index": index, "at": 1.0, "cpu": 0.1, "busy": 0, "due": 0, "unsent": 0, "empty": [],
+            "started_at": 0.0, "generators": 2, "over": is_over,
+        }
+        for index, is_over in enumerate(over)
+    ]  # fmt: skip
+    lines = "".join(json.dumps(note) + "\n" for note in notes)
+    (tmp_path / "generator.jsonl").write_text(lines)
+    plan = make_plan(rate=20.0)  # 200 in ten seconds; half of it came from the one that lived.
+    found = evaluate(plan, from_samples(GOOD), tmp_path, audits=[], audit_note="", limits=LIMITS)
+    row = next(row for row in found.rows if row.name == "sent_share")
+    assert row.kept is kept
+    assert row.value == (1.0 if kept else 0.5)
 
 
 def test_a_run_that_sent_too_little_is_not_good() -> None:
@@ -87,6 +120,10 @@ def undone(number: int) -> Sample:
     return sample(pack=number, operation=Operation.UNDO)
 
 
+AGAIN = {"flags": Flag.REPEAT, "verdict": Verdict.UNEXPECTED}
+ELSEWHERE = {"fault": Fault.ALREADY_INACTIVE, "verdict": Verdict.UNEXPECTED}
+
+
 # What clients were told, what the trail holds: lost, doubled, unasked, done without an answer.
 @pytest.mark.parametrize(
     ("samples", "trail", "found"),
@@ -94,6 +131,17 @@ def undone(number: int) -> Sample:
         (supplied(0, 1), [(0, DONE)], (1, 0, 0, 0)),
         (supplied(0, 1), [(0, DONE), (1, DONE)], (0, 0, 0, 0)),
         (supplied(0), [(0, DONE), (0, DONE)], (0, 1, 1, 0)),
+        # Told as refused and done all the same: that no answer came is no excuse here.
+        (supplied(0, verdict=Verdict.UNEXPECTED, code=b"NC_PCK_22"), [(0, DONE)], (0, 0, 1, 0)),
+        (supplied(0, verdict=Verdict.UNEXPECTED, code=b"11220200"), [(0, DONE)], (0, 0, 1, 0)),
+        # Told twice as done, recorded once: a second scan that should have been refused.
+        ([*supplied(0), *supplied(0, **AGAIN)], [(0, DONE)], (1, 1, 0, 0)),
+        ([*supplied(0), *supplied(0, **ELSEWHERE)], [(0, DONE)], (1, 1, 0, 0)),
+        ([*supplied(0), *supplied(0, **ELSEWHERE)], [(0, DONE), (0, DONE)], (0, 2, 0, 0)),
+        ([*supplied(0), *supplied(0, **(AGAIN | {"code": b"11220200"}))], [(0, DONE)], (0,) * 4),
+        # Told and recorded as another operation.
+        ([sample(operation=Operation.DESTROY)], [(0, DONE)], (1, 0, 1, 0)),
+        ([*supplied(0), undone(0)], [(0, UNDONE), (0, DONE)], (0, 1, 0, 0)),
         (supplied(0, 0), [(0, DONE), (0, DONE)], (0, 2, 0, 0)),
         (
             [*supplied(0), undone(0), *supplied(0)],
@@ -105,7 +153,7 @@ def undone(number: int) -> Sample:
         (supplied(0, verdict=Verdict.ERROR, code=b"timeout"), [], (0, 0, 0, 0)),
         ([], [(0, DONE)], (0, 0, 1, 0)),
         (supplied(0, fault=Fault.ALREADY_INACTIVE, code=b"NC_PCK_22"), [], (0, 0, 0, 0)),
-        ([*supplied(0), *supplied(0, flags=Flag.REPEAT)], [(0, DONE)], (0, 0, 0, 0)),
+        ([*supplied(0), *supplied(0, flags=Flag.REPEAT, code=b"NC_PCK_23")], [(0, DONE)], (0,) * 4),
         (supplied(0, flags=Flag.RECALLED, code=b"NC_PCK_22"), [], (0, 0, 0, 0)),
         ([*supplied(0), undone(0)._replace(code=b"NC_PCK_29")], [(0, DONE)], (0, 0, 0, 0)),
         ([sample(operation=Operation.BULK_SUPPLY, packs=3)], [(0, DONE)], (0, 0, 0, 1)),
@@ -122,7 +170,7 @@ def undone(number: int) -> Sample:
 def test_samples_are_held_against_the_trail(
     samples: list[Sample], trail: list[tuple[int, str]], found: tuple[int, ...]
 ) -> None:
-    entries = [Entry(SERIAL_OF[number], outcome) for number, outcome in trail]
+    entries = [Entry(SERIAL_OF[number], "SUPPLY", outcome) for number, outcome in trail]
     result = compare("LV", from_samples(samples), entries, SERIALS)
     assert (result.lost, result.doubled, result.unasked, result.unanswered_done) == found
 
