@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from emvs.infra import loopback_ports
 from emvs.infra.embedded_postgres import EmbeddedPostgres
 
 # No time limit per example: the machine may be busy.
@@ -15,6 +17,12 @@ settings.register_profile("emvs", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("emvs")
 
 _schema_numbers = itertools.count(1)
+
+# Tests that run side by side take no port that another has chosen and not opened yet.
+if _worker := os.environ.get("PYTEST_XDIST_WORKER"):
+    _share = 1_500
+    loopback_ports._LOWEST += _share * (int(_worker.removeprefix("gw")) % 8)
+    loopback_ports._HIGHEST = loopback_ports._LOWEST + _share
 
 
 @pytest.fixture(scope="session")

@@ -8,11 +8,14 @@ could not come back.
 import contextlib
 import random
 import socket
+from collections import deque
 from pathlib import Path
 
 _LOWEST = 20_000
 _HIGHEST = 32_000  # Below the usual ranges for outgoing connections (Linux 32768, others 49152).
 _ATTEMPTS_MAX = 200
+_given: deque[int] = deque(maxlen=200)
+"""Not given again soon: who asked may not listen yet."""
 _RANGE_FILE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
 
@@ -36,7 +39,8 @@ def free_port() -> int:
     if highest > _LOWEST:
         for _ in range(_ATTEMPTS_MAX):
             port = random.randint(_LOWEST, highest)  # noqa: S311 - nothing secret about a port
-            if is_free(port):
+            if port not in _given and is_free(port):
+                _given.append(port)
                 return port
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.bind(("127.0.0.1", 0))

@@ -115,13 +115,20 @@ async def test_a_server_that_stops_is_seen_by_all_that_were_planned_meanwhile(
 
 
 async def test_a_connection_that_is_lost_ends_the_measurement(known: Known) -> None:
+    hung_up = asyncio.TaskGroup()
+
     async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
         writer.close()
+        await writer.wait_closed()
 
-    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    request = TEMPLATES["g"].with_serial("S")
-    with pytest.raises(ConnectionError):
-        await keep_rate(port, itertools.repeat(request), rate=50, seconds=0.2, connections=2)
-    server.close()
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        hung_up.create_task(hang_up(reader, writer))
+
+    async with hung_up:
+        server = await asyncio.start_server(accept, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        request = TEMPLATES["g"].with_serial("S")
+        with pytest.raises(ConnectionError):
+            await keep_rate(port, itertools.repeat(request), rate=50, seconds=0.2, connections=2)
+        server.close()

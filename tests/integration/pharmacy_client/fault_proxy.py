@@ -63,6 +63,7 @@ class FaultProxy:
         """Refuse connections, and break those that are open."""
         assert self._server is not None
         self._server.close()
+        await asyncio.sleep(0)  # A connection that was just taken has its task now.
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
