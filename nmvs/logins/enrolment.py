@@ -29,6 +29,8 @@ class SoapLogin(msgspec.Struct, forbid_unknown_fields=True):
     """Whether its user must change the password first; None: as the market has it."""
     expires: bool = True
     """Whether the password ends with time."""
+    keep: bool = False
+    """Whether a login that is known stays as it is: password, lock and all."""
 
     def check(self) -> None:
         """Raise BadRequestError if nobody could log in so."""
@@ -60,9 +62,13 @@ class LoginEnrolment:
         return login
 
     async def register(self, wanted: SoapLogin, location_number: int) -> Login:
-        """Store a login of a location. One that is known gets this password, and is unlocked."""
+        """Store a login of a location. One that is known gets this password and is unlocked,
+        unless it is to be kept."""
         wanted.check()
         logins = self._logins
+        kept = logins.by_id.get((wanted.client_login_id, wanted.user_id)) if wanted.keep else None
+        if kept is not None:
+            return kept
         is_initial = wanted.initial
         if is_initial is None:
             is_initial = logins.rules.registered_is_initial

@@ -50,11 +50,13 @@ _REFUSED: Final[dict[LoginRefusal | Duty, _Refused]] = {
 assert _REFUSED.keys() == {*LoginRefusal, *Duty}, "must be total"
 
 PASSES: Final[dict[Duty, frozenset[Shape]]] = {
-    Duty.CHANGE_PASSWORD: frozenset({Shape.CHANGE_PASSWORD}),
-    Duty.ACCEPT_TERMS: frozenset({Shape.CHANGE_PASSWORD, Shape.LOAD_TERMS, Shape.CONFIRM_TERMS}),
+    Duty.CHANGE_PASSWORD: frozenset({Shape.CHANGE_PASSWORD, Shape.CERTIFICATE}),
+    Duty.ACCEPT_TERMS: frozenset(
+        {Shape.CHANGE_PASSWORD, Shape.CERTIFICATE, Shape.LOAD_TERMS, Shape.CONFIRM_TERMS}
+    ),
 }
 """What a user may ask for although a duty waits. That nothing else passes before a password is
-changed is inferred."""
+changed is inferred; a certificate does, for without one the password could not be changed."""
 
 # Codes in order of choice: the first that a version knows.
 _NOTICES: Final = {

@@ -140,7 +140,8 @@ def _participant(market: MarketSettings, registration: dict[str, Any]) -> dict[s
     soap = registration["soap"]
     if soap is not None:
         file = certificate_file(market.code, soap["client_login_id"])
-        soap = {**soap, "certificate": file, "key": None}
+        shown = {name: value for name, value in soap.items() if name not in {"initial", "keep"}}
+        soap = {**shown, "certificate": file, "key": None}
     return {"market": market.code, **registration, "soap": soap}
 
 

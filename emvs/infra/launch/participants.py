@@ -59,6 +59,8 @@ def _registration(market: MarketSettings, row: _Row) -> dict[str, Any]:
             "client_login_id": f"{code}{row.kind[:4].upper()}{row.number}",
             "user_id": f"USER{row.number:04}",
             "password": f"Demo-{row.kind.title()}-{row.number}",
+            "initial": False,  # Whatever else the market's settings say of registered ones.
             "expires": False,  # Whoever moves the clock by years still wants to log in.
+            "keep": True,  # A password that somebody has changed stays changed.
         }
     return registration

@@ -58,12 +58,15 @@ class User:
 
     async def verify(self, serial: str = "S1") -> SoapReply:
         """Verify a pack; NC_PC_01 tells that the login was let in."""
-        return await self.ask(
-            "G110",
+        return await self.ask("G110", self.verification(serial))
+
+    def verification(self, serial: str) -> str:
+        """Return the body of a verification."""
+        return (
             '<t:Body><t:Product><t:ProductCode t:scheme="GTIN">'
             f"{self.running.product_code}</t:ProductCode><t:Batch><t:Id>{self.running.batch_id}"
             f"</t:Id><t:ExpDate>{self.running.expiry}</t:ExpDate></t:Batch></t:Product>"
-            f'<t:Pack t:sn="{serial}"/></t:Body>',
+            f'<t:Pack t:sn="{serial}"/></t:Body>'
         )
 
     async def code(self) -> str:

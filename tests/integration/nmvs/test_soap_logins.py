@@ -90,10 +90,31 @@ async def test_an_initial_password_must_be_changed_first(user: User) -> None:
     fresh = User(user.running, password="Handed-Out-1")
     assert await fresh.code() == "FE_AU_11"
     assert (await fresh.ask("G482")).code == "FE_AU_11"
-    assert (await fresh.ask("G615")).code == "FE_AU_11"
+    assert (await fresh.ask("G615")).code == "FE_PKI_06"  # It would get a certificate.
     assert await fresh.change("My-Own-Pass-1") == "SUCCESS"
     assert await fresh.code() == "FE_AU_01"  # It does not live on.
     assert await User(user.running, password="My-Own-Pass-1").code() == IN
+
+
+async def test_a_login_that_is_to_be_kept_stays_as_it_is(user: User) -> None:
+    running = user.running
+    soap = {
+        "client_login_id": user.client,
+        "user_id": user.user_id,
+        "password": "Demo-Pass-1",
+        "initial": False,
+        "keep": True,
+    }
+    assert await user.change("My-Own-Pass-1") == "SUCCESS"
+    await manage(running, "POST", f"{LOGIN}/lock")
+    await running.register("pharmacy", 1, soap=soap, rest=None)
+    changed = User(running, password="My-Own-Pass-1")
+    assert await changed.code() == "FE_AU_02"
+    await manage(running, "POST", f"{LOGIN}/unlock")
+    assert await changed.code() == IN
+    await running.register("pharmacy", 1, soap=soap | {"keep": False}, rest=None)
+    assert await changed.code() == "FE_AU_01"
+    assert await user.code() == IN
 
 
 async def test_a_market_may_hand_out_initial_passwords(start_system: StartSystem) -> None:
@@ -207,7 +228,7 @@ async def test_terms_count_down_and_block_until_they_are_confirmed(user: User) -
     ]
     await user.running.advance_clock(7 * DAY_S)
     assert await user.code() == "FE_AU_23"
-    assert (await user.ask("G615")).code == "FE_AU_23"
+    assert (await user.ask("G615")).code == "FE_PKI_06"  # It would get a certificate.
     terms = await user.ask("G482")
     assert terms.code == "SUCCESS"
     assert (terms.texts["Version"], terms.texts["Text"]) == ("3", "Be careful & kind.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from emvs.login_rules import DAY_S
 from nmvs.config import TlsConfig
 from tests.integration.conftest import StartSystem
 from tests.integration.nmvs.certificate_desk import Desk
-from tests.integration.nmvs.soap_account_client import PKI, User
-from tests.integration.nmvs.soap_raw_client import SoapReply, Till
+from tests.integration.nmvs.soap_account_client import PKI, SUPPORT, User, manage
+from tests.integration.nmvs.soap_raw_client import PATH, SoapReply, Till
 
 
 def tan(text: str | None) -> str:
@@ -131,3 +132,39 @@ async def test_a_tan_works_on_the_port_without_tls(client: Client) -> None:
             http, client.desk.system.service, "G615", tan(issued["tan"]), PKI
         )
     assert fetched.code == "SUCCESS"
+
+
+async def test_the_first_day_goes_over_tls_alone(client: Client) -> None:
+    """TAN, certificate, password, terms, pack: with nothing but what was handed out on paper."""
+    system = client.desk.system
+    (serial,) = await system.load_packs(1)
+    login = "/soap-logins/PHARMACY00001/USER0001"
+    await manage(system, "PUT", f"{login}/password", password="On-Paper-1", initial=True)
+    now = datetime.fromisoformat((await system.ask_management("/clock"))["now"])
+    accept_by = (now - timedelta(seconds=1)).isoformat()
+    starts_at = (now - timedelta(days=9)).isoformat()
+    await manage(system, "PUT", "/terms/1", text="T", starts_at=starts_at, accept_by=accept_by)
+    issued = await client.desk.issue()
+
+    new = User(system, "On-Paper-1")
+    fetched = await client.fetch(issued["tan"], user=new)
+    assert fetched.code == "SUCCESS"
+    package = {"package": fetched.texts["Cert"], "passphrase": fetched.passphrase}
+    base = f"https://localhost:{system.ports['secure']}"
+    async with await client.desk.session(package) as http:
+
+        async def ask(name: str, body: str) -> str:
+            return (await new.ask_over(http, base, name, f"<t:Body>{body}</t:Body>", SUPPORT)).code
+
+        async def verify() -> str:
+            body = new.verification(serial)
+            return (await new.ask_over(http, base, "G110", body, PATH)).code
+
+        assert await verify() == "FE_AU_11"
+        assert await ask("G483", "<t:Version>1</t:Version>") == "FE_AU_11"
+        passwords = "<t:Password>On-Paper-1</t:Password><t:NewPassword>My-Own-1</t:NewPassword>"
+        assert await ask("G445", passwords) == "SUCCESS"
+        new.password = "My-Own-1"
+        assert await verify() == "FE_AU_23"
+        assert await ask("G483", "<t:Version>1</t:Version>") == "SUCCESS"
+        assert await verify() == "SUCCESS"
