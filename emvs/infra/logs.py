@@ -55,9 +55,10 @@ class _JsonLines(logging.Formatter):
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether a record is about us, not about bytes that were no HTTP: those got their 400."""
+    """Whether a record is about us: not about bytes that were no HTTP, which got their 400, nor
+    about a client that has gone in the middle of its request."""
     kind = record.exc_info[0] if record.exc_info else None
-    return kind is None or not issubclass(kind, HttpProcessingError)
+    return kind is None or not issubclass(kind, (HttpProcessingError, ConnectionError))
 
 
 def _to_json(event: Any, **_: Any) -> bytes:
