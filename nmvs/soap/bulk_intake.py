@@ -109,7 +109,7 @@ class Intake:
         text = f"the body has more than {self._settings.body_bytes_max} bytes"
         guess = refuse(beginning, "FE_TX_07", text, interface=interface)
         if guess.endpoint is None or not guess.endpoint.row.shape.submits_many:
-            return guess._replace(endpoint=None)
+            return guess
         message = _Message(interface)
         try:
             return await self._read(message, beginning, parts, enter)

@@ -24,6 +24,7 @@ DTD_DESCRIPTION: Final = "XML must not hold a document type declaration"
 
 _VERSION: Final = re.compile(r"urn:wsdltypes\.nmvs\.eu:v(\d)\.0[\"']")
 _QUALIFIED: Final = re.compile(r"\{urn:wsdltypes\.nmvs\.eu:v(\d)\.0\}(.+)Request")
+_OF_SOME_VERSION: Final = re.compile(r"urn:wsdltypes\.nmvs\.eu:v\d\.0")
 _NAMESPACE: Final = re.compile(r"\{([^}]*)\}")
 TWICE: Final = "the same sn is there twice"
 _DUPLICATE: Final = re.compile(r"Duplicate key-sequence .*", re.DOTALL)
@@ -124,9 +125,10 @@ def not_offered_description(request_tag: str, interface: Interface = INFERRED) -
     own, _, local = request_tag.rpartition("}")
     all_namespaces = [version.elements_namespace for version in VERSIONS.values()]
     offering = [name for name in all_namespaces if f"{{{name}}}{local}" in interface.endpoints]
-    where = own[1:] if own[1:] in all_namespaces else " ".join(all_namespaces)
+    is_version = _OF_SOME_VERSION.fullmatch(own[1:]) is not None
+    where = own[1:] if is_version else " ".join(all_namespaces)
     text = f"XML does not fit the schema: element {local} is not offered in {where}"
-    return f"{text}, but in {' '.join(offering)}" if offering and where == own[1:] else text
+    return f"{text}, but in {' '.join(offering)}" if offering and is_version else text
 
 
 def unfit_description(endpoint: Endpoint, error: etree._LogEntry | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,18 @@ async def test_a_small_body_that_unpacks_to_a_large_one_is_refused(till: Till) -
         answer = await connection.ask("POST", PATH, "Content-Encoding: gzip", body=body)
     assert code_of(answer) == "FE_TX_07"
     await assert_serving(till)
+
+
+@pytest.mark.parametrize(("version", "code"), [(2, "ERROR"), (4, "FE_TX_07"), (5, "FE_TX_07")])
+async def test_a_request_about_one_pack_that_is_too_large_is_answered_as_one(
+    till: Till, version: int, code: str
+) -> None:
+    body = replace(till, version=version).message("G110", 70_000 * "x")
+    async with RawConnection(till.running.ports["service"]) as connection:
+        answer = await connection.ask("POST", PATH, body=body)
+    reply = read_reply(answer.body)
+    assert (answer.status, reply.name, reply.code) == (200, "G110Response", code)
+    assert b"FE_TX_07" in answer.body
 
 
 async def test_a_broken_compression_is_malformed(till: Till) -> None:

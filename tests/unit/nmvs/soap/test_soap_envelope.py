@@ -195,6 +195,13 @@ def test_a_request_of_another_version_is_told_where_it_is_offered() -> None:
     assert others == "urn:wsdltypes.nmvs.eu:v4.0 urn:wsdltypes.nmvs.eu:v5.0"
 
 
+def test_a_version_that_is_switched_off_is_told_which_there_are() -> None:
+    message = vector("g110-request", version=2).replace(b":v2.0", b":v3.0")
+    own, others = refusal(message).description.split(", but in ")
+    assert own.endswith("G110Request is not offered in urn:wsdltypes.nmvs.eu:v3.0")
+    assert others.split() == [f"urn:wsdltypes.nmvs.eu:v{number}.0" for number in (2, 4, 5)]
+
+
 # What a value is to be; it stands behind the value in what the library says.
 WRONG_VALUES = [
     (
