@@ -6,7 +6,7 @@ import pytest
 from lxml import etree
 
 from emvs.login_rules import Duty, Notice, NoticeKind
-from nmvs.soap.catalogue import NEWEST, OPERATIONS, VERSIONS, Shape, Version
+from nmvs.soap.catalogue import NEWEST, OPERATIONS, VERSIONS, Version
 from nmvs.soap.codes import code_in, notification_codes
 from nmvs.soap.logins import PASSES, render_notices
 from nmvs.soap.messages import AccountCall
