@@ -103,8 +103,12 @@ class Generator:
     def warm_up(self) -> None:
         """Log every site in and open a connection for it, outside of all measuring.
 
-        A first login costs the server a memory-hard hash, which no later request pays.
+        A first login costs the server a memory-hard hash, which no later request pays. The first
+        arrival follows from all prescriptions that began earlier: seconds of processor at high
+        rates, in which nothing could be sent.
         """
+        for arrivals in self.arrivals.values():
+            arrivals.next_at()
         pool = gevent.pool.Pool(_WARM_UP_GREENLETS)
         for _ in pool.imap_unordered(self._warm_up_site, range(len(self.plan.sites))):
             pass
