@@ -38,6 +38,9 @@ class LoginRules:
     registered_is_initial: bool = False
     """Whether a password set by registration must be changed first, as in the real systems. Off,
     so that a registered login works at once (our choice)."""
+    certificate_before_duties: bool = True
+    """Whether a client certificate is handed out although the password must be changed, or terms
+    accepted, first (inferred: with neither a new user could not begin)."""
     terms_reminder_s: int = 10 * DAY_S
     """How long before their last day to accept, terms are reminded of as urgent (our choice)."""
 

@@ -50,13 +50,11 @@ _REFUSED: Final[dict[LoginRefusal | Duty, _Refused]] = {
 assert _REFUSED.keys() == {*LoginRefusal, *Duty}, "must be total"
 
 PASSES: Final[dict[Duty, frozenset[Shape]]] = {
-    Duty.CHANGE_PASSWORD: frozenset({Shape.CHANGE_PASSWORD, Shape.CERTIFICATE}),
-    Duty.ACCEPT_TERMS: frozenset(
-        {Shape.CHANGE_PASSWORD, Shape.CERTIFICATE, Shape.LOAD_TERMS, Shape.CONFIRM_TERMS}
-    ),
+    Duty.CHANGE_PASSWORD: frozenset({Shape.CHANGE_PASSWORD}),
+    Duty.ACCEPT_TERMS: frozenset({Shape.CHANGE_PASSWORD, Shape.LOAD_TERMS, Shape.CONFIRM_TERMS}),
 }
 """What a user may ask for although a duty waits. That nothing else passes before a password is
-changed is inferred; a certificate does, for without one the password could not be changed."""
+changed is inferred; whether a certificate does is a setting of the logins."""
 
 # Codes in order of choice: the first that a version knows.
 _NOTICES: Final = {
@@ -101,7 +99,10 @@ async def admit(
     notifications = ""
     why: LoginRefusal | Duty
     if isinstance(visit, Visit):
-        if visit.duty is None or endpoint.row.shape in PASSES[visit.duty]:
+        shape = endpoint.row.shape
+        if visit.duty is None or shape in PASSES[visit.duty]:
+            return visit
+        if shape is Shape.CERTIFICATE and logins.rules.certificate_before_duties:
             return visit
         why = visit.duty
         notifications = render_notices(visit.notices, endpoint.version)

@@ -96,6 +96,21 @@ async def test_an_initial_password_must_be_changed_first(user: User) -> None:
     assert await User(user.running, password="My-Own-Pass-1").code() == IN
 
 
+async def test_duties_may_come_before_a_certificate(start_system: StartSystem) -> None:
+    running = await start_system("AT", logins={"certificate_before_duties": False})
+    await running.register("pharmacy", 1)
+    await manage(running, "PUT", f"{LOGIN}/password", password="Handed-Out-1", initial=True)
+    now = datetime.fromisoformat((await running.ask_management("/clock"))["now"])
+    times = {"starts_at": now - timedelta(days=9), "accept_by": now - timedelta(seconds=1)}
+    texts = {name: time.isoformat() for name, time in times.items()}
+    await manage(running, "PUT", "/terms/1", text="Be kind.", **texts)
+    fresh = User(running, password="Handed-Out-1")
+    assert (await fresh.ask("G615")).code == "FE_AU_11"
+    assert await fresh.change("My-Own-Pass-1") == "SUCCESS"
+    changed = User(running, password="My-Own-Pass-1")
+    assert (await changed.ask("G615")).code == "FE_AU_23"
+
+
 async def test_a_login_that_is_to_be_kept_stays_as_it_is(user: User) -> None:
     running = user.running
     soap = {

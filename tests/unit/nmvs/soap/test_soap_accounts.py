@@ -152,6 +152,6 @@ def test_what_passes_while_a_duty_waits() -> None:
         for duty, shapes in PASSES.items()
     }
     assert passes == {
-        Duty.CHANGE_PASSWORD: {"G445", "G615"},
-        Duty.ACCEPT_TERMS: {"G445", "G482", "G483", "G615"},
+        Duty.CHANGE_PASSWORD: {"G445"},
+        Duty.ACCEPT_TERMS: {"G445", "G482", "G483"},
     }
