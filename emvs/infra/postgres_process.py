@@ -8,7 +8,6 @@ the server's end and bound its log.
 
 import os
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import threading
 from collections.abc import Collection
 from pathlib import Path
 
+from emvs.infra.log_files import bound_log
 from emvs.infra.postgres_account import ServerAccount
 from emvs.infra.postgres_errors import PostgresStartError
 
@@ -87,7 +87,7 @@ class ServerProcess:
 
     def _keep(self) -> None:
         try:
-            _bound_log(self._log_path)
+            bound_log(self._log_path, LOG_BYTES_MAX)
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
             log = os.open(self._log_path, flags, 0o600)
             try:
@@ -110,7 +110,7 @@ class ServerProcess:
         finally:
             self._born.set()
         while not self._ended_within(_LOG_CHECK_INTERVAL_S):
-            _bound_log(self._log_path)
+            bound_log(self._log_path, LOG_BYTES_MAX)
         if self._descriptor is not None:
             os.close(self._descriptor)
         self._ended.set()
@@ -142,20 +142,3 @@ def _process_descriptor(pid: int) -> int | None:
         return os.pidfd_open(pid)
     except OSError:  # Linux before 5.3, or a sandbox that forbids it.
         return None
-
-
-def _bound_log(path: Path) -> None:
-    """Set a full log aside as `<name>.1`. The server appends, so it goes on in the emptied file.
-
-    Lines written between the copy and the emptying are lost; a log that cannot be copied is
-    emptied all the same, because a full disk is worse.
-    """
-    try:
-        if path.stat().st_size <= LOG_BYTES_MAX:
-            return
-        try:
-            shutil.copyfile(path, path.with_name(path.name + ".1"))
-        finally:
-            os.truncate(path, 0)
-    except OSError:
-        return

@@ -18,6 +18,7 @@ import msgspec
 import pytest
 
 from emvs.infra.embedded_postgres import EmbeddedPostgres
+from emvs.infra.launch.data_directory import LOG_BYTES_MAX
 from emvs.scan import parse_scan
 from pharmacy_client.client import PharmacyClient
 from pharmacy_client.errors import PharmacyClientError
@@ -138,6 +139,14 @@ def test_a_soap_market_wants_a_certificate_and_says_what_is_wrong_with_one(
     assert running.emvs("cert", "revoke", serial_number).returncode == 0
     assert "has been revoked" in tell(tmp_path / "good" / f"{client}.pem")
     assert running.emvs("cert", "revoke", "12").returncode == 1
+
+
+def test_a_full_log_is_set_aside_while_its_system_runs(running: Environment) -> None:
+    log = running.data / "logs" / "nmvs-at.log"
+    with log.open("ab") as file:
+        file.truncate(LOG_BYTES_MAX + 1)
+    wait_until(lambda: log.stat().st_size < LOG_BYTES_MAX, "setting aside the log", timeout_s=60)
+    assert log.with_name(f"{log.name}.1").stat().st_size > LOG_BYTES_MAX
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl on this machine")

@@ -24,9 +24,10 @@ import orjson
 
 from emvs.infra.launch.errors import AlreadyRunningError, LaunchError
 from emvs.infra.launch.settings import Settings
+from emvs.infra.log_files import bound_log
 
 _Document = TypeVar("_Document")
-_LOG_BYTES_MAX: Final = 8 * 2**20  # One such file, and one older beside it.
+LOG_BYTES_MAX: Final = 8 * 2**20  # One such file, and one older beside it.
 _LOCK_WAIT_S: Final = 0.3  # `emvs status` holds the lock for an instant while it looks.
 _LOCK_POLL_S: Final = 0.02
 
@@ -147,12 +148,16 @@ class DataDirectory:
         """Return a descriptor that appends to a log; a full one is set aside first."""
         path = self.log_path(name)
         try:
-            if path.exists() and path.stat().st_size > _LOG_BYTES_MAX:
-                path.replace(path.with_name(f"{path.name}.1"))
+            bound_log(path, LOG_BYTES_MAX)
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
             return os.open(path, flags, 0o644)
         except OSError as error:
             raise self._unusable(error) from error
+
+    def bound_logs(self) -> None:
+        """Set full logs aside, of processes that run too."""
+        for path in self.log_path("any").parent.glob("*.log"):
+            bound_log(path, LOG_BYTES_MAX)
 
     def write(self, path: Path, document: Any, *, secret: bool = False) -> None:
         """Write a JSON file so that a reader sees all of it or nothing."""

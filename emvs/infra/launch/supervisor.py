@@ -11,7 +11,7 @@ import os
 import time
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from emvs.infra.launch.data_directory import DataDirectory, SupervisorState, SystemState
 from emvs.infra.launch.errors import LaunchError, SystemLostError
@@ -23,6 +23,8 @@ from emvs.infra.launch.settings import Settings
 from emvs.infra.launch.specs import hub_spec, national_specs
 from emvs.infra.launch.system_process import SystemProcess, describe_exit
 from emvs.infra.postgres_dsn import parse_dsn
+
+_LOG_CHECK_INTERVAL_S: Final = 5.0
 
 _Result = TypeVar("_Result")
 
@@ -93,6 +95,7 @@ class Supervisor:
         )
         await self._postgres.start()
         self._keep(self._postgres_forever())
+        self._keep(self._bound_logs_forever())
         dsn = self._postgres.dsn
         names = ", ".join(self._settings.running)
         self._reporter.step(f"the hub and the national systems of {names}")
@@ -116,6 +119,11 @@ class Supervisor:
     async def _postgres_forever(self) -> None:
         await self._postgres.keep()
         await asyncio.Event().wait()  # Somebody else's server: nothing to be kept.
+
+    async def _bound_logs_forever(self) -> None:
+        while True:
+            await asyncio.sleep(_LOG_CHECK_INTERVAL_S)
+            await asyncio.to_thread(self._data.bound_logs)
 
     async def _keep_process(self, process: SystemProcess) -> None:
         """Start a system again whenever it has ended. Raises SystemLostError at last."""
