@@ -141,6 +141,31 @@ def test_a_soap_market_wants_a_certificate_and_says_what_is_wrong_with_one(
     assert running.emvs("cert", "revoke", "12").returncode == 1
 
 
+def test_a_foreign_certificate_names_the_root_of_the_market(
+    running: Environment, tmp_path: Path
+) -> None:
+    done = running.emvs("cert", "issue", "ATPHAR1", "--kind", "foreign", "--out", str(tmp_path))
+    (line,) = (line for line in done.stdout.splitlines() if "--cacert" in line)
+    assert line.split()[0] == str(running.data / "certificates" / "ca.pem")
+    assert "nobody trusts" in next(line for line in done.stdout.splitlines() if "root.pem" in line)
+    done = running.emvs("cert", "issue", "ATPHAR1", "--out", str(tmp_path))
+    (line,) = (line for line in done.stdout.splitlines() if "--cacert" in line)
+    assert line.split()[0] == str(tmp_path / "root.pem")
+
+
+@pytest.mark.parametrize(
+    ("client", "market", "is_known"),
+    [("ATPHAR1", "AT", True), ("NOBODY", "AT", False), ("ATPHAR1", "FI", False)],
+)
+def test_a_certificate_for_nobody_comes_with_a_warning(
+    running: Environment, tmp_path: Path, client: str, market: str, is_known: bool
+) -> None:
+    done = running.emvs("cert", "issue", client, "--market", market, "--out", str(tmp_path))
+    assert done.returncode == 0, done
+    warnings = [line for line in done.stderr.splitlines() if f"no login of {client}" in line]
+    assert len(warnings) == (0 if is_known else 1), done
+
+
 def test_a_full_log_is_set_aside_while_its_system_runs(running: Environment) -> None:
     log = running.data / "logs" / "nmvs-at.log"
     with log.open("ab") as file:

@@ -7,6 +7,7 @@ import base64
 import re
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -15,10 +16,15 @@ from emvs.infra.launch.client_certificates import open_package, write_private
 from emvs.infra.launch.data_directory import DataDirectory
 from emvs.infra.launch.errors import ExitCode, LaunchError
 from emvs.infra.launch.http_calls import CallError, HttpCalls
+from emvs.infra.launch.outcome import print_error
+from emvs.infra.launch.papers import CA_FILE
 from emvs.infra.launch.running_systems import running_state
 
 _FILE_NAME: Final = re.compile(r"[^A-Za-z0-9._-]")
 _NOT_FOUND: Final = 404
+_FOREIGN: Final = "foreign"
+_ROOT: Final = "the root to trust, for curl --cacert"
+_FOREIGN_ROOT: Final = "the root of this certificate's authority, which nobody trusts"
 
 
 def issue(
@@ -26,23 +32,33 @@ def issue(
 ) -> ExitCode:
     """Have a certificate made and write it into a folder. Raises LaunchError."""
     order = {"client_login_id": client, "kind": kind}
-    answer = _ask(data, market, "POST", "", order)
-    _write(answer, client, folder, console)
+    answer = _ask(data, market, "POST", "/certificates", order)
+    _write(answer, client, folder, console, kind)
+    if kind == _FOREIGN:
+        root = data.path / CA_FILE
+        _print(console, f"{root}    the root to trust, for curl --cacert: the market's")
+    _warn_of_nobody(data, market, client)
     return ExitCode.OK
+
+
+def _warn_of_nobody(data: DataDirectory, market: str, client: str) -> None:
+    known = _ask(data, market, "GET", f"/soap-logins?client_login_id={quote(client)}", None)
+    if not known["logins"]:
+        print_error(f"warning: there is no login of {client} in {market}; a certificate makes none")
 
 
 def renew(
     data: DataDirectory, console: Console, market: str, *, serial_number: str, folder: Path
 ) -> ExitCode:
     """Have the successor of a certificate made and write it into a folder. Raises LaunchError."""
-    answer = _ask(data, market, "POST", f"/{serial_number}/renew", {})
+    answer = _ask(data, market, "POST", f"/certificates/{serial_number}/renew", {})
     _write(answer, answer["client_login_id"], folder, console)
     return ExitCode.OK
 
 
 def revoke(data: DataDirectory, console: Console, market: str, *, serial_number: str) -> ExitCode:
     """End a certificate at once. Raises LaunchError."""
-    answer = _ask(data, market, "DELETE", f"/{serial_number}", None)
+    answer = _ask(data, market, "DELETE", f"/certificates/{serial_number}", None)
     console.print(
         f"{answer['serial_number']} of {answer['client_login_id']} is revoked",
         markup=False,
@@ -53,7 +69,7 @@ def revoke(data: DataDirectory, console: Console, market: str, *, serial_number:
 
 def show_all(data: DataDirectory, console: Console, market: str) -> ExitCode:
     """Print the certificates of a market. Raises LaunchError."""
-    answer = _ask(data, market, "GET", "", None)
+    answer = _ask(data, market, "GET", "/certificates", None)
     table = Table(Column("serial number", no_wrap=True), "client", "from", "to", "counts")
     for row in answer["certificates"]:
         counts = "yes" if row["counts"] else f"no: {row['problem']}"
@@ -77,7 +93,7 @@ def _ask(
 
     async def call() -> Any:
         async with HttpCalls() as calls:
-            return await calls.call(method, f"{known.management}/certificates{path}", message)
+            return await calls.call(method, f"{known.management}{path}", message)
 
     try:
         return asyncio.run(call())
@@ -89,7 +105,9 @@ def _ask(
         raise
 
 
-def _write(answer: dict[str, Any], client: str, folder: Path, console: Console) -> None:
+def _write(
+    answer: dict[str, Any], client: str, folder: Path, console: Console, kind: str = ""
+) -> None:
     """Write the package, its parts as PEM, and the root; print where and what goes with them."""
     passphrase = answer["passphrase"]
     stem = _FILE_NAME.sub("_", client)
@@ -99,7 +117,7 @@ def _write(answer: dict[str, Any], client: str, folder: Path, console: Console) 
     lines = [
         f"{folder / stem}.p12    certificate, key and root (PKCS#12), passphrase {passphrase}",
         f"{folder / stem}.pem    certificate and key, for curl --cert and Python",
-        f"{folder / 'root.pem'}    the root to trust, for curl --cacert",
+        f"{folder / 'root.pem'}    {_ROOT if kind != _FOREIGN else _FOREIGN_ROOT}",
     ]
     if "tan" in answer:
         lines.append(
@@ -107,4 +125,8 @@ def _write(answer: dict[str, Any], client: str, folder: Path, console: Console) 
             f" {answer['ends_at']}; TAN for one download by the PKI service: {answer['tan']}"
         )
     for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+        _print(console, line)
+
+
+def _print(console: Console, line: str) -> None:
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
