@@ -42,6 +42,8 @@ class Registration(msgspec.Struct, forbid_unknown_fields=True):
     organisation: str = ""
     soap: SoapLogin | None = None
     rest: RestLogin | None = None
+    keep: bool = False
+    """Whether what is known stays as it is: names, secrets, passwords, locks."""
 
 
 class Directory:
@@ -115,16 +117,19 @@ class Directory:
 
     async def register(self, registration: Registration) -> Participant:
         """Store a location with its login to the REST dialect; one that is known by its location id
-        is changed. Logins to the SOAP dialect are `nmvs.logins`'s."""
+        is changed, unless it is to be kept. Logins to the SOAP dialect are `nmvs.logins`'s."""
         participant = await self.enrolment.put_location(
             self._market.code,
             registration.location,
             registration.kind,
             name=registration.name,
             organisation=registration.organisation or registration.name or registration.location,
+            keep=registration.keep,
         )
         if (rest := registration.rest) is not None:
-            await self.enrolment.put_equipment(rest.client_id, rest.client_secret, participant)
+            await self.enrolment.put_equipment(
+                rest.client_id, rest.client_secret, participant, keep=registration.keep
+            )
         return participant
 
     async def foreign(self, market: str, number: int, role: Role) -> Participant:

@@ -125,18 +125,27 @@ class Enrolment:
             return changed
 
     async def put_location(
-        self, market: str, location: str, role: Role, *, name: str, organisation: str
+        self,
+        market: str,
+        location: str,
+        role: Role,
+        *,
+        name: str,
+        organisation: str,
+        keep: bool = False,
     ) -> Participant:
-        """Store a location, new or changed; a new one is approved. In this market its
-        organisation is made if there is none with that id."""
+        """Store a location, new or changed; a new one is approved, and with `keep` a known one
+        stays as it is. In this market its organisation is made if there is none with that id."""
         async with self._changing:
+            number = self.index.number_of(market, location)
+            if keep and number is not None:
+                return self.index.participants[number]
             if market == self.index.market:
                 _check_role(role)
                 check_name("location", location)
                 if organisation not in self.index.organisations:
                     made = Organisation(check_name("organisation", organisation), organisation)
                     await self._put_organisation(made)
-            number = self.index.number_of(market, location)
             state = LocationState.APPROVED
             if number is not None:
                 state = self.index.locations[number].state
@@ -162,11 +171,18 @@ class Enrolment:
             await self._put_equipment(made)
         return made, secret
 
-    async def put_equipment(self, client_id: str, secret: str, participant: Participant) -> None:
-        """Store an equipment with an id and a secret of the caller's choice, new or changed."""
+    async def put_equipment(
+        self, client_id: str, secret: str, participant: Participant, *, keep: bool = False
+    ) -> None:
+        """Store an equipment with an id and a secret of the caller's choice, new or changed; with
+        `keep` a known one stays as it is."""
+        if keep and client_id in self.index.equipments:
+            return  # None is ever taken away.
         hashed = await self.hash(secret)
         async with self._changing:
             known = self.index.equipments.get(client_id)
+            if keep and known is not None:
+                return
             equipment = known or Equipment(client_id, hashed, None)
             await self._put_equipment(
                 equipment._replace(

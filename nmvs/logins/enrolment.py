@@ -29,8 +29,6 @@ class SoapLogin(msgspec.Struct, forbid_unknown_fields=True):
     """Whether its user must change the password first; None: as the market has it."""
     expires: bool = True
     """Whether the password ends with time."""
-    keep: bool = False
-    """Whether a login that is known stays as it is: password, lock and all."""
 
     def check(self) -> None:
         """Raise BadRequestError if nobody could log in so."""
@@ -61,21 +59,24 @@ class LoginEnrolment:
             raise NotFoundError(f"there is no login {client_login_id!a}/{user_id!a}")
         return login
 
-    async def register(self, wanted: SoapLogin, location_number: int) -> Login:
-        """Store a login of a location. One that is known gets this password and is unlocked,
-        unless it is to be kept."""
+    async def register(
+        self, wanted: SoapLogin, location_number: int, *, keep: bool = False
+    ) -> Login:
+        """Store a login of a location. One that is known gets this password and is unlocked; with
+        `keep` it stays as it is."""
         wanted.check()
         logins = self._logins
-        kept = logins.by_id.get((wanted.client_login_id, wanted.user_id)) if wanted.keep else None
-        if kept is not None:
-            return kept
+        ids = wanted.client_login_id, wanted.user_id
+        if keep and ids in logins.by_id:
+            return logins.by_id[ids]  # None is ever taken away.
         is_initial = wanted.initial
         if is_initial is None:
             is_initial = logins.rules.registered_is_initial
-        ids = wanted.client_login_id, wanted.user_id
         hashed = await self._hash(wanted.password, logins.by_id.get(ids))
         async with logins.changing:
             known = logins.by_id.get(ids)
+            if known is not None and keep:
+                return known
             if known is not None:
                 await logins.settle(known)
                 stored = known.stored._replace(location_number=location_number)

@@ -13,6 +13,7 @@ import urllib.request
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 import pytest
@@ -30,6 +31,13 @@ PACK_MEMBERS = {"market", "scheme", "product_code", "serial", "batch", "expiry",
 
 def get_json(url: str) -> dict[str, Any]:
     with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - our own address
+        document: dict[str, Any] = json.load(response)
+        return document
+
+
+def post(url: str, body: str) -> dict[str, Any]:
+    request = urllib.request.Request(url, body.encode())  # noqa: S310 - our own address
+    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
         document: dict[str, Any] = json.load(response)
         return document
 
@@ -261,9 +269,14 @@ def test_a_killed_postgres_comes_back_on_its_port(running: Environment) -> None:
 def test_a_killed_supervisor_leaves_no_process_and_the_next_up_finds_the_data(
     environment: Environment,
 ) -> None:
-    environment.up("--markets", "IE", "--packs", "0")
+    environment.up("--markets", "AT,IE", "--packs", "0")
     pids = environment.pids()
     first = environment.endpoints()
+    management = {code: market["management"] for code, market in first["markets"].items()}
+    changed = {"client_id": "ie-hospital-1", "client_secret": "changed-secret"}
+    hospital = {"kind": "hospital", "name": "Renamed", "location": "IE-hospital-1", "rest": changed}
+    post(f"{management['IE']}/participants", json.dumps(hospital))
+    post(f"{management['AT']}/soap-logins/ATHOSP1/USER0001/lock", "")
     os.kill(environment.state()["pid"], signal.SIGKILL)
     wait_until(lambda: not any(map(is_alive, pids)), "the end of every process")
     assert environment.emvs("status").returncode == 3
@@ -274,7 +287,12 @@ def test_a_killed_supervisor_leaves_no_process_and_the_next_up_finds_the_data(
     assert second["markets"] == first["markets"], "the ports are kept"
     assert not {p["serial"] for p in first["packs"]} & {p["serial"] for p in second["packs"]}
     for pack in (first["packs"][0], second["packs"][0]):
-        assert state_of(environment, "IE", pack["scan"]) == "ACTIVE"
+        assert state_of(environment, pack["market"], pack["scan"]) == "ACTIVE"
+    assert get_json(f"{management['IE']}/locations/IE-hospital-1")["name"] == "Renamed"
+    (login,) = get_json(f"{management['AT']}/soap-logins?client_login_id=ATHOSP1")["logins"]
+    assert login["locked"] is True
+    form = urlencode({"grant_type": "client_credentials", **changed})
+    assert post(second["markets"]["IE"]["token"], form)["access_token"]
 
     def kill_again() -> bool:
         try:

@@ -140,7 +140,7 @@ def _participant(market: MarketSettings, registration: dict[str, Any]) -> dict[s
     soap = registration["soap"]
     if soap is not None:
         file = certificate_file(market.code, soap["client_login_id"])
-        shown = {name: value for name, value in soap.items() if name not in {"initial", "keep"}}
+        shown = {name: value for name, value in soap.items() if name != "initial"}
         soap = {**shown, "certificate": file, "key": None}
     return {"market": market.code, **registration, "soap": soap}
 

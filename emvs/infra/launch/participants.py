@@ -61,6 +61,5 @@ def _registration(market: MarketSettings, row: _Row) -> dict[str, Any]:
             "password": f"Demo-{row.kind.title()}-{row.number}",
             "initial": False,  # Whatever else the market's settings say of registered ones.
             "expires": False,  # Whoever moves the clock by years still wants to log in.
-            "keep": True,  # A password that somebody has changed stays changed.
         }
     return registration

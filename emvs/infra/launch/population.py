@@ -71,7 +71,8 @@ async def _register(settings: Settings, calls: HttpCalls) -> None:
 
     async def register(url: str, registration: dict[str, object]) -> None:
         async with slots:
-            await calls.post(url, registration)
+            # What somebody has changed since an earlier start stays changed.
+            await calls.post(url, registration | {"keep": True})
 
     await asyncio.gather(
         *(

@@ -124,6 +124,18 @@ async def test_a_blocked_location_has_no_soap_login_either(running: RunningSyste
     assert await code() == "NMVS_SUCCESS"
 
 
+async def test_a_location_that_is_to_be_kept_stays_as_it_is(running: RunningSystem) -> None:
+    await running.register("pharmacy", 1)
+    port = running.ports["service"]
+    other = {"client_id": "pharmacy1", "client_secret": "another-secret"}
+    for is_kept in (True, False):
+        await running.register("pharmacy", 1, name="Another", rest=other, keep=is_kept)
+        detail = await manage(running, "GET", "/locations/pharmacy-1")
+        assert detail["name"] == ("Pharmacy 1" if is_kept else "Another")
+        refused = await token_answer(port, "pharmacy1", "another-secret")
+        assert refused.status == (400 if is_kept else 200)
+
+
 async def test_a_secret_is_shown_once_and_not_kept(
     running: RunningSystem, start_system: StartSystem, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -118,16 +118,15 @@ async def test_a_login_that_is_to_be_kept_stays_as_it_is(user: User) -> None:
         "user_id": user.user_id,
         "password": "Demo-Pass-1",
         "initial": False,
-        "keep": True,
     }
     assert await user.change("My-Own-Pass-1") == "SUCCESS"
     await manage(running, "POST", f"{LOGIN}/lock")
-    await running.register("pharmacy", 1, soap=soap, rest=None)
+    await running.register("pharmacy", 1, soap=soap, rest=None, keep=True)
     changed = User(running, password="My-Own-Pass-1")
     assert await changed.code() == "FE_AU_02"
     await manage(running, "POST", f"{LOGIN}/unlock")
     assert await changed.code() == IN
-    await running.register("pharmacy", 1, soap=soap | {"keep": False}, rest=None)
+    await running.register("pharmacy", 1, soap=soap, rest=None)
     assert await changed.code() == "FE_AU_01"
     assert await user.code() == IN
 
