@@ -42,9 +42,7 @@ def add_routes(
             registration.soap.check()
         participant = await directory.register(registration)
         if registration.soap is not None:
-            await logins.register(
-                registration.soap, participant.number, keep=registration.keep
-            )
+            await logins.register(registration.soap, participant.number, keep=registration.keep)
         return json_response(
             {"number": participant.number, "location": participant.location}, status=201
         )

@@ -159,11 +159,11 @@ class BulkCalls:
         )
         if isinstance(call.packs, MixedItems):
             items = call.packs.slices
-            self._check_count(items.item_count, participant)
+            self._check_count(items.item_count, "items", participant)
             submission = Submission(MIXED, participant, items, None, header.stored())
         else:
             assert call.packs is not None, "a submission has packs"
-            self._check_count(len(call.packs.serials.numbers), participant)
+            self._check_count(len(call.packs.serials.numbers), "packs", participant)
             outcome = self._defect(call.packs)
             if outcome is not None:
                 answer = self._operations.answer(outcome)
@@ -172,11 +172,10 @@ class BulkCalls:
         job = await self._bulk.submit(submission)
         return self._reply(asker, SUCCESS, job.job_id.hex)
 
-    def _check_count(self, count: int, participant: Participant) -> None:
-        if count > self._settings.bulk_packs_max:
-            raise _RefusedError(
-                "FE_TX_07", f"{count} packs are too many, at most {self._settings.bulk_packs_max}"
-            )
+    def _check_count(self, count: int, what: str, participant: Participant) -> None:
+        count_max = self._settings.bulk_packs_max
+        if count > count_max:
+            raise _RefusedError("FE_TX_07", f"{count} {what} are too many, at most {count_max}")
         self._bulk.check_room(participant, count)
 
     @staticmethod

@@ -21,8 +21,9 @@ from nmvs.soap.interface import Interface
 from nmvs.soap.salvage import (
     DTD_DESCRIPTION,
     TWICE,
+    Unfit,
     one_line,
-    unfit_description,
+    unfit,
     unreadable_description,
 )
 from nmvs.soap.schema import compile_schemas
@@ -51,13 +52,13 @@ class Checks:
         self._schemas = compile_schemas(interface)
         self._lock = threading.Lock()
 
-    def defect(self, endpoint: Endpoint, element: etree._Element) -> str | None:
+    def defect(self, endpoint: Endpoint, element: etree._Element) -> Unfit | None:
         """Return why an element does not fit its type, None if it does."""
         schema = self._schemas[endpoint.version.number]
         with self._lock:
             if schema.validate(element):
                 return None
-            return unfit_description(endpoint, next(iter(schema.error_log), None))
+            return unfit(endpoint, next(iter(schema.error_log), None))
 
 
 class BulkStream:
@@ -182,7 +183,7 @@ class BulkStream:
         assert self._endpoint is not None
         defect = self._checks.defect(self._endpoint, element)
         if defect is not None:
-            raise UnfitError("TE_XM_02", defect)
+            raise UnfitError(*defect)
 
     def _check_taken(self) -> None:
         """Check what the schema says of the list as a whole."""

@@ -22,8 +22,7 @@ from nmvs.soap.salvage import (
     DTD_DESCRIPTION,
     not_offered_description,
     refuse,
-    unfit_code,
-    unfit_description,
+    unfit,
     unreadable_description,
 )
 
@@ -87,9 +86,8 @@ def read_message(
         )
     schema = schemas[endpoint.version.number]
     if not schema.validate(request):
-        why_unfit = next(iter(schema.error_log), None)
-        code = unfit_code(why_unfit, endpoint.version)
-        return refused(root, code, unfit_description(endpoint, why_unfit), request_tag)
+        code, description = unfit(endpoint, next(iter(schema.error_log), None))
+        return refused(root, code, description, request_tag)
     if endpoint.row.shape is Shape.PING:
         return PingCall(endpoint, request[0].text or "")
     if endpoint.row.shape.is_about_many:

@@ -7,7 +7,7 @@ A refusal names elements, never their values: one of them is a password.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from lxml import etree
 
@@ -106,13 +106,29 @@ def _read_frame(text: str, version: Version) -> Frame:
     )
 
 
-def unfit_code(error: etree._LogEntry | None, version: Version) -> str:
-    """Return the code of a request that does not fit the schema: a sub-user that is too long has
-    one of its own, where the version knows it (our choice of the moment it is sent)."""
-    if error is None or "FE_TX_06" not in known_codes(version.number):
-        return "TE_XM_02"
-    is_too_long = error.type_name == "SCHEMAV_CVC_MAXLENGTH_VALID"
-    return "FE_TX_06" if is_too_long and "}SubUserId'" in error.message else "TE_XM_02"
+class Unfit(NamedTuple):
+    """Why a request does not fit the schema."""
+
+    code: str
+    description: str
+
+
+def unfit(endpoint: Endpoint, error: etree._LogEntry | None) -> Unfit:
+    """Return code and line on why a request does not fit the schema, naming the element. A
+    sub-user that is too long has a code of its own, where the version knows it (our choice of the
+    moment it is sent)."""
+    if (
+        error is not None
+        and error.type_name == "SCHEMAV_CVC_MAXLENGTH_VALID"
+        and "}SubUserId'" in error.message
+        and "FE_TX_06" in known_codes(endpoint.version.number)
+    ):
+        return Unfit("FE_TX_06", "SubUserId has more than 35 characters")
+    own = (endpoint.version.types_namespace, endpoint.version.elements_namespace)
+    text = _VALUE_FACET.sub(_value_defect, error.message if error is not None else "")
+    text = _DUPLICATE.sub(TWICE, text)
+    text = _NAMESPACE.sub(lambda found: "" if found[1] in own else found[0], text)
+    return Unfit("TE_XM_02", f"XML does not fit the schema: {text}")
 
 
 def unreadable_description(error: etree.XMLSyntaxError) -> str:
@@ -129,15 +145,6 @@ def not_offered_description(request_tag: str, interface: Interface = INFERRED) -
     where = own[1:] if is_version else " ".join(all_namespaces)
     text = f"XML does not fit the schema: element {local} is not offered in {where}"
     return f"{text}, but in {' '.join(offering)}" if offering and is_version else text
-
-
-def unfit_description(endpoint: Endpoint, error: etree._LogEntry | None) -> str:
-    """Return one line on why a request does not fit the schema, naming the element."""
-    own = (endpoint.version.types_namespace, endpoint.version.elements_namespace)
-    text = _VALUE_FACET.sub(_value_defect, error.message if error is not None else "")
-    text = _DUPLICATE.sub(TWICE, text)
-    text = _NAMESPACE.sub(lambda found: "" if found[1] in own else found[0], text)
-    return f"XML does not fit the schema: {text}"
 
 
 def _value_defect(found: re.Match[str]) -> str:

@@ -84,7 +84,9 @@ def test_a_sub_user_that_is_too_long_has_a_code_of_its_own() -> None:
         login = "</y:Password>\n        </y:Auth>"
         return changed(login, f"</y:Password><y:SubUserId>{text}</y:SubUserId></y:Auth>")
 
-    assert refusal(with_sub_user(36 * "x")).code == "FE_TX_06"
+    refused = refusal(with_sub_user(36 * "x"))
+    assert refused.code == "FE_TX_06"
+    assert refused.description == "SubUserId has more than 35 characters"
     assert refusal(with_sub_user("")).code == "TE_XM_02"
     assert not hasattr(read(with_sub_user(35 * "x")), "code")
     other = changed("USER0001", 36 * "x")

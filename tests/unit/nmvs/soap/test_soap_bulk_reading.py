@@ -48,6 +48,19 @@ def test_a_message_says_the_same_in_pieces(name: str, step: int) -> None:
     assert content(streamed(vector(name), step)) == content(read(vector(name)))
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sub_user_that_is_too_long_has_its_code_in_pieces_too(name: str) -> None:
+    login = b"</y:Password>"
+    message = vector(name)
+    assert message.count(login) == 1
+    message = message.replace(login, login + b"<y:SubUserId>" + 36 * b"x" + b"</y:SubUserId>")
+    with pytest.raises(UnfitError) as unfit:
+        streamed(message)
+    whole = refusal(message)
+    assert (unfit.value.code, unfit.value.description) == (whole.code, whole.description)
+    assert whole.code == "FE_TX_06"
+
+
 def altered(rng: random.Random, messages: Sequence[bytes]) -> bytes:
     """Return one of the messages with some characters replaced that are mostly parts of values."""
     message = bytearray(rng.choice(messages))
