@@ -9,6 +9,7 @@ EmvsError
 ├── NotFoundError           404
 ├── ConflictError           409
 ├── TooLargeError           413
+├── UnsupportedMediaError   415 the body's form or coding is none of those that are read
 ├── OverloadedError         503 a bounded queue is full; nothing was done
 ├── UnavailableError        503 the database is away; nothing was done
 ├── HubUnreachableError     503
@@ -78,6 +79,13 @@ class TooLargeError(EmvsError):
 
     http_status = 413
     title = "Too large"
+
+
+class UnsupportedMediaError(EmvsError):
+    """The body comes in a form or a coding that is not read here."""
+
+    http_status = 415
+    title = "Unsupported body"
 
 
 class OverloadedError(EmvsError):

@@ -8,7 +8,8 @@ from typing import Final
 from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import HttpProcessingError
 
-from emvs.errors import BadRequestError, EmvsError, TooLargeError
+from emvs.errors import BadRequestError, EmvsError, TooLargeError, UnsupportedMediaError
+from emvs.infra.unpacking import Unpacker
 
 _PAUSE_S_MAX: Final = 0.05
 
@@ -20,16 +21,28 @@ class SlowSenderError(EmvsError):
     title = "Body too slow"
 
 
+BODY_TROUBLE: Final = (TooLargeError, SlowSenderError, BadRequestError, UnsupportedMediaError)
+"""Why a body is not read, whatever was in it."""
+
+
+def coding_of(request: web.BaseRequest) -> str:
+    """Return how the body of a request is packed; nothing if it comes as it is."""
+    coding = request.headers.get("Content-Encoding", "").strip().lower()
+    return "" if coding == "identity" else coding
+
+
 class BodyParts:
-    """The body of one request, decompressed."""
+    """The body of one request, unpacked."""
 
     def __init__(self, request: web.BaseRequest, *, bytes_max: int, wait_s_max: float) -> None:
+        """Raises UnsupportedMediaError if it is packed in a way that is not read here."""
         self._request = request
         self._bytes_max = bytes_max
         self._wait_s_max = self._wait_s_left = wait_s_max
         self._bytes = 0
         self._is_begun = False
-        self._is_packed = "Content-Encoding" in request.headers
+        coding = coding_of(request)
+        self._unpacker = Unpacker(coding) if coding else None
         self._pause_s = 0.0
 
     def allow(self, *, bytes_max: int, wait_s_max: float) -> None:
@@ -39,36 +52,49 @@ class BodyParts:
         self._wait_s_max = self._wait_s_left = wait_s_max
 
     async def read(self) -> bytes:
-        """Return the next part; nothing at the end. Only the time that is spent here counts.
+        """Return the next part; nothing at the end. Only the time counts in which nothing comes.
 
         Raises TooLargeError, SlowSenderError, BadRequestError and ConnectionResetError as
         `emvs.infra.web.read_body` does.
         """
-        request = self._request
         if not self._is_begun:
             self._is_begun = True
-            await _let_sender_continue(request)
+            await _let_sender_continue(self._request)
+        await asyncio.sleep(self._pause_s)
+        part = await self._arrived() if self._unpacker is None else await self._next(self._unpacker)
+        self._bytes += len(part)
+        if self._bytes > self._bytes_max:
+            raise TooLargeError(f"the body has more than {self._bytes_max} bytes")
+        return part
+
+    async def _next(self, unpacker: Unpacker) -> bytes:
+        loop = asyncio.get_running_loop()
+        while True:
+            began_s = loop.time()
+            piece = unpacker.take()
+            # There is always more of a body that unpacks to a thousand times its size: others get
+            # as much time as that takes.
+            self._pause_s = min(loop.time() - began_s, _PAUSE_S_MAX)
+            if piece:
+                return piece
+            packed = await self._arrived()
+            if not packed:
+                unpacker.finish()
+                return b""
+            unpacker.put(packed)
+
+    async def _arrived(self) -> bytes:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         try:
             async with asyncio.timeout(self._wait_s_left):
-                await asyncio.sleep(self._pause_s)
-                waited_s = loop.time()
-                part = await request.content.readany()
+                part = await self._request.content.readany()
         except TimeoutError as error:
             text = f"the body did not arrive within {self._wait_s_max:g} s"
             raise SlowSenderError(text) from error
         except (web.RequestPayloadError, HttpProcessingError) as error:
-            raise BadRequestError("the body ends early or its compression is broken") from error
-        now_s = loop.time()
-        self._wait_s_left -= now_s - began_s
-        if self._is_packed:
-            # There is always more of a body that unpacks to a thousand times its size, and it is
-            # unpacked in here: others get as much time as that takes.
-            self._pause_s = min(now_s - waited_s, _PAUSE_S_MAX)
-        self._bytes += len(part)
-        if self._bytes > self._bytes_max:
-            raise TooLargeError(f"the body has more than {self._bytes_max} bytes")
+            raise BadRequestError("the body ends early") from error
+        self._wait_s_left -= loop.time() - began_s
         return part
 
     async def read_beginning(self, byte_count: int) -> tuple[bytes, bool]:

@@ -6,11 +6,9 @@ problems; anything else is a defect of ours: logged with the request id, answere
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import ssl
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import asyncpg
@@ -19,7 +17,7 @@ import orjson
 from aiohttp import web
 
 from emvs.errors import BadRequestError, EmvsError, OverloadedError, TooLargeError, UnavailableError
-from emvs.infra.body_parts import BodyParts
+from emvs.infra.body_parts import BodyParts, coding_of
 from emvs.infra.database import CONNECTION_ERRORS
 from emvs.infra.logs import get_logger
 
@@ -35,14 +33,15 @@ _BACKLOG: Final = 1024
 
 
 async def read_body(request: web.BaseRequest, *, bytes_max: int, timeout_s: float) -> bytes:
-    """Return the whole body, decompressed.
+    """Return the whole body, unpacked.
 
     Raises TooLargeError as soon as the length is known to pass `bytes_max`, SlowSenderError after
-    `timeout_s`, BadRequestError if the transfer or its compression is broken, and
-    ConnectionResetError if the sender has gone.
+    `timeout_s`, UnsupportedMediaError if it is packed in a way that is not read here,
+    BadRequestError if the transfer or its compression is broken, and ConnectionResetError if the
+    sender has gone.
     """
     content = request.content
-    if content.is_eof():  # The usual case: it came with the head.
+    if content.is_eof() and not coding_of(request):  # The usual case: it came with the head.
         chunks = [content.read_nowait()] if content.total_bytes else []
         return _joined(chunks, bytes_max)
     parts: list[bytes] = []
@@ -184,20 +183,6 @@ class Site:
         await self._runner.cleanup()
 
 
-async def _part_from(request: web.BaseRequest, response: web.StreamResponse) -> None:
-    """Answer, and end the connection without reading the rest of a compressed body.
-
-    The library would unpack it in order to throw it away, and nobody else would have a turn for
-    as long as `LINGER_S`, whoever sent it. The sender has that time to read the answer.
-    """
-    response.force_close()
-    with suppress(ConnectionError):
-        await response.prepare(request)
-        await response.write_eof()
-    await asyncio.sleep(LINGER_S)
-    request.protocol.force_close()
-
-
 async def serve_app(app: web.Application, host: str, port: int) -> Site:
     """Listen for an application."""
     runner = web.AppRunner(
@@ -206,6 +191,7 @@ async def serve_app(app: web.Application, host: str, port: int) -> Site:
         keepalive_timeout=KEEP_ALIVE_S,
         lingering_time=LINGER_S,
         shutdown_timeout=5,
+        auto_decompress=False,  # `emvs.infra.body_parts` does.
     )
     return await _listen(runner, host, port)
 
@@ -219,19 +205,12 @@ async def serve_handler(
 ) -> Site:
     """Listen for a bare handler: no routing, no middleware, nothing on the hot path. With `tls`
     for HTTPS alone."""
-
-    def handle(request: web.BaseRequest) -> Awaitable[web.StreamResponse]:
-        # Nearly always the body, if any, came with the head: then there is nothing to look after.
-        return handler(request) if request.content.is_eof() else handle_body(request)
-
-    async def handle_body(request: web.BaseRequest) -> web.StreamResponse:
-        response = await handler(request)
-        if not request.content.is_eof() and "Content-Encoding" in request.headers:
-            await _part_from(request, response)
-        return response
-
     server = web.Server(
-        handle, access_log=None, keepalive_timeout=KEEP_ALIVE_S, lingering_time=LINGER_S
+        handler,
+        access_log=None,
+        keepalive_timeout=KEEP_ALIVE_S,
+        lingering_time=LINGER_S,
+        auto_decompress=False,  # `emvs.infra.body_parts` does.
     )
     return await _listen(web.ServerRunner(server, shutdown_timeout=5), host, port, tls)
 

@@ -16,8 +16,8 @@ import msgspec
 from aiohttp import web
 from multidict import CIMultiDict, istr
 
-from emvs.errors import BadRequestError, TooLargeError
-from emvs.infra.body_parts import SlowSenderError
+from emvs.errors import TooLargeError
+from emvs.infra.body_parts import BODY_TROUBLE, SlowSenderError
 from emvs.infra.logs import get_logger
 from emvs.infra.plain_response import Head, PlainResponse
 from emvs.infra.web import read_body, read_large_body
@@ -242,10 +242,10 @@ class RestDialect:
                     timeout_s=route.body_s_max,
                     note_size=note_size,
                 )
-            except _BODY_TROUBLE as error:
+            except (*BODY_TROUBLE, ConnectionResetError) as error:
                 too_large = isinstance(error, TooLargeError)
                 code = route.too_large_code if too_large else route.invalid_body_code
-                raise BodyRefusedError(_body_refusal(error, code, language)) from error
+                raise BodyRefusedError(_body_refusal(request, error, code, language)) from error
             if not self._admission.still_admits(participant):
                 raise BodyRefusedError(not_logged_in(language))
             return body
@@ -261,25 +261,25 @@ class RestDialect:
         refusing_code: str = codes.BODY_INVALID,
     ) -> bytes | web.Response:
         """Return the body, or the answer if there is none to be had; that one ends the
-        connection unless the sender has been switched off meanwhile."""
+        connection if some of the body may still be under way."""
         came_with_head = request.content.is_eof()
         try:
             body = await read_body(request, bytes_max=bytes_max, timeout_s=SERVICE_BODY_READ_S_MAX)
-        except _BODY_TROUBLE as error:
-            return _body_refusal(error, refusing_code, language)
+        except (*BODY_TROUBLE, ConnectionResetError) as error:
+            return _body_refusal(request, error, refusing_code, language)
         if came_with_head or self._admission.still_admits(participant):
             return body
         return not_logged_in(language)
 
 
-_BODY_TROUBLE: Final = (SlowSenderError, TooLargeError, BadRequestError, ConnectionResetError)
-
-
-def _body_refusal(error: Exception, code: str, language: str) -> web.Response:
+def _body_refusal(
+    request: web.BaseRequest, error: Exception, code: str, language: str
+) -> web.Response:
     if isinstance(error, SlowSenderError):
         # The clients repeat a call on 408; on 422 they would give it up.
         refused = response(408, render_code(code, language), JSON_HEADERS)
     else:
         refused = refusal(code, language)
-    refused.force_close()
+    if not request.content.is_eof():
+        refused.force_close()
     return refused

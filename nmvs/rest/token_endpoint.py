@@ -12,8 +12,7 @@ import orjson
 from aiohttp import web
 from multidict import CIMultiDict
 
-from emvs.errors import BadRequestError, TooLargeError
-from emvs.infra.body_parts import SlowSenderError
+from emvs.infra.body_parts import BODY_TROUBLE
 from emvs.infra.web import read_body
 from emvs.limits import SERVICE_BODY_BYTES_MAX, SERVICE_BODY_READ_S_MAX
 from emvs.outcomes import Outcome
@@ -65,7 +64,7 @@ class TokenEndpoint:
             body = await read_body(
                 request, bytes_max=SERVICE_BODY_BYTES_MAX, timeout_s=SERVICE_BODY_READ_S_MAX
             )
-        except (TooLargeError, BadRequestError, SlowSenderError, ConnectionResetError):
+        except (*BODY_TROUBLE, ConnectionResetError):
             refused = _refusal(INVALID_REQUEST)
             refused.force_close()
             return refused

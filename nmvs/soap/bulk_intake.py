@@ -14,8 +14,14 @@ from typing import Final, NamedTuple, ParamSpec, TypeVar
 
 from aiohttp import web
 
-from emvs.errors import AllowanceSpentError, BadRequestError, OverloadedError, TooLargeError
-from emvs.infra.body_parts import BodyParts, SlowSenderError
+from emvs.errors import (
+    AllowanceSpentError,
+    BadRequestError,
+    OverloadedError,
+    TooLargeError,
+    UnsupportedMediaError,
+)
+from emvs.infra.body_parts import BODY_TROUBLE, BodyParts, SlowSenderError
 from nmvs.bulk.engine import Bulk
 from nmvs.participants import Participant
 from nmvs.soap.bulk_messages import BulkCall
@@ -37,11 +43,13 @@ _AT_ONCE_PER_ORGANISATION_MAX: Final = 2
 _OPENINGS_AT_ONCE_MAX: Final = 32
 """Large messages whose sender is not known yet: each has a thread (our choice)."""
 
-_UNREAD: Final = {
+UNREAD: Final = {
     TooLargeError: "FE_TX_07",
     SlowSenderError: "TI_TO_01",
     BadRequestError: "TE_XM_01",
+    UnsupportedMediaError: "TE_XM_01",
 }
+"""Return codes for bodies that could not be read (our choice)."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -119,8 +127,8 @@ class Intake:
             code, description = "FE_TX_07", str(error)
         except OverloadedError as error:
             code, description = "TE_TX_03", str(error)
-        except (TooLargeError, SlowSenderError, BadRequestError) as error:
-            code, description = _UNREAD[type(error)], str(error)
+        except BODY_TROUBLE as error:
+            code, description = UNREAD[type(error)], str(error)
         finally:
             message.end()
         opening = message.opening

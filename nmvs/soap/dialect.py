@@ -16,9 +16,9 @@ from typing import Final
 from aiohttp import web
 from multidict import CIMultiDict
 
-from emvs.errors import BadRequestError, EmvsError, OverloadedError, TooLargeError
+from emvs.errors import EmvsError, OverloadedError
 from emvs.identifiers import check_identifiers
-from emvs.infra.body_parts import BodyParts, SlowSenderError
+from emvs.infra.body_parts import BODY_TROUBLE, BodyParts, coding_of
 from emvs.infra.logs import get_logger
 from emvs.infra.plain_response import Head, PlainResponse
 from emvs.infra.tls import peer_fingerprint
@@ -33,7 +33,7 @@ from nmvs.recovery import Recovery
 from nmvs.requests import Answer, PackRequest
 from nmvs.soap.accounts import Accounts
 from nmvs.soap.bulk_calls import Reply
-from nmvs.soap.bulk_intake import Entered, Submitted
+from nmvs.soap.bulk_intake import UNREAD, Entered, Submitted
 from nmvs.soap.bulk_messages import AnyCall, BulkCall
 from nmvs.soap.catalogue import NEWEST, SERVICES, Endpoint, Service
 from nmvs.soap.codes import report_in
@@ -61,13 +61,6 @@ _ANY_SIZE: Final = 1 << 62
 """The beginning alone is bounded, until it is known who sends it."""
 _PKI: Final = SERVICES["pki"]
 _SCHEMES: Final = {scheme.value: scheme for scheme in Scheme}
-
-_UNREAD: Final = {
-    TooLargeError: "FE_TX_07",
-    SlowSenderError: "TI_TO_01",
-    BadRequestError: "TE_XM_01",
-}
-"""Return codes for bodies that could not be read (our choice)."""
 
 LoginCall = PackCall | BulkCall | AccountCall | DataCall
 """What bears a login."""
@@ -111,7 +104,7 @@ class SoapDialect:
         bytes_max, wait_s_max = self._settings.body_bytes_max, self._settings.body_read_s_max
         try:
             content = request.content
-            if content.is_eof() and content.total_bytes <= bytes_max:
+            if content.is_eof() and content.total_bytes <= bytes_max and not coding_of(request):
                 # The usual case: it came with the head.
                 message = await read_body(request, bytes_max=bytes_max, timeout_s=wait_s_max)
             else:
@@ -119,7 +112,7 @@ class SoapDialect:
                 if isinstance(read, web.StreamResponse):
                     return read
                 message = read
-        except (TooLargeError, SlowSenderError, BadRequestError) as error:
+        except BODY_TROUBLE as error:
             response = self._refuse(_unread(error))
             response.force_close()  # The rest of the body may still be under way.
             return response
@@ -373,4 +366,4 @@ def _refusal_of(call: LoginCall, code: str, text: str) -> Refusal:
 
 def _unread(error: EmvsError) -> Refusal:
     """A body that was not read names no operation, so a fault is the answer."""
-    return Refusal(_UNREAD[type(error)], str(error), NEWEST, None, _NOBODY)
+    return Refusal(UNREAD[type(error)], str(error), NEWEST, None, _NOBODY)

@@ -57,6 +57,32 @@ async def test_each_form_is_the_same_message(start_stand: StartStand) -> None:
     assert list(stand.wires["IE"].applied.values())[-1][1]["serialNumbers"] == serials
 
 
+async def test_a_packed_body_that_was_cut_off_stores_nothing(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    obp = stand.obp
+    await obp.product("IE")
+    transaction_id = obp.transaction_id("PPDC")
+    rows = [f"{CODE},LOT1,301231,{number:08},{CELLS}" for number in range(200)]
+    query = f"?transactionId={transaction_id}"
+    packed = gzip.compress("\n".join([HEAD, *rows, ""]).encode())
+    unpacking = {"Content-Encoding": "gzip"}
+    for cut in (1, 8, 9, 40, len(packed) // 2):
+        status, answer = await taken(stand, "PPDC", packed[:-cut], query, **CSV, **unpacking)
+        assert (status, answer["detail"]) == (
+            400,
+            "the body ends early or its compression is broken",
+        ), cut
+    for coding in ("br", "zstd", "foo"):
+        status, answer = await taken(
+            stand, "PPDC", packed, query, **CSV, **{"Content-Encoding": coding}
+        )
+        assert (status, answer["title"]) == (415, "Unsupported body"), coding
+    assert (await stand.obp.get(f"requests/{transaction_id}"))[0] == 404
+    status, _ = await taken(stand, "PPDC", packed, query, **CSV, **unpacking)
+    assert status == 202
+    assert (await obp.ended(transaction_id))["status"] == "STDS"
+
+
 async def test_state_updates_come_in_lines_too(start_stand: StartStand) -> None:
     stand = await start_stand("IE")
     await stand.obp.product("IE")

@@ -7,7 +7,6 @@ import gzip
 import time
 import zlib
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 
 import orjson
@@ -298,10 +297,9 @@ async def test_nobody_waits_while_the_rest_of_a_refused_body_is_thrown_away(
     lengths = ("Content-Encoding: gzip", f"Content-Length: {len(body)}")
     async with RawConnection(port) as stranger, RawConnection(port) as till:
         refused = await stranger.send(head([], *lengths, method="POST", target="/alerts") + body)
-        assert (refused.status, refused.headers["connection"]) == (401, "close")
+        assert refused.status == 401
         started_s = time.monotonic()
         for _ in range(5):
             assert (await till.ask("PATCH", TARGET, *headers, body=SUPPLY)).status == 404
         assert time.monotonic() - started_s < 1
-        with suppress(ConnectionResetError):
-            await assert_closed(stranger)
+        assert (await stranger.ask("POST", "/alerts")).status == 401

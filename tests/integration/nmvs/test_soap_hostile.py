@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import zlib
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -91,6 +92,26 @@ async def test_a_broken_compression_is_malformed(till: Till) -> None:
     async with RawConnection(till.running.ports["service"]) as connection:
         answer = await connection.ask("POST", PATH, "Content-Encoding: gzip", body=b"<x/>")
     assert code_of(answer) == "TE_XM_01"
+
+
+@pytest.mark.parametrize(
+    ("coding", "pack", "described"),
+    [
+        ("gzip", lambda body: gzip.compress(body)[:-9], b"its compression is broken"),
+        ("deflate", lambda body: zlib.compress(body)[:-1], b"its compression is broken"),
+        ("deflate", lambda body: b"x" + body, b"its compression is broken"),
+        ("br", bytes, b"send gzip, deflate or none"),
+        ("gzip, gzip", bytes, b"send gzip, deflate or none"),
+    ],
+)
+async def test_what_cannot_be_unpacked_whole_is_no_message(
+    till: Till, coding: str, pack: Callable[[bytes], bytes], described: bytes
+) -> None:
+    body = pack(till.message("G110", "S1"))
+    async with RawConnection(till.running.ports["service"]) as connection:
+        answer = await connection.ask("POST", PATH, f"Content-Encoding: {coding}", body=body)
+    assert (answer.status, code_of(answer)) == (200, "TE_XM_01")
+    assert described in answer.body
 
 
 async def test_a_slow_sender_is_cut_off(start_system: StartSystem) -> None:
