@@ -24,6 +24,7 @@ from hub.obp.cli_jobs import (
     serial_numbers_of,
 )
 from hub.obp.cli_running import (
+    CUT_OFF,
     CountOption,
     Desk,
     Done,
@@ -76,7 +77,7 @@ def status(
 
     async def _list(client: ObpClient) -> Done:
         last = await latest(client.requests(), count)
-        unsent = client.unfinished()
+        unsent, cut_off = client.unfinished(), client.cut_off()
 
         def show() -> None:
             cli_output.print_table(
@@ -96,11 +97,14 @@ def status(
             )
             if unsent:
                 print(f"{len(unsent)} jobs are not wholly sent: `obp resume` goes on with them")
+            for title in cut_off:
+                print(f"{title}: {CUT_OFF}")
 
         answer = {
             "ok": True,
             "requests": msgspec.to_builtins(last),
             "unfinished": msgspec.to_builtins(unsent),
+            "cutOff": cut_off,
         }
         return Done(ExitCode.OK, answer, show)
 

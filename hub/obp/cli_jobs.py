@@ -13,7 +13,16 @@ import typer
 from emvs.limits import SERIALS_PER_MESSAGE_MAX
 from emvs.obp_messages import BatchName, PostalOrganisation
 from hub.obp.cli_following import Waiting, follow, run_job
-from hub.obp.cli_running import Desk, Done, EndpointsOption, JsonOption, ProfileOption, run_asking
+from hub.obp.cli_running import (
+    CUT_OFF,
+    Desk,
+    Done,
+    EndpointsOption,
+    JsonOption,
+    ProfileOption,
+    complain,
+    run_asking,
+)
 from hub.obp.client import ObpClient
 from hub.obp.errors import InputError
 from hub.obp.exit_codes import ExitCode
@@ -306,12 +315,14 @@ def resume(
     """Send what a crash or an outage left unsent, with the same transaction ids."""
 
     async def perform(client: ObpClient) -> Done:
-        unfinished = client.unfinished()
+        unfinished, cut_off = client.unfinished(), client.cut_off()
         if drop:
             for job in unfinished:
                 client.drop(job)
-            text = f"{len(unfinished)} jobs forgotten"
-            return Done(ExitCode.OK, {"ok": True, "dropped": len(unfinished)}, lambda: print(text))
+            client.drop_cut_off()
+            count = len(unfinished) + len(cut_off)
+            text = f"{count} jobs forgotten"
+            return Done(ExitCode.OK, {"ok": True, "dropped": count}, lambda: print(text))
         ends = []
         for job in unfinished:
             job.resumed = True
@@ -320,11 +331,18 @@ def resume(
         def show() -> None:
             for end in ends:
                 end.show()
-            if not ends:
+            for title in cut_off:
+                complain(f"{title}: {CUT_OFF}")
+            if not ends and not cut_off:
                 print("nothing is left to be sent")
 
-        code = next((end.code for end in ends if end.code is not ExitCode.OK), ExitCode.OK)
-        answer = {"ok": code is ExitCode.OK, "jobs": [end.answer for end in ends]}
+        otherwise = ExitCode.NOT_ENDED if cut_off else ExitCode.OK
+        code = next((end.code for end in ends if end.code is not ExitCode.OK), otherwise)
+        answer = {
+            "ok": code is ExitCode.OK,
+            "jobs": [end.answer for end in ends],
+            "cutOff": cut_off,
+        }
         return Done(code, answer, show)
 
     run_asking(Desk(profile, endpoints, as_json), perform)

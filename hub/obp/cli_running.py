@@ -24,7 +24,11 @@ from hub.obp.profile import Choice, Profile, find_profile
 
 _SYSTEM = "Hub"
 _OUTPUT = "Output"
-_INTERRUPTED = "interrupted; what was on its way is in the journal: `obp resume` goes on."
+CUT_OFF = "cut off before its messages were written, nothing of it was sent: give the command again"
+_INTERRUPTED = (
+    "interrupted; the same command goes on where it was cut off and sends nothing twice, and"
+    " `obp resume` tells what is left."
+)
 
 ProfileOption = Annotated[
     Path | None,

@@ -285,6 +285,11 @@ class ObpClient(Asking):
         """Return the jobs that were begun and not wholly sent, oldest first."""
         return self._journal.unfinished()
 
+    def cut_off(self) -> list[str]:
+        """Return the titles of jobs that were not prepared to their end, oldest first: nothing of
+        them was sent. One may still be at it."""
+        return self._journal.begun.titles()
+
     def recent(self, count_max: int = 20) -> list[Job]:
         """Return the newest jobs of the journal, newest first."""
         return self._journal.recent(count_max)
@@ -292,6 +297,10 @@ class ObpClient(Asking):
     def drop(self, job: Job) -> None:
         """Forget a job that is not to be sent any more."""
         self._journal.drop(job)
+
+    def drop_cut_off(self) -> None:
+        """Forget the jobs that were not prepared to their end."""
+        self._journal.begun.forget()
 
     # How far it is
 

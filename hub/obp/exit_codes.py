@@ -33,9 +33,9 @@ MEANINGS: Final = {
     ExitCode.LOGIN: "token refused, or this organisation may not do that",
     ExitCode.UNREACHABLE: "hub unreachable or busy for too long; `obp resume` goes on",
     ExitCode.PROTOCOL: "the answer was not understood",
-    ExitCode.NOT_ENDED: "sent, but not at its end within --timeout; `obp status` tells the rest",
+    ExitCode.NOT_ENDED: "not at its end within --timeout, or cut off before it was sent",
     ExitCode.FAULT: "a fault in this program",
-    ExitCode.INTERRUPTED: "interrupted by Ctrl-C; `obp resume` goes on",
+    ExitCode.INTERRUPTED: "interrupted by Ctrl-C; the same command goes on",
 }
 assert MEANINGS.keys() == set(ExitCode), "every exit code has its meaning"
 

@@ -22,7 +22,10 @@ from typing import Any, Final
 
 import msgspec
 
+from emvs.errors import EmvsError
 from emvs.transaction_ids import IdentifierType, make_transaction_id
+from hub.obp import begun_jobs
+from hub.obp.begun_jobs import BegunJobs
 from hub.obp.errors import JournalError
 from hub.obp.jobs import REPEATABLE, Job, JobMessage, message_type_at, split
 from hub.obp.profile import Profile
@@ -78,6 +81,8 @@ class Journal:
         # Jobs are prepared in a thread, while others are sent.
         self._lock = threading.RLock()
         self._owner = f"{profile.organisation_id}/{profile.client_id}@{profile.url.rstrip('/')}"
+        self.begun = BegunJobs(self._owner, self._transaction, self._rows)
+        """What was cut off before its job was stored."""
         folder = Path(profile.journal)
         self._bodies = folder / "bodies"
         try:
@@ -90,7 +95,7 @@ class Journal:
             )
             self._database.executescript(
                 f"pragma journal_mode = wal; pragma synchronous = full;"
-                f" pragma foreign_keys = on; {_SCHEMA}"
+                f" pragma foreign_keys = on; {_SCHEMA} {begun_jobs.SCHEMA}"
             )
             self._remove_orphans()
         except (sqlite3.Error, OSError) as error:
@@ -128,7 +133,9 @@ class Journal:
         reading the serial numbers raises: then nothing is stored.
         """
         digest = hashlib.sha256(msgspec.json.encode([kind, per_message, members]))
+        head = digest.digest()
         messages: list[JobMessage] = []
+        self.begun.note(head, title, self._now().isoformat(timespec="seconds"))
         try:
             for position, part in enumerate(_parts(serial_numbers, per_message)):
                 message_type = message_type_at(kind, position)
@@ -139,6 +146,11 @@ class Journal:
                 if prepared is not None:
                     prepared(message.serial_count)
             job, unwanted = self._store(kind, title, digest.digest(), messages)
+            self.begun.forget(head)
+        except EmvsError:
+            self.discard(messages)
+            self.begun.forget(head)
+            raise
         except (sqlite3.Error, OSError) as error:
             self.discard(messages)
             raise JournalError(_unusable(self._bodies.parent, error)) from error

@@ -25,7 +25,7 @@ from typer.testing import CliRunner, Result
 from emvs.serial_generator import SerialOrder, random_source, serial_slices
 from hub.obp import Batch, LoginRefusedError, ObpClient, Profile
 from hub.obp.cli import app
-from tests.acceptance.conftest import EMVS, Environment, stop
+from tests.acceptance.conftest import EMVS, Environment, stop, wait_until
 from tests.acceptance.fault_proxy import FaultProxy
 
 OBP = EMVS.parent / "obp"
@@ -234,6 +234,30 @@ async def _kill_and_resume(stand: Stand, folder: Path) -> None:
         assert not [name for name in proxy.seen[posted:] if name.startswith("POST")]
     # Whatever is left is sent without the file, by `resume`.
     assert not list((stand.environment.data / "obp" / "bodies").iterdir())
+
+
+def test_an_upload_that_is_killed_while_it_reads_is_not_taken_for_done(
+    stand: Stand, product: str, tmp_path: Path
+) -> None:
+    command = upload(Path("-"), "READING")
+    variables = environment_with(OBP_ENDPOINTS=str(stand.endpoints))
+    process = subprocess.Popen(  # noqa: S603 - the command under test
+        [str(OBP), *command], env=variables, stdin=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    process.stdin.write(b"A1\nA2\n")
+    process.stdin.flush()
+    wait_until(lambda: stand.obp("status")[1]["cutOff"], "the beginning")
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    code, answer = stand.obp("resume")
+    assert (code, answer["jobs"]) == (8, [])
+    (title,) = answer["cutOff"]
+    assert title.endswith("READING")
+    path = serial_file(tmp_path, 10)
+    assert stand.obp(*upload(path, "READING"))[0] == 0
+    assert stand.obp("resume") == (0, {"ok": True, "jobs": [], "cutOff": [], "exitCode": 0})
 
 
 def test_resume_sends_the_rest_without_the_file(stand: Stand, product: str, tmp_path: Path) -> None:

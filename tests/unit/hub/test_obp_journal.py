@@ -175,6 +175,29 @@ def test_serial_numbers_that_cannot_be_read_leave_nothing(journal: Journal, tmp_
     with pytest.raises(InputError):
         journal.prepare("PPDC", MEMBERS, title="", serial_numbers=broken(), per_message=2)
     assert (bodies(tmp_path), journal.unfinished()) == (0, [])
+    assert journal.begun.titles() == []
+
+
+def test_what_is_killed_before_its_job_is_stored_is_not_forgotten(
+    journal: Journal, tmp_path: Path
+) -> None:
+    def killed() -> Iterator[str]:
+        yield from ("A", "B", "C")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        journal.prepare("PPDC", MEMBERS, title="LOT1", serial_numbers=killed(), per_message=2)
+    again = Journal(profile(tmp_path), lambda: NOON)
+    assert (again.unfinished(), again.begun.titles()) == ([], ["LOT1"])
+    stranger = Journal(profile(tmp_path, client_id="002"), lambda: NOON)
+    assert stranger.begun.titles() == []
+    stranger.begun.forget()
+    prepare(again, "A", batchId="LOT2")
+    assert again.begun.titles() == ["LOT1"]
+    prepare(again, "A")
+    assert again.begun.titles() == []
+    for opened in (again, stranger):
+        opened.close()
 
 
 def test_jobs_of_another_client_or_hub_are_left_alone(journal: Journal, tmp_path: Path) -> None:
