@@ -144,7 +144,8 @@ def parse_transaction_id(text: str) -> TransactionId:
     if match is None:
         raise ValueError(
             f"after {message_type} come RQ, AK, RS or TX, an actor of MDPWNH, 5 characters of"
-            " organisation, 3 of client, the year and the day of the year"
+            " organisation, 3 of client, the year and the day of the year; what is sent to the hub"
+            " has RQ, and M or, of a parallel distributor, D"
         )
     kind, actor, organisation, client, year, day, reference = match.groups()
     if not 1 <= int(day) <= 366:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -163,10 +164,11 @@ class _Table:
             raise BadRequestError(
                 f"the first line names the columns, and {SERIAL_COLUMN} among them - at line 1"
             )
-        if len(self._columns) > _COLUMNS_MAX or len(set(self._columns)) < len(self._columns):
-            raise BadRequestError(
-                f"at most {_COLUMNS_MAX} columns with different names are read - at line 1"
-            )
+        if len(self._columns) > _COLUMNS_MAX:
+            raise BadRequestError(f"at most {_COLUMNS_MAX} columns are read - at line 1")
+        twice = next((name for name, count in Counter(self._columns).items() if count > 1), None)
+        if twice is not None:
+            raise BadRequestError(f"the column {twice[:40]!a} is named more than once - at line 1")
         self._serial_place = self._columns.index(SERIAL_COLUMN)
         self._common: list[str] | None = None
 

@@ -24,7 +24,7 @@ from cryptography.x509.oid import NameOID
 from emvs.account_messages import SessionToken
 from emvs.errors import UsageError
 from hub.obp.client import ObpClient
-from hub.obp.errors import ProfileError, UnreachableError
+from hub.obp.errors import LoginRefusedError, ProfileError, UnreachableError
 from hub.obp.profile import Profile
 
 REGISTER: Final = "RGST"
@@ -54,9 +54,15 @@ async def enrol(
 ) -> Path:
     """Return the profile in `folder`, with all that it names, once the hub takes it.
 
-    Raises ObpClientError, or UsageError if there is a profile already or the root is not trusted.
+    One that is there already keeps key and certificate, and gets a session token in place of one
+    that holds no longer. Raises ObpClientError, or UsageError if its token holds or the root is not
+    trusted.
     """
-    profile_file = _new_profile_file(folder)
+    profile_file = folder / PROFILE_FILE
+    if profile_file.exists():
+        await _register_again(profile_file, initial_token)
+        return profile_file
+    _make_folder(folder)
     values: dict[str, Any] = {
         "url": url,
         "organisation_id": organisation_id,
@@ -106,16 +112,31 @@ def _keep_token(path: Path, session: SessionToken) -> None:
     _write_secret(path, _TOKEN_LINE.sub(line, text, count=1))
 
 
-def _new_profile_file(folder: Path) -> Path:
-    """Return the file for the profile, in a folder that is there. Raises UsageError."""
-    file = folder / PROFILE_FILE
-    if file.exists():
-        raise UsageError(f"{file} is there already: `obp token --profile {file}` resets its token")
+async def _register_again(file: Path, initial_token: str) -> None:
+    """Give a profile a session token for an initial one, which the hub's desk has given out in
+    place of all former tokens. Raises UsageError if the profile's own token holds."""
+    profile = Profile.from_file(file, home=Path.home())
+    try:
+        async with ObpClient(profile) as client:
+            async for _ in client.requests():
+                break
+    except LoginRefusedError:
+        pass
+    else:
+        raise UsageError(
+            f"{file} is there already, and its token holds: `obp token --profile {file}` resets it"
+        )
+    async with ObpClient(msgspec.structs.replace(profile, token=initial_token)) as client:
+        session = await client.exchange_token(REGISTER)
+        _keep_token(file, session)
+        client.keep_token(REGISTER)
+
+
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise UsageError(f"{folder} cannot be used: {error.strerror}") from error
-    return file
 
 
 def _root(folder: Path, url: str, ca: Path | None, trust: Trust) -> str:

@@ -543,18 +543,22 @@ def test_epcis_events_become_packs(stand: Stand, product: str, tmp_path: Path) -
 def test_a_newcomer_enrols_resets_its_token_and_uploads(stand: Stand, tmp_path: Path) -> None:
     endpoints = stand.environment.endpoints()
     management = endpoints["hub"]["management"]
-    registration = {
+    fields = {
         "organisationId": "20002",
         "name": "New Pharma",
         "kind": "obp",
         "clientId": "001",
         "credentials": "session",
     }
-    request = urllib.request.Request(  # noqa: S310 - our own address
-        f"{management}/organisations", json.dumps(registration).encode(), method="POST"
-    )
-    with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
-        initial = json.load(response)["initialToken"]
+
+    def initial_token() -> str:
+        request = urllib.request.Request(  # noqa: S310 - our own address
+            f"{management}/organisations", json.dumps(fields).encode(), method="POST"
+        )
+        with urllib.request.urlopen(request, timeout=10) as response:  # noqa: S310
+            return str(json.load(response)["initialToken"])
+
+    initial = initial_token()
     folder = tmp_path / "newcomer"
     enrol = [
         *(
@@ -589,6 +593,12 @@ def test_a_newcomer_enrols_resets_its_token_and_uploads(stand: Stand, tmp_path: 
     assert stand.obp("status", **own)[0] == 0
     code, answer = stand.obp("status", **own, OBP_TOKEN=before)
     assert (code, answer["error"]) == (5, "LoginRefusedError")
+    # Another initial token ends all others: nothing but a new registration helps.
+    enrol[-1] = initial_token()
+    assert stand.obp("token", **own)[0] == 5
+    code, answer = stand.obp(*enrol)
+    assert (code, answer["profile"]) == (0, str(profile))
+    assert stand.obp("status", **own)[0] == 0
 
 
 def test_a_wrong_login_is_an_error_of_its_own(stand: Stand, tmp_path: Path) -> None:
