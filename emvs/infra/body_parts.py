@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from aiohttp import HttpVersion11, web
+from aiohttp import HttpVersion11, hdrs, web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from emvs.errors import BadRequestError, EmvsError, TooLargeError, UnsupportedMediaError
@@ -27,7 +27,10 @@ BODY_TROUBLE: Final = (TooLargeError, SlowSenderError, BadRequestError, Unsuppor
 
 def coding_of(request: web.BaseRequest) -> str:
     """Return how the body of a request is packed; nothing if it comes as it is."""
-    coding = request.headers.get("Content-Encoding", "").strip().lower()
+    coding = request.headers.get(hdrs.CONTENT_ENCODING)
+    if coding is None:
+        return ""
+    coding = coding.strip().lower()
     return "" if coding == "identity" else coding
 
 
