@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from emvs.errors import OverloadedError
 
@@ -40,6 +40,12 @@ class Histogram:
             self.counts[digits] += 1
 
 
+class _Waiting(NamedTuple, Generic[Entry, Result]):
+    entry: Entry
+    future: asyncio.Future[Result]
+    arrived_ns: int
+
+
 class GroupCommit(Generic[Entry, Result]):
     """Collects entries, writes them in groups in order of arrival, one group at a time.
 
@@ -60,10 +66,14 @@ class GroupCommit(Generic[Entry, Result]):
         self._on_failure = on_failure
         self._group_count_max = group_count_max
         self._waiting_count_max = waiting_count_max
-        self._waiting: deque[tuple[Entry, asyncio.Future[Result]]] = deque()
+        self._waiting: deque[_Waiting[Entry, Result]] = deque()
         self._arrived = asyncio.Event()
         self._broken: BaseException | None = None
-        self._last_in_write: asyncio.Future[Result] | None = None
+        self._submitted_count = 0
+        self._ended_count = 0
+        """Entries that are written, or failed and were put right: the first of those submitted."""
+        self._settling: deque[tuple[int, asyncio.Future[None]]] = deque()
+        """Who waits until so many entries have ended, in order of that number."""
         self.group_count = 0
         self.entry_count = 0
         self.group_count_largest = 0
@@ -71,7 +81,6 @@ class GroupCommit(Generic[Entry, Result]):
         self.sizes = Histogram(group_count_max.bit_length())
         self.waits_us = Histogram(_WAIT_DIGITS_MAX)
         """From the arrival of a group's first entry until it was written, in microseconds."""
-        self._first_at_ns = 0
 
     @property
     def waiting_count(self) -> int:
@@ -92,9 +101,8 @@ class GroupCommit(Generic[Entry, Result]):
         if self.is_full and not reserved:
             raise OverloadedError(f"{len(self._waiting)} entries wait to be written")
         future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        if not self._waiting:
-            self._first_at_ns = time.monotonic_ns()
-        self._waiting.append((entry, future))
+        self._waiting.append(_Waiting(entry, future, time.monotonic_ns()))
+        self._submitted_count += 1
         self._arrived.set()
         return future
 
@@ -107,10 +115,12 @@ class GroupCommit(Generic[Entry, Result]):
         self._arrived.set()
 
     async def settle(self) -> None:
-        """Return when every entry submitted so far is written or has failed."""
-        last = self._waiting[-1][1] if self._waiting else self._last_in_write
-        if last is not None:
-            await asyncio.wait([last])
+        """Return when every entry submitted so far is written, or has failed and `on_failure` is
+        through with it; that its caller has gone ends no write."""
+        if self._ended_count < self._submitted_count:
+            settled: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._settling.append((self._submitted_count, settled))
+            await settled
 
     async def run(self) -> None:
         """Write groups until cancelled; then fail whatever still waits."""
@@ -124,22 +134,27 @@ class GroupCommit(Generic[Entry, Result]):
         finally:
             self._fail(list(self._waiting), asyncio.CancelledError())
             self._waiting.clear()
+            self._end(self._submitted_count - self._ended_count)
 
-    def _take_group(self) -> list[tuple[Entry, asyncio.Future[Result]]]:
+    def _end(self, count: int) -> None:
+        """Count entries that have ended; let those go who waited for them."""
+        self._ended_count += count
+        while self._settling and self._settling[0][0] <= self._ended_count:
+            _, settled = self._settling.popleft()
+            if not settled.done():
+                settled.set_result(None)
+
+    def _take_group(self) -> list[_Waiting[Entry, Result]]:
         waiting = self._waiting
         count = min(len(waiting), self._group_count_max)
         group = [waiting.popleft() for _ in range(count)]
         if not waiting:
             self._arrived.clear()
-        if group:
-            self._last_in_write = group[-1][1]
         return group
 
-    async def _write_group(self, group: list[tuple[Entry, asyncio.Future[Result]]]) -> None:
-        # What a full group has left behind counts from then, too: never less than the truth.
-        first_at_ns = self._first_at_ns
+    async def _write_group(self, group: list[_Waiting[Entry, Result]]) -> None:
         try:
-            results = await self._write([entry for entry, _ in group])
+            results = await self._write([waiting.entry for waiting in group])
         except asyncio.CancelledError as stopped:
             self._fail(group, stopped)
             raise
@@ -150,26 +165,26 @@ class GroupCommit(Generic[Entry, Result]):
         self.entry_count += len(group)
         self.group_count_largest = max(self.group_count_largest, len(group))
         self.sizes.add(len(group))
-        self.waits_us.add((time.monotonic_ns() - first_at_ns) // 1_000)
-        for (_, future), result in zip(group, results, strict=True):
-            if not future.done():  # The caller may have gone meanwhile.
-                future.set_result(result)
+        self.waits_us.add((time.monotonic_ns() - group[0].arrived_ns) // 1_000)
+        for waiting, result in zip(group, results, strict=True):
+            if not waiting.future.done():  # The caller may have gone meanwhile.
+                waiting.future.set_result(result)
+        self._end(len(group))
 
-    async def _give_up(
-        self, group: list[tuple[Entry, asyncio.Future[Result]]], error: BaseException
-    ) -> None:
+    async def _give_up(self, group: list[_Waiting[Entry, Result]], error: BaseException) -> None:
         """Fail a group and all that wait, and have memory put right before anything is written."""
         self.failure_count += 1
         group += self._waiting
         self._waiting.clear()
         self._arrived.clear()
         self._fail(group, error)
-        await self._on_failure([entry for entry, _ in group], error)
+        await self._on_failure([waiting.entry for waiting in group], error)
         self._broken = None
+        self._end(len(group))
 
     @staticmethod
-    def _fail(group: list[tuple[Entry, asyncio.Future[Result]]], error: BaseException) -> None:
-        for _, future in group:
+    def _fail(group: list[_Waiting[Entry, Result]], error: BaseException) -> None:
+        for _, future, _ in group:
             if future.done():
                 continue
             if isinstance(error, asyncio.CancelledError):

@@ -118,6 +118,58 @@ async def test_settle_waits_for_what_was_submitted(
     await groups.settle()
 
 
+async def test_settle_waits_for_a_write_whose_caller_has_gone(
+    disk: Disk, groups: GroupCommit[int, int]
+) -> None:
+    disk.gate.clear()
+    gone = groups.submit(1)
+    await asyncio.sleep(0.01)
+    gone.cancel()
+    settled = asyncio.create_task(groups.settle())
+    await asyncio.sleep(0.01)
+    assert not settled.done()
+    disk.gate.set()
+    await settled
+    assert disk.groups == [[1]]
+
+
+async def test_settle_waits_until_a_failed_write_was_put_right() -> None:
+    put_right = asyncio.Event()
+
+    async def write(_: list[int]) -> Sequence[int]:
+        raise OSError("disk gone")
+
+    async def on_failure(_: list[int], __: BaseException) -> None:
+        await put_right.wait()
+
+    commit = GroupCommit[int, int](write, on_failure, group_count_max=3, waiting_count_max=8)
+    task = asyncio.create_task(commit.run())
+    with pytest.raises(OSError, match="disk gone"):
+        await commit.submit(1)
+    settled = asyncio.create_task(commit.settle())
+    await asyncio.sleep(0.01)
+    assert not settled.done()
+    put_right.set()
+    await settled
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_whoever_settles_is_let_go_when_the_writer_stops(disk: Disk) -> None:
+    commit = GroupCommit[int, int](
+        disk.write, disk.on_failure, group_count_max=3, waiting_count_max=8
+    )
+    disk.gate.clear()
+    task = asyncio.create_task(commit.run())
+    waiting = [commit.submit(entry) for entry in range(5)]
+    settled = asyncio.create_task(commit.settle())
+    await asyncio.sleep(0.01)
+    task.cancel()
+    await settled
+    assert all(future.cancelled() for future in waiting)
+    await asyncio.gather(task, return_exceptions=True)
+
+
 async def test_stopping_cancels_whatever_waits(disk: Disk) -> None:
     commit = GroupCommit[int, int](
         disk.write, disk.on_failure, group_count_max=3, waiting_count_max=8
@@ -145,3 +197,34 @@ async def test_sizes_and_waits_of_groups_are_counted(disk: Disk) -> None:
     assert groups.sizes.counts == [0, 0, 1, 0, 1]  # Three have two digits, eight have four.
     assert groups.waits_us.count == 2
     assert groups.waits_us.total >= 2_000 + 4_000
+
+
+async def test_the_wait_of_a_group_counts_from_its_own_first_entry(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The queue is never empty while this goes on, so nothing may depend on that.
+    clock_ns = 0
+    written = asyncio.Event()
+
+    async def write(group: list[int]) -> list[int]:
+        nonlocal clock_ns
+        clock_ns += 5_000_000
+        if commit.group_count >= 40:
+            written.set()
+        else:
+            for number in range(3):
+                commit.submit(number)
+        return group
+
+    monkeypatch.setattr("emvs.infra.group_commit.time.monotonic_ns", lambda: clock_ns)
+    commit = GroupCommit[int, int](write, disk.on_failure, group_count_max=3, waiting_count_max=9)
+    for number in range(4):
+        commit.submit(number)
+    task = asyncio.create_task(commit.run())
+    await written.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    # The first group waits for its own write, each other one for the end of that before it, too.
+    waits_us = [5_000] + [10_000] * (commit.waits_us.count - 1)
+    assert commit.waits_us.count >= 40
+    assert commit.waits_us.total == sum(waits_us)
