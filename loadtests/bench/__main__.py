@@ -36,7 +36,7 @@ async def _run(arguments: argparse.Namespace, scale: Scale, command: str) -> Res
         server = exits.enter_context(EmbeddedPostgres(folder / "postgres"))
         results = Results(await about(server, command))
         await run_parts(results, folder, server, scale, arguments.only, peers=arguments.peers)
-    results.verdicts = judge(results.figures, GOALS)
+    results.verdicts = judge(results.figures, GOALS, arguments.only)
     return results
 
 
@@ -84,6 +84,8 @@ def _parse() -> argparse.Namespace:
     arguments = parser.parse_args()
     if arguments.index_packs and not _INDEX_MIN <= arguments.index_packs <= _INDEX_MAX:
         parser.error(f"--index-packs is from {_INDEX_MIN} to {_INDEX_MAX}")
+    if arguments.page is not None and set(arguments.only) != set(PARTS):
+        parser.error("--page replaces all tables of the page: leave --only out")
     if arguments.page is not None and not _has_marks(arguments.page):
         parser.error(f"{arguments.page} lacks the lines {_BEGIN} and {_END}")
     return arguments
@@ -110,13 +112,20 @@ def main() -> int:
         sys.stderr.write(f"{error.title}: {error}\n")
         return _FAILED
     _write(results, arguments.out)
-    if arguments.page is not None and not results.broken:
+    if arguments.page is not None and results.is_valid:
         _update(arguments.page, results)
     sys.stdout.write(as_text(results))
     sys.stdout.write(f"written: {arguments.out / 'bench.html'}, bench.json, bench.md\n")
-    if results.broken:
+    if arguments.page is not None and not results.is_valid:
+        sys.stderr.write(f"{arguments.page} stays as it is: the run is not valid\n")
+    return _exit_code(results, check=arguments.check)
+
+
+def _exit_code(results: Results, *, check: bool) -> int:
+    """0: fine; 1: a goal is missed, if that is to be checked; 2: something was not measured."""
+    if not results.is_valid:
         return _FAILED
-    return _MISSED if arguments.check and results.missed else 0
+    return _MISSED if check and results.missed else 0
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ next to each other, so that what disturbs the machine for a while disturbs both.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,17 +45,28 @@ class Goal:
     of: str
     to: str
     """Name of the figure it is divided by; empty: none."""
-    bound: float
+    bound: float | None
+    """None: shown beside the goals, not judged by."""
+    part: str
+    """The part of a run that measures it."""
     at_most: bool = False
     unit: str = ""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a goal was met."""
+    """How a goal was met. No values: it could not be measured, so nothing is known of it."""
 
     goal: Goal
     values: Sequence[float]
+
+    @property
+    def is_measured(self) -> bool:
+        return bool(self.values)
+
+    @property
+    def is_judged(self) -> bool:
+        return self.goal.bound is not None and self.is_measured
 
     @property
     def median(self) -> float:
@@ -63,9 +74,13 @@ class Verdict:
 
     @property
     def is_met(self) -> bool:
-        return (
-            self.median <= self.goal.bound if self.goal.at_most else self.median >= self.goal.bound
-        )
+        if self.goal.bound is None:
+            return True
+        if not self.values:
+            return False
+        if self.goal.at_most:
+            return self.median <= self.goal.bound
+        return self.median >= self.goal.bound
 
 
 @dataclass
@@ -92,27 +107,42 @@ class Results:
 
     @property
     def missed(self) -> list[Verdict]:
-        return [verdict for verdict in self.verdicts if not verdict.is_met]
+        """What was measured and is not good enough."""
+        return [verdict for verdict in self.verdicts if verdict.is_judged and not verdict.is_met]
+
+    @property
+    def unmeasured(self) -> list[Verdict]:
+        """Goals that this run should have judged and could not."""
+        return [verdict for verdict in self.verdicts if not verdict.is_measured]
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether everything that was to be measured was."""
+        return not self.broken and not self.unmeasured
 
 
-def judge(figures: Mapping[str, Figure], goals: Sequence[Goal]) -> list[Verdict]:
-    """Return the verdict on each goal whose figures were measured."""
+def judge(
+    figures: Mapping[str, Figure], goals: Sequence[Goal], parts: Collection[str]
+) -> list[Verdict]:
+    """Return the verdict on each goal of the parts that ran. One that lacks a figure has a verdict
+    without values; what is only shown beside the goals is then left out."""
     verdicts = []
     for goal in goals:
-        figure = figures.get(goal.of)
-        if figure is None or (goal.to and goal.to not in figures):
-            continue
-        if not goal.to:
-            verdicts.append(Verdict(goal, figure.values))
-            continue
-        base = figures[goal.to]
-        if len(base.values) == len(figure.values):
-            pairs = zip(figure.values, base.values, strict=True)
-            values = [value / other for value, other in pairs]
-        else:
-            values = [figure.median / base.median]
-        verdicts.append(Verdict(goal, values))
+        values = _values(figures, goal)
+        if values or (goal.part in parts and goal.bound is not None):
+            verdicts.append(Verdict(goal, values))
     return verdicts
+
+
+def _values(figures: Mapping[str, Figure], goal: Goal) -> Sequence[float]:
+    figure, base = figures.get(goal.of), figures.get(goal.to)
+    if figure is None or (goal.to and base is None):
+        return ()
+    if base is None:
+        return figure.values
+    if len(base.values) == len(figure.values):
+        return [value / other for value, other in zip(figure.values, base.values, strict=True)]
+    return [figure.median / base.median]
 
 
 def as_document(results: Results) -> dict[str, Any]:
@@ -122,12 +152,12 @@ def as_document(results: Results) -> dict[str, Any]:
         "goals": [
             {
                 "name": verdict.goal.name,
-                "value": verdict.median,
+                "value": verdict.median if verdict.is_measured else None,
                 "rounds": list(verdict.values),
                 "bound": verdict.goal.bound,
                 "atMost": verdict.goal.at_most,
                 "unit": verdict.goal.unit,
-                "met": verdict.is_met,
+                "met": verdict.is_met if verdict.is_judged else None,
             }
             for verdict in results.verdicts
         ],

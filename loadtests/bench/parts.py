@@ -5,12 +5,11 @@ from __future__ import annotations
 import random
 import sys
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, NamedTuple
-
-import aiohttp
 
 from emvs.errors import EmvsError
 from emvs.infra.embedded_postgres import EmbeddedPostgres
@@ -100,6 +99,16 @@ PARTS: Final[Mapping[str, Callable[[Place], Awaitable[None]]]] = {
 }
 
 
+def _told(error: Exception) -> str:
+    """Return what went wrong; where, if it is nothing that was foreseen."""
+    if isinstance(error, EmvsError | LoadError):
+        return str(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "loadtests" in frame.filename] or frames
+    place = f" ({Path(ours[-1].filename).name}, line {ours[-1].lineno})" if ours else ""
+    return f"{type(error).__name__}: {error}{place}"
+
+
 async def run_parts(
     results: Results,
     folder: Path,
@@ -119,6 +128,6 @@ async def run_parts(
         sys.stderr.write(f"measuring: {name} ...\n")
         try:
             await part(place)
-        except (EmvsError, LoadError, aiohttp.ClientError, OSError) as error:
-            results.broken.append(f"{name}: {error}")
+        except Exception as error:  # noqa: BLE001 - what others have measured must not be lost.
+            results.broken.append(f"{name}: {_told(error)}")
         sys.stderr.write(f"  {time.monotonic() - begun:.0f} s\n")

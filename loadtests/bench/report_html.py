@@ -91,11 +91,11 @@ def _table(rows: Sequence[tuple[str, ...]]) -> str:
 def _ratios(verdicts: Sequence[Verdict]) -> str:
     """Each figure as a share of its goal, the goal being the line at 1."""
     shares = []
+    verdicts = [verdict for verdict in verdicts if verdict.is_judged]
     for verdict in verdicts:
-        bound, value = verdict.goal.bound, verdict.median
-        shares.append(
-            min((bound / value if value else 3.0) if verdict.goal.at_most else value / bound, 3.0)
-        )
+        bound, value = verdict.goal.bound or 0.0, verdict.median
+        over, under = (bound, value) if verdict.goal.at_most else (value, bound)
+        shares.append(min(over / under if under else 3.0, 3.0))
     largest = max([*shares, 1.0])
     scale = (_WIDTH - _LABEL_WIDTH - _TEXT_WIDTH) / largest
     parts = []

@@ -19,12 +19,14 @@ def number(value: float) -> str:
 def bound_of(verdict: Verdict) -> str:
     """Return the goal as text."""
     goal = verdict.goal
+    if goal.bound is None:
+        return "(beside)"
     sign = "at most" if goal.at_most else "at least"
     return f"{sign} {goal.bound:g} {goal.unit}".strip()
 
 
 def range_of(values: Sequence[float]) -> str:
-    """Return the least and the largest of several rounds."""
+    """Return the least and the largest of several rounds; empty if there are none."""
     return f"{number(min(values))} to {number(max(values))}" if len(values) > 1 else ""
 
 
@@ -32,8 +34,12 @@ def goal_rows(results: Results) -> list[tuple[str, ...]]:
     """Return the table of goals, its head first."""
     rows: list[tuple[str, ...]] = [("goal", "figure", "must be", "met", "rounds")]
     for verdict in results.verdicts:
-        value = f"{number(verdict.median)} {verdict.goal.unit}".strip()
-        met = "yes" if verdict.is_met else "NO"
+        value = "not measured"
+        if verdict.is_measured:
+            value = f"{number(verdict.median)} {verdict.goal.unit}".strip()
+        met = ""
+        if verdict.goal.bound is not None:
+            met = "yes" if verdict.is_met else "NO"
         rows.append((verdict.goal.name, value, bound_of(verdict), met, range_of(verdict.values)))
     return rows
 
@@ -66,9 +72,15 @@ def as_text(results: Results) -> str:
     lines += [f"left out: {reason}" for reason in results.left_out]
     lines += [f"on paper: {sentence}" for sentence in results.on_paper]
     lines += [f"not valid: {reason}" for reason in results.broken]
+    if results.unmeasured:
+        lines.append(f"not measured: {_names(results.unmeasured)}")
     if results.missed:
-        lines.append(f"missed: {', '.join(verdict.goal.name for verdict in results.missed)}")
+        lines.append(f"missed: {_names(results.missed)}")
     return "\n".join(lines) + "\n"
+
+
+def _names(verdicts: Iterable[Verdict]) -> str:
+    return ", ".join(verdict.goal.name for verdict in verdicts)
 
 
 def as_markdown(results: Results) -> str:

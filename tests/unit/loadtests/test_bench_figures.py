@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from loadtests.bench.__main__ import _exit_code
 from loadtests.bench.figures import Figure, Goal, Results, as_document, judge
 from loadtests.bench.goals import GOALS
+from loadtests.bench.parts import PARTS, Place, run_parts
 from loadtests.bench.report_html import as_html
 from loadtests.bench.report_text import as_markdown, as_text
 from loadtests.bench.requests import mixed
+from loadtests.bench.scale import QUICK
 
 
 def figure(name: str, *values: float, lower_is_better: bool = False) -> Figure:
@@ -21,22 +26,71 @@ def figure(name: str, *values: float, lower_is_better: bool = False) -> Figure:
 @pytest.mark.parametrize(
     ("goal", "value", "met"),
     [
-        (Goal("ratio", "ours", "theirs", 0.5), 0.6, True),
-        (Goal("ratio", "ours", "theirs", 0.61), 0.6, False),
-        (Goal("bound", "ours", "", 60, at_most=True), 60, True),
-        (Goal("bound", "ours", "", 59, at_most=True), 60, False),
+        (Goal("ratio", "ours", "theirs", 0.5, "part"), 0.6, True),
+        (Goal("ratio", "ours", "theirs", 0.61, "part"), 0.6, False),
+        (Goal("bound", "ours", "", 60, "part", at_most=True), 60, True),
+        (Goal("bound", "ours", "", 59, "part", at_most=True), 60, False),
+        (Goal("beside", "ours", "theirs", None, "part"), 0.6, True),
     ],
 )
 def test_a_goal_is_met_by_the_median_of_the_rounds(goal: Goal, value: float, met: bool) -> None:
     # Each round's ratio counts, so that what slows a whole round down changes nothing.
     figures = {"ours": figure("ours", 60, 12, 61), "theirs": figure("theirs", 100, 20, 200)}
-    (verdict,) = judge(figures, [goal])
+    (verdict,) = judge(figures, [goal], ["part"])
     assert verdict.median == pytest.approx(value)
     assert verdict.is_met is met
 
 
-def test_a_goal_whose_figures_are_missing_is_left_out() -> None:
-    assert judge({"ours": figure("ours", 1)}, [Goal("ratio", "ours", "theirs", 1)]) == []
+@pytest.mark.parametrize(
+    ("missing", "to", "bound", "parts", "told"),
+    [
+        ("theirs", "theirs", 1.0, ["part"], True),
+        ("ours", "theirs", 1.0, ["part"], True),
+        ("ours", "", 1.0, ["part"], True),
+        ("theirs", "theirs", 1.0, ["another"], False),
+        ("theirs", "theirs", None, ["part"], False),
+    ],
+)
+def test_a_goal_whose_figures_are_missing_is_not_measured_unless_its_part_did_not_run(
+    missing: str, to: str, bound: float | None, parts: list[str], *, told: bool
+) -> None:
+    figures = {name: figure(name, 1) for name in ("ours", "theirs") if name != missing}
+    results = Results({}, figures)
+    results.verdicts = judge(figures, [Goal("ratio", "ours", to, bound, "part")], parts)
+    assert [verdict.goal.name for verdict in results.unmeasured] == ["ratio"] * told
+    assert results.is_valid is not told
+    assert _exit_code(results, check=False) == (2 if told else 0)
+    assert results.missed == []
+    for text in (as_text(results), as_markdown(results), as_html(results)):
+        assert ("not measured" in text) is told
+    assert as_document(results)["goals"] == [] or as_document(results)["goals"][0]["met"] is None
+
+
+def test_a_part_that_breaks_is_told_and_ends_with_2() -> None:
+    goal = Goal("ratio", "ours", "theirs", 1, "part")
+    figures = {"ours": figure("ours", 1), "theirs": figure("theirs", 2)}
+    results = Results({}, figures, judge(figures, [goal], ["part"]))
+    assert [_exit_code(results, check=check) for check in (False, True)] == [0, 1]
+    results.broken.append("part: it broke")
+    assert [_exit_code(results, check=check) for check in (False, True)] == [2, 2]
+
+
+async def test_whatever_breaks_a_part_loses_no_other(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    async def breaks(_: object) -> None:
+        raise ZeroDivisionError("by nothing")
+
+    async def works(place: Place) -> None:
+        place.results.add(figure("ours", 1))
+
+    monkeypatch.setattr("loadtests.bench.parts.PARTS", {"first": breaks, "second": works})
+    results = Results({})
+    nowhere: Any = None
+    await run_parts(results, tmp_path, nowhere, QUICK, ["first", "second"], peers=False)
+    (told,) = results.broken
+    assert told.startswith("first: ZeroDivisionError: by nothing (")
+    assert list(results.figures) == ["ours"]
 
 
 def test_best_and_spread_know_which_way_is_better() -> None:
@@ -50,7 +104,7 @@ def test_every_report_has_every_goal_and_figure_and_the_page_needs_nothing_else(
         for name in filter(None, (goal.of, goal.to)):
             results.add(figure(name, 1.0, 2.0))
     results.curves["look-up"] = [(10**5, 500.0), (10**6, 600.0)]
-    results.verdicts = judge(results.figures, GOALS)
+    results.verdicts = judge(results.figures, GOALS, list(PARTS))
     assert {verdict.goal for verdict in results.verdicts} == set(GOALS)
     page = as_html(results)
     document = json.dumps(as_document(results), ensure_ascii=False)
