@@ -16,12 +16,15 @@ from typing import Any, Final
 import aiohttp
 
 from emvs.check_digits import gtin_check_digit
-from emvs.errors import EmvsError
+from loadtests import processes
 
 TOKEN: Final = "interconnect-of-the-bench"  # noqa: S105 - a system of its own, for a minute.
 PRODUCT_CODE: Final = "0950600013437" + gtin_check_digit("0950600013437")
 BATCH_ID: Final = "LOT1"
 EXPIRY: Final = "301231"
+_START_S_MAX: Final = 60.0
+_LOAD_S_MAX: Final = 1_800.0
+"""Of a national system, its packs included: 10^8 of them."""
 _UNDOS: Final = ("G121",)
 _REFERENCE: Final = "<t:RefClientTrxId>T20260302-0001</t:RefClientTrxId>"
 _SERIALS_PER_DELIVERY: Final = 250_000
@@ -50,13 +53,8 @@ def start_system(
     settings = system_settings(dsn, packs, **others) | {"ready_file": str(ready)}
     config.write_text(json.dumps(settings))
     command = [sys.executable, "-m", "nmvs", "--config", str(config)]
-    process = subprocess.Popen(command)  # noqa: S603 - our own module.
-    exits.callback(process.wait)
-    exits.callback(process.terminate)
-    while not ready.exists():
-        if process.poll() is not None:
-            raise EmvsError("the national system did not start; what it said stands above")
-        time.sleep(0.01)
+    process = processes.start(exits, command)
+    processes.wait_for_file(process, ready, _LOAD_S_MAX)
     started: dict[str, Any] = json.loads(ready.read_text())
     return process.pid, started
 
@@ -64,16 +62,9 @@ def start_system(
 def start_constant(exits: ExitStack, *bodies: Path) -> tuple[int, int]:
     """Start aiohttp answering a constant; return its process id and its port. `bodies`: files with
     what GET, PATCH and POST are answered."""
-    process = subprocess.Popen(  # noqa: S603 - our own module.
-        [sys.executable, "-m", "loadtests.constant_server", *map(str, bodies)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    exits.callback(process.wait)
-    exits.callback(process.terminate)
-    return process.pid, int(process.stdout.readline())
+    command = [sys.executable, "-m", "loadtests.constant_server", *map(str, bodies)]
+    process = processes.start(exits, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    return process.pid, int(processes.read_line(process, _START_S_MAX))
 
 
 async def load_packs(interconnect: int, serials: list[str]) -> float:

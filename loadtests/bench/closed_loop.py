@@ -5,7 +5,6 @@ For ratios between servers in one run; latency claims come from `open_loop`.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from loadtests import processes
 from loadtests.bench.requests import Step, Template, as_bytes
 from loadtests.wire_client import measure
 
@@ -56,7 +56,7 @@ async def drive(
     with tempfile.TemporaryDirectory(prefix="emvs-wrk-") as folder:
         path = Path(folder) / "requests.txt"
         _write_requests(path, templates, steps)
-        process = await asyncio.create_subprocess_exec(
+        command = [
             "wrk",
             "-t1",
             f"-c{connections}",
@@ -67,12 +67,11 @@ async def drive(
             f"http://127.0.0.1:{port}",
             "--",
             str(path),
-            stdout=asyncio.subprocess.PIPE,
-        )
-        output, _ = await asyncio.wait_for(process.communicate(), seconds + _START_S)
-    line = next((row for row in output.decode().splitlines() if row.startswith("{")), None)
-    if process.returncode or line is None:
-        raise LoadError(f"wrk ended with {process.returncode}: {output.decode()[-500:]}")
+        ]
+        ended = await processes.run(command, seconds_max=seconds + _START_S)
+    line = next((row for row in ended.output.splitlines() if row.startswith("{")), None)
+    if ended.code or line is None:
+        raise LoadError(f"wrk ended with {ended.code}: {(ended.output + ended.errors)[-500:]}")
     told = json.loads(line)
     if any(told["errors"].values()):
         raise LoadError(f"of {told['requests']} requests some went wrong: {told['errors']}")

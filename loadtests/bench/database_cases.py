@@ -5,7 +5,6 @@ The tables are copies of a market's own, made with all that belongs to them.
 
 from __future__ import annotations
 
-import asyncio
 import re
 import time
 from collections.abc import AsyncIterator
@@ -16,6 +15,7 @@ import asyncpg
 
 from emvs.infra.embedded_postgres import EmbeddedPostgres
 from emvs.infra.postgres_binaries import locate_binaries
+from loadtests import processes
 from loadtests.bench.closed_loop import LoadError
 
 PGBENCH_CLIENTS: Final = 32
@@ -27,27 +27,33 @@ _SECONDS_MIN: Final = 4
 _CHUNK_BYTES: Final = 1 << 20
 _S_MAX: Final = 600.0
 
-# As the ledger writes, but for the sharing of commits: one pack changed, one entry appended.
-_TRANSACTION: Final = """\
-\\set number random(1, {packs})
-begin;
-update {schema}.pack p set state = 2, set_by = 1, set_at_s = 1700000000, version = version + 1
- from {schema}.numbered n where n.number = :number and p.pack_key = n.pack_key;
+# As the ledger writes, but for the sharing of commits: one pack changed, one entry appended. The
+# key is worked out from the number that pgbench draws.
+_UPDATE: Final = """\
+update {schema}.pack set state = 2, set_by = 1, set_at_s = 1700000000, version = version + 1
+ where pack_key = md5(:number::text)::uuid"""
+_INSERT: Final = """\
 insert into {schema}.trail (pack_key, recorded_at, transaction_id, location_number, operation,
- outcome, state_before, state_after, manual, dialect, equipment)
- select pack_key, now(), gen_random_uuid(), 1, 2, 2, 1, 2, false, 'rest', 'bench'
- from {schema}.numbered where number = :number;
-commit;
-"""
+ outcome, state_before, state_after, manual, dialect, equipment)"""
+_VALUES: Final = "now(), gen_random_uuid(), 1, 2, 2, 1, 2, false, 'rest', 'bench'"
+_CHANGED: Final = f"with changed as ({_UPDATE} returning pack_key)"
+_DRAW: Final = "\\set number random(1, {packs})\n"
+UPDATE_INSERT: Final = "pgbench update + insert"
+ONE_STATEMENT: Final = "pgbench, one statement"
+_TRANSACTIONS: Final = {
+    UPDATE_INSERT: f"begin;\n{_UPDATE};\n{_INSERT}\n"
+    f" values (md5(:number::text)::uuid, {_VALUES});\ncommit;\n",
+    ONE_STATEMENT: f"{_CHANGED}\n{_INSERT}\n select pack_key, {_VALUES} from changed;\n",
+}
+"""By name: four statements as goals name it, and the two in one round trip."""
 _MAKE: Final = """\
 create schema {schema};
 create table {schema}.pack (like {source}.pack including all) with (fillfactor = 85);
 create table {schema}.trail (like {source}.trail including all) partition by range (recorded_at);
 create table {schema}.trail_default partition of {schema}.trail default;
-insert into {schema}.pack select * from {source}.pack limit {packs};
-create table {schema}.numbered as
- select (row_number() over ())::integer as number, pack_key from {schema}.pack;
-create unique index on {schema}.numbered (number) include (pack_key);
+insert into {schema}.pack
+ select md5(row_number() over ()::text)::uuid, serial_number, batch_number, state, set_by, set_at_s,
+ repeat_count, version from (select * from {source}.pack limit {packs}) as source;
 """
 
 
@@ -57,8 +63,7 @@ class PgBench:
     def __init__(self, server: EmbeddedPostgres, folder: Path) -> None:
         self._server = server
         self._schema = "pgbench"
-        self._script = folder / "pgbench.sql"
-        self.name = "pgbench"
+        self._folder = folder
         self._program = locate_binaries(None).bin_dir / "pgbench"
 
     @property
@@ -72,32 +77,34 @@ class PgBench:
         try:
             text = _MAKE.format(schema=self._schema, source=f'"{source}"', packs=packs)
             await connection.execute(text, timeout=_S_MAX)
-            for table in ("pack", "numbered"):
-                await connection.execute(f"vacuum analyze {self._schema}.{table}", timeout=_S_MAX)
         finally:
             await connection.close()
-        self._script.write_text(_TRANSACTION.format(schema=self._schema, packs=packs))
+        for name, script in _TRANSACTIONS.items():
+            text = (_DRAW + script).format(schema=self._schema, packs=packs)
+            self._script(name).write_text(text)
 
-    async def run(self, seconds: float) -> float:
-        """Return transactions per second."""
+    def _script(self, name: str) -> Path:
+        return self._folder / f"pgbench-{list(_TRANSACTIONS).index(name)}.sql"
+
+    async def run(self, name: str, seconds: float) -> float:
+        """Return transactions per second of the form with this name."""
+        await vacuum(self._server, self._schema)
         before = await self._entries()
-        process = await asyncio.create_subprocess_exec(
+        command = [
             str(self._program),
             "--no-vacuum",
             "--protocol=prepared",
             f"--client={PGBENCH_CLIENTS}",
             "--jobs=1",
             f"--time={max(_SECONDS_MIN, round(seconds))}",
-            f"--file={self._script}",
+            f"--file={self._script(name)}",
             self._server.dsn("emvs"),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        output, errors = await asyncio.wait_for(process.communicate(), seconds + 60)
-        text = output.decode()
+        ]
+        ended = await processes.run(command, seconds_max=max(_SECONDS_MIN, seconds) + 60)
+        text = ended.output
         found, done, failed = _TPS.search(text), _DONE.search(text), _FAILED.search(text)
-        if process.returncode or not (found and done) or (failed and int(failed[1])):
-            raise LoadError(f"pgbench failed: {text} {errors.decode()}")
+        if ended.code or not (found and done) or (failed and int(failed[1])):
+            raise LoadError(f"pgbench failed: {text} {ended.errors}")
         written = await self._entries() - before
         if written != int(done[1]):
             raise LoadError(f"pgbench tells {done[1]} transactions, {written} are stored")
@@ -111,6 +118,16 @@ class PgBench:
             )
         finally:
             await connection.close()
+
+
+async def vacuum(server: EmbeddedPostgres, schema: str) -> None:
+    """Tidy the packs and the trail of a schema up, so that no case pays for what another left."""
+    connection = await asyncpg.connect(server.dsn("emvs"))
+    try:
+        for table in ("pack", "trail"):
+            await connection.execute(f'vacuum analyze "{schema}".{table}', timeout=_S_MAX)
+    finally:
+        await connection.close()
 
 
 async def copy_out_rate(server: EmbeddedPostgres, schema: str) -> float:

@@ -14,6 +14,13 @@ GOALS: Final = (
     Goal("supply REST ÷ constant", "supply REST", "constant PATCH", 0.50, "wire"),
     Goal("verify SOAP ÷ constant", "verify SOAP", "constant SOAP", 0.45, "wire"),
     Goal("supply REST ÷ pgbench", "supply REST", "pgbench update + insert", 2.0, "wire"),
+    Goal(
+        "supply REST ÷ pgbench, one statement",
+        "supply REST",
+        "pgbench, one statement",
+        None,
+        "wire",
+    ),
     Goal("upload until verifiable ÷ COPY in", "upload", "COPY in", 0.5, "upload"),
     Goal("memory per pack", "memory per pack", "", 40, "index", at_most=True, unit="bytes"),
     Goal("cold start ÷ COPY out", "cold start", "COPY out", 0.5, "large"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from typing import Any
 
+from loadtests import processes
 from loadtests.bench.closed_loop import LoadError
 from loadtests.bench.figures import Figure, Results
 
@@ -15,21 +15,12 @@ _SIZES = (10**5, 10**6, 10**7)
 
 
 async def _measure(packs: int) -> dict[str, Any]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "loadtests.index_bench",
-        "--packs",
-        str(packs),
-        "--alone",
-        "--json",
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, errors = await asyncio.wait_for(process.communicate(), _S_MAX)
-    if process.returncode:
-        raise LoadError(f"the index could not be measured: {errors.decode()[-500:]}")
-    (figures,) = json.loads(output)
+    options = ["--packs", str(packs), "--alone", "--json"]
+    command = [sys.executable, "-m", "loadtests.index_bench", *options]
+    ended = await processes.run(command, seconds_max=_S_MAX)
+    if ended.code:
+        raise LoadError(f"the index could not be measured: {ended.errors[-500:]}")
+    (figures,) = json.loads(ended.output)
     return dict(figures)
 
 

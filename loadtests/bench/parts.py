@@ -8,6 +8,7 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,7 +16,7 @@ from emvs.errors import EmvsError
 from emvs.infra.embedded_postgres import EmbeddedPostgres
 from emvs.serial_numbers import generate_serial_numbers
 from loadtests.bench.closed_loop import LoadError
-from loadtests.bench.database_cases import PgBench
+from loadtests.bench.database_cases import ONE_STATEMENT, UPDATE_INSERT, PgBench, vacuum
 from loadtests.bench.figures import Figure, Results
 from loadtests.bench.index_cases import measure_index
 from loadtests.bench.large_market import measure_large_market
@@ -39,7 +40,7 @@ class Place(NamedTuple):
 
 
 async def _wire(place: Place) -> None:
-    """Round by round: the constant, verify, supply, pgbench; then pharmacy traffic."""
+    """Round by round: the constant, verify, supply, pgbench beside it; then pharmacy traffic."""
     scale, results, server = place.scale, place.results, place.server
     serials = generate_serial_numbers(scale.packs, rng=random.Random(1))  # noqa: S311 - packs.
     with ExitStack() as exits:
@@ -52,15 +53,26 @@ async def _wire(place: Place) -> None:
             await pgbench.prepare("bench", _PGBENCH_PACKS)
         else:
             results.left_out.append("pgbench: this server's programs lack it")
-        transactions: list[float] = []
-        for _ in range(scale.rounds):
-            for case in cases.cases:
-                await cases.run(case)
-            if pgbench.is_here:
-                transactions.append(await pgbench.run(scale.seconds))
-        if transactions:
-            note = "one transaction each, 32 clients, as many packs as 10^5"
-            results.add(Figure("pgbench update + insert", "/s", transactions, "rate", note))
+        transactions: dict[str, list[float]] = {UPDATE_INSERT: [], ONE_STATEMENT: []}
+
+        async def run_pgbench(name: str) -> None:
+            transactions[name].append(await pgbench.run(name, scale.seconds))
+
+        turns: list[Callable[[], Awaitable[object]]] = []
+        for case in cases.cases:
+            await cases.warm_up(case)
+            turns.append(partial(cases.run, case))
+            if case.name == "supply REST" and pgbench.is_here:
+                turns += [partial(run_pgbench, name) for name in transactions]
+        for number in range(scale.rounds):
+            await vacuum(server, "bench")
+            # Neighbours stay neighbours, and none of them is always the first.
+            for turn in turns if number % 2 == 0 else reversed(turns):
+                await turn()
+        if pgbench.is_here:
+            for name, rates in transactions.items():
+                note = "a transaction each, 32 clients, 10^5 packs"
+                results.add(Figure(name, "/s", rates, "rate", note))
         await cases.run_mixed(results)
         cases.report(results)
         await cases.check_durable(results)

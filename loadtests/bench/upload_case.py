@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import subprocess
 import sys
 import time
 from contextlib import ExitStack
@@ -22,6 +21,7 @@ from emvs.infra.launch.manufacturer import Manufacturer
 from emvs.infra.launch.participants import MANUFACTURER
 from emvs.infra.loopback_ports import free_port
 from emvs.serial_numbers import generate_serial_numbers
+from loadtests import processes
 from loadtests.bench.closed_loop import LoadError
 from loadtests.bench.database_cases import copy_in_rate
 from loadtests.bench.figures import Figure, Results
@@ -34,6 +34,7 @@ from loadtests.stand import EXPIRY, PRODUCT_CODE, TOKEN
 _PER_MESSAGE: Final = 250_000
 _HUB_TOKEN: Final = "token-of-the-bench-manufacturer"  # noqa: S105 - a hub for a minute.
 _VERIFIES_PER_S: Final = 500
+_START_S_MAX: Final = 60.0
 _UPLOAD_S_MAX: Final = 600.0
 _KNOWN_BEFORE: Final = 20_000
 _MARKET: Final = "IE"
@@ -100,13 +101,8 @@ def _start_hub(
         "national_tokens": {_MARKET: TOKEN},
     }
     config.write_text(json.dumps(settings))
-    process = subprocess.Popen([sys.executable, "-m", "hub", "--config", str(config)])  # noqa: S603
-    exits.callback(process.wait)
-    exits.callback(process.terminate)
-    while not ready.exists():
-        if process.poll() is not None:
-            raise LoadError("the hub did not start; what it said stands above")
-        time.sleep(0.02)
+    process = processes.start(exits, [sys.executable, "-m", "hub", "--config", str(config)])
+    processes.wait_for_file(process, ready, _START_S_MAX)
     return str(json.loads(ready.read_text())["management"])
 
 

@@ -33,6 +33,7 @@ SUPPLIED: Final = frozenset({"DECOMMISSIONED"})
 MIXED: Final = frozenset({"VERIFIED", "DECOMMISSIONED", "REACTIVATED"})
 _OPEN_SHARE: Final = 0.5
 """Of the capacity: the rate at which latency is measured."""
+_WARM_UP_S: Final = 1.0
 _SETTLE_S_MAX: Final = 30.0
 _CURVE_SHARES: Final = (0.5, 0.9, 0.99, 0.999, 1.0)
 
@@ -117,7 +118,13 @@ class WireCases:
         writer.close()
         return body
 
-    async def run(self, case: Case) -> Throughput:
+    async def warm_up(self, case: Case) -> None:
+        """Run a case for a moment: connections, plans, pages; its figures count for nothing."""
+        await self.run(case, seconds=_WARM_UP_S)
+        self.rates[case.name].clear()
+        self._cpu_us[case.name].clear()
+
+    async def run(self, case: Case, *, seconds: float | None = None) -> Throughput:
         """Run a case once and check that the server counted what was asked."""
         steps = case.steps()
         postmaster = self._market.server.pid
@@ -127,7 +134,7 @@ class WireCases:
                 case.port,
                 case.templates,
                 steps,
-                seconds=self._scale.seconds,
+                seconds=seconds or self._scale.seconds,
                 connections=CONNECTIONS,
             )
         except LoadError as error:
