@@ -11,6 +11,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple, cast
 
+from loadtests.http_answers import AnswerBuffer
+
 
 class Measured(NamedTuple):
     """What one run gave."""
@@ -19,18 +21,24 @@ class Measured(NamedTuple):
     latency_ms_p50: float
     latency_ms_p99: float
     statuses: dict[int, int]
+    strange: int
+    """Answers whose body lacks what each should have."""
 
 
 class _Connection(asyncio.Protocol):
     """One keep-alive connection: the next request leaves when the answer is complete."""
 
-    def __init__(self, requests: Iterator[bytes], latencies: list[float], until: float) -> None:
+    def __init__(
+        self, requests: Iterator[bytes], latencies: list[float], until: float, mark: bytes
+    ) -> None:
+        self._mark = mark
         self._requests = requests
         self._latencies = latencies
         self._until = until
-        self._buffer = b""
+        self._answers = AnswerBuffer()
         self._sent_at = 0.0
         self.statuses: Counter[int] = Counter()
+        self.strange = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -47,17 +55,12 @@ class _Connection(asyncio.Protocol):
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head_end = self._buffer.find(b"\r\n\r\n")
-        if head_end < 0:
-            return
-        at = self._buffer.find(b"Content-Length: ", 0, head_end)
-        length = int(self._buffer[at + 16 : self._buffer.find(b"\r\n", at)])
-        if len(self._buffer) < head_end + 4 + length:
+        answer = self._answers.feed(data)
+        if answer is None:
             return
         self._latencies.append(time.perf_counter() - self._sent_at)
-        self.statuses[int(self._buffer[9:12])] += 1
-        self._buffer = b""
+        self.statuses[answer.status] += 1
+        self.strange += self._mark not in answer.body
         self._send()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -69,15 +72,22 @@ class _Connection(asyncio.Protocol):
 
 
 async def measure(
-    host: str, port: int, requests: Iterator[bytes], *, connections: int, seconds: float
+    host: str,
+    port: int,
+    requests: Iterator[bytes],
+    *,
+    connections: int,
+    seconds: float,
+    mark: bytes = b"",
 ) -> Measured:
-    """Send requests over `connections` connections for `seconds`, or until there are no more."""
+    """Send requests over `connections` connections for `seconds`, or until there are no more.
+    Bodies without `mark` are counted."""
     loop = asyncio.get_running_loop()
     latencies: list[float] = []
     started = time.perf_counter()
     made = [
         await loop.create_connection(
-            lambda: _Connection(requests, latencies, started + seconds), host, port
+            lambda: _Connection(requests, latencies, started + seconds, mark), host, port
         )
         for _ in range(connections)
     ]
@@ -92,4 +102,5 @@ async def measure(
         latencies[len(latencies) // 2] * 1000,
         latencies[len(latencies) * 99 // 100] * 1000,
         dict(statuses),
+        sum(connection.strange for _, connection in made),
     )

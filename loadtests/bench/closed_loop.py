@@ -5,6 +5,7 @@ For ratios between servers in one run; latency claims come from `open_loop`.
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import tempfile
@@ -25,7 +26,7 @@ class Throughput(NamedTuple):
 
     requests_per_s: float
     answered: int
-    """Answers that came, each with status 200."""
+    """Answers that came, each with status 200 and the mark in its body."""
     asked: int
     """Requests made; at most one for each connection had no answer yet."""
 
@@ -46,13 +47,18 @@ async def drive(
     *,
     seconds: float,
     connections: int,
+    mark: bytes = b"",
+    wrap: bool = False,
 ) -> Throughput:
-    """Ask for so long, in whole seconds.
+    """Ask for so long, in whole seconds; `wrap`: from the beginning again when the steps are used
+    up.
 
-    Raises LoadError if anything but 200 comes back or the steps run out.
+    Raises LoadError if anything but 200 comes back, a body lacks `mark`, or the steps run out.
     """
     if shutil.which("wrk") is None:
-        return await _drive_ourselves(port, templates, steps, seconds, connections)
+        return await _drive_ourselves(
+            port, templates, steps, seconds=seconds, connections=connections, mark=mark, wrap=wrap
+        )
     with tempfile.TemporaryDirectory(prefix="emvs-wrk-") as folder:
         path = Path(folder) / "requests.txt"
         _write_requests(path, templates, steps)
@@ -67,6 +73,7 @@ async def drive(
             f"http://127.0.0.1:{port}",
             "--",
             str(path),
+            mark.decode(),
         ]
         ended = await processes.run(command, seconds_max=seconds + _START_S)
     line = next((row for row in ended.output.splitlines() if row.startswith("{")), None)
@@ -75,7 +82,7 @@ async def drive(
     told = json.loads(line)
     if any(told["errors"].values()):
         raise LoadError(f"of {told['requests']} requests some went wrong: {told['errors']}")
-    if told["asked"] > len(steps):
+    if told["asked"] > len(steps) and not wrap:
         raise LoadError("the prepared requests were used up")
     return Throughput(told["requests"] / told["seconds"], told["requests"], told["asked"])
 
@@ -98,13 +105,20 @@ async def _drive_ourselves(
     port: int,
     templates: Mapping[str, Template],
     steps: Sequence[Step],
+    *,
     seconds: float,
     connections: int,
+    mark: bytes,
+    wrap: bool,
 ) -> Throughput:
-    requests = as_bytes(templates, steps)
-    measured = await measure("127.0.0.1", port, requests, connections=connections, seconds=seconds)
+    requests = as_bytes(templates, itertools.cycle(steps) if wrap else steps)
+    measured = await measure(
+        "127.0.0.1", port, requests, connections=connections, seconds=seconds, mark=mark
+    )
     if set(measured.statuses) != {200}:
         raise LoadError(f"other answers than 200 came: {measured.statuses}")
+    if measured.strange:
+        raise LoadError(f"{measured.strange} answers lack {mark!r}")
     if next(requests, None) is None:
         raise LoadError("the prepared requests were used up")
     answered = measured.statuses[200]

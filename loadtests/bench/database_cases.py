@@ -43,7 +43,7 @@ ONE_STATEMENT: Final = "pgbench, one statement"
 _TRANSACTIONS: Final = {
     UPDATE_INSERT: f"begin;\n{_UPDATE};\n{_INSERT}\n"
     f" values (md5(:number::text)::uuid, {_VALUES});\ncommit;\n",
-    ONE_STATEMENT: f"{_CHANGED}\n{_INSERT}\n select pack_key, {_VALUES} from changed;\n",
+    ONE_STATEMENT: f"{_CHANGED}\n{_INSERT}\n select pack_key, {_VALUES} from changed;\n",  # noqa: S608
 }
 """By name: four statements as goals name it, and the two in one round trip."""
 _MAKE: Final = """\

@@ -12,7 +12,9 @@ import random
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
-from typing import Final, NamedTuple, cast
+from typing import Any, Final, NamedTuple, cast
+
+from loadtests.http_answers import Answer, AnswerBuffer
 
 _TICK_S: Final = 0.001
 _WAITING_MAX: Final = 200_000
@@ -25,8 +27,11 @@ class Latencies(NamedTuple):
 
     ms: list[float]
     late_ms_p99: float
-    """How late the generator was at the ticks at which it sends."""
+    """How late the generator came to a request that was due, of all requests."""
+    late_ms_longest: float
     statuses: dict[int, int]
+    strange: int
+    """Answers whose body lacks what each should have."""
 
     def percentile(self, share: float) -> float:
         """Return the latency that this share of the requests did not exceed."""
@@ -36,7 +41,7 @@ class Latencies(NamedTuple):
 class _Connection(asyncio.Protocol):
     def __init__(self, owner: _Schedule) -> None:
         self._owner = owner
-        self._buffer = b""
+        self._answers = AnswerBuffer()
         self._planned_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -47,17 +52,9 @@ class _Connection(asyncio.Protocol):
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        head_end = self._buffer.find(b"\r\n\r\n")
-        if head_end < 0:
-            return
-        at = self._buffer.find(b"Content-Length: ", 0, head_end)
-        length = int(self._buffer[at + 16 : self._buffer.find(b"\r\n", at)])
-        if len(self._buffer) < head_end + 4 + length:
-            return
-        status = int(self._buffer[9:12])
-        self._buffer = b""
-        self._owner.answered(self, self._planned_at, status)
+        answer = self._answers.feed(data)
+        if answer is not None:
+            self._owner.answered(self, self._planned_at, answer)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._owner.lost(exc)
@@ -69,8 +66,10 @@ class _Connection(asyncio.Protocol):
 class _Schedule:
     """Sends what is due over whichever connection is free."""
 
-    def __init__(self, requests: Iterator[bytes], rate: float, seconds: float) -> None:
+    def __init__(self, requests: Iterator[bytes], rate: float, seconds: float, mark: bytes) -> None:
         self._requests = requests
+        self._mark = mark
+        self._strange = 0
         self._rate = rate
         self._total = int(rate * seconds)
         self._seconds_max = seconds + _DRAIN_S
@@ -84,13 +83,22 @@ class _Schedule:
         self._statuses: Counter[int] = Counter()
         self._finished = asyncio.get_running_loop().create_future()
 
-    def answered(self, connection: _Connection, planned_at: float, status: int) -> None:
+    def answered(self, connection: _Connection, planned_at: float, answer: Answer) -> None:
         self._ms.append((time.perf_counter() - planned_at) * 1e3)
-        self._statuses[status] += 1
+        self._statuses[answer.status] += 1
+        self._strange += self._mark not in answer.body
         if self._waiting:
             connection.send(*self._waiting.popleft())
         else:
             self._idle.append(connection)
+        self._end_if_answered()
+
+    def stop(self, _: object) -> None:
+        """Plan no more; those under way are waited for."""
+        self._total = self._planned
+        self._end_if_answered()
+
+    def _end_if_answered(self) -> None:
         if len(self._ms) == self._total and not self._finished.done():
             self._finished.set_result(None)
 
@@ -108,7 +116,7 @@ class _Schedule:
                 made.append(protocol)
             self._idle.extend(made)
             started = time.perf_counter()
-            loop.call_later(_TICK_S, self._tick, loop, started, started + _TICK_S)
+            loop.call_later(_TICK_S, self._tick, loop, started)
             await asyncio.wait_for(self._finished, self._seconds_max)
         finally:
             for protocol in made:
@@ -116,16 +124,17 @@ class _Schedule:
         self._ms.sort()
         self._lateness.sort()
         late = self._lateness[len(self._lateness) * 99 // 100] * 1e3
-        return Latencies(self._ms, late, dict(self._statuses))
+        longest = self._lateness[-1] * 1e3
+        return Latencies(self._ms, late, longest, dict(self._statuses), self._strange)
 
-    def _tick(self, loop: asyncio.AbstractEventLoop, started: float, due_at: float) -> None:
+    def _tick(self, loop: asyncio.AbstractEventLoop, started: float) -> None:
         now = time.perf_counter()
-        self._lateness.append(now - due_at)
         while self._planned < self._total and not self._finished.done():
             planned_at = started + self._due_at
             if planned_at > now:
                 break
             self._planned += 1
+            self._lateness.append(now - planned_at)
             self._due_at += self._gaps.expovariate(self._rate)
             request = next(self._requests)
             if self._idle:
@@ -135,12 +144,23 @@ class _Schedule:
             elif not self._finished.done():
                 self._finished.set_exception(TimeoutError("the server is hopelessly behind"))
         if self._planned < self._total and not self._finished.done():
-            loop.call_later(_TICK_S, self._tick, loop, started, now + _TICK_S)
+            loop.call_later(_TICK_S, self._tick, loop, started)
 
 
 async def keep_rate(
-    port: int, requests: Iterator[bytes], *, rate: float, seconds: float, connections: int
+    port: int,
+    requests: Iterator[bytes],
+    *,
+    rate: float,
+    seconds: float,
+    connections: int,
+    mark: bytes = b"",
+    until: asyncio.Future[Any] | None = None,
 ) -> Latencies:
-    """Send `rate` requests a second on average for so long; return when all are answered. Gaps are
-    random (a Poisson process): customers do not come in step."""
-    return await _Schedule(requests, rate, seconds).run("127.0.0.1", port, connections)
+    """Send `rate` requests a second on average for so long, or until something is done; return
+    when all are answered. Gaps are random (a Poisson process): customers do not come in step.
+    Bodies without `mark` are counted."""
+    schedule = _Schedule(requests, rate, seconds, mark)
+    if until is not None:
+        until.add_done_callback(schedule.stop)
+    return await schedule.run("127.0.0.1", port, connections)

@@ -1,4 +1,5 @@
--- Sends prepared requests in order; prints what became of them as a line of JSON.
+-- Sends prepared requests in order, from the first again after the last; prints what became of them
+-- as a line of JSON. Arguments: the file of requests, and what the body of each answer must have.
 
 local templates, steps = {}, {}
 local threads = {}
@@ -12,6 +13,8 @@ function setup(thread)
 end
 
 function init(args)
+  count, strange = 0, 0
+  mark = args[2] or ""
   local in_steps = false
   for line in io.lines(args[1]) do
     if in_steps then
@@ -26,20 +29,27 @@ function init(args)
 end
 
 function request()
-  count = (count or 0) + 1
-  local step = steps[count] or steps[#steps]
+  count = count + 1
+  local step = steps[(count - 1) % #steps + 1]
   local template = templates[step:sub(1, 1)]
   return template[1] .. step:sub(2) .. template[2]
 end
 
+function response(status, _, body)
+  if status ~= 200 or not body:find(mark, 1, true) then
+    strange = strange + 1
+  end
+end
+
 function done(summary)
-  local made = 0
+  local made, odd = 0, 0
   for _, thread in ipairs(threads) do
     made = made + thread:get("count")
+    odd = odd + thread:get("strange")
   end
   local e = summary.errors
   local failed = { connect = e.connect, read = e.read, write = e.write, status = e.status,
-    timeout = e.timeout }
+    timeout = e.timeout, strange = odd }
   local parts = {}
   for name, number in pairs(failed) do
     parts[#parts + 1] = string.format('"%s": %d', name, number)
