@@ -59,10 +59,11 @@ def start_system(
     return process.pid, started
 
 
-def start_constant(exits: ExitStack, *bodies: Path) -> tuple[int, int]:
+def start_constant(exits: ExitStack, *bodies: Path, is_lean: bool = False) -> tuple[int, int]:
     """Start aiohttp answering a constant; return its process id and its port. `bodies`: files with
-    what GET, PATCH and POST are answered."""
-    command = [sys.executable, "-m", "loadtests.constant_server", *map(str, bodies)]
+    what GET, PATCH and POST are answered. `is_lean`: without a router."""
+    options = ["--low-level"] if is_lean else []
+    command = [sys.executable, "-m", "loadtests.constant_server", *options, *map(str, bodies)]
     process = processes.start(exits, command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     return process.pid, int(processes.read_line(process, _START_S_MAX))
 

@@ -14,7 +14,8 @@ from typing import Final
 from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-_INTERVAL_S: Final = 0.01
+INTERVAL_S: Final = 0.01
+"""What a delay may be longer than it is told, at most."""
 _BOUNDS_S: Final = (
     0.001,
     0.002,
@@ -55,8 +56,8 @@ class LoopWatch(Collector):
             now = loop.time()
             if due_at:
                 self.note(max(0.0, now - due_at))
-            due_at = now + _INTERVAL_S
-            handle = loop.call_later(_INTERVAL_S, tick)
+            due_at = now + INTERVAL_S
+            handle = loop.call_later(INTERVAL_S, tick)
 
         tick()
         try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
+import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Final
@@ -34,8 +36,11 @@ async def _run(arguments: argparse.Namespace, scale: Scale, command: str) -> Res
     with ExitStack() as exits:
         folder = Path(exits.enter_context(tempfile.TemporaryDirectory(prefix="emvs-bench-")))
         server = exits.enter_context(EmbeddedPostgres(folder / "postgres"))
-        results = Results(await about(server, command))
+        results = Results(await about(server, command, folder))
+        begun = time.monotonic()
         await run_parts(results, folder, server, scale, arguments.only, peers=arguments.peers)
+        results.about["took"] = f"{time.monotonic() - begun:.0f} s"
+        results.about["load after"] = f"{os.getloadavg()[0]:.2f}"
     results.verdicts = judge(results.figures, GOALS, arguments.only)
     return results
 

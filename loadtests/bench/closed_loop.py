@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from loadtests import processes
+from loadtests.bench.errors import LoadError
 from loadtests.bench.requests import Step, Template, as_bytes
 from loadtests.wire_client import measure
 
@@ -29,10 +30,6 @@ class Throughput(NamedTuple):
     """Answers that came, each with status 200 and the mark in its body."""
     asked: int
     """Requests made; at most one for each connection had no answer yet."""
-
-
-class LoadError(Exception):
-    """A case did not run as it must, so its figure means nothing."""
 
 
 def generator_name() -> str:

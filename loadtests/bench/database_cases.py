@@ -16,7 +16,7 @@ import asyncpg
 from emvs.infra.embedded_postgres import EmbeddedPostgres
 from emvs.infra.postgres_binaries import locate_binaries
 from loadtests import processes
-from loadtests.bench.closed_loop import LoadError
+from loadtests.bench.errors import LoadError
 
 PGBENCH_CLIENTS: Final = 32
 _TPS: Final = re.compile(r"tps = ([0-9.]+) \(without|tps = ([0-9.]+)")

@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 from loadtests import processes
-from loadtests.bench.closed_loop import LoadError
+from loadtests.bench.errors import LoadError
 from loadtests.bench.figures import Figure, Results
 
 _S_MAX = 3600.0

@@ -9,40 +9,60 @@ from pathlib import Path
 from emvs.infra.embedded_postgres import EmbeddedPostgres
 from emvs.serial_numbers import generate_serial_numbers
 from loadtests.bench.closed_loop import drive
-from loadtests.bench.database_cases import copy_out_rate
+from loadtests.bench.database_cases import copy_out_rate, vacuum
 from loadtests.bench.figures import Figure, Results
 from loadtests.bench.requests import rest_templates, verifications
-from loadtests.bench.scale import CONNECTIONS, PACKS_PER_SECOND, Scale
+from loadtests.bench.scale import CONNECTIONS, Scale
 from loadtests.bench.systems import MarketUnderTest, check_answers, fill, start_market
-from loadtests.bench.wire_cases import VERIFIED
+from loadtests.bench.wire_cases import MARKS, VERIFIED
+from loadtests.cpu_time import process_cpu_s
 
 _SMALL_PACKS = 100_000
+_LOOKS = 200_000
+"""Verifications that are prepared, more packs than caches hold; then the first comes again."""
 
 
 async def measure_large_market(
     results: Results, folder: Path, server: EmbeddedPostgres, scale: Scale
 ) -> None:
-    """Fill two markets, start them again and again, and verify in turns."""
+    """Fill two markets, start one again and again, then both, and verify in turns."""
     packs = scale.large_packs
     serials = generate_serial_numbers(packs, rng=random.Random(11))  # noqa: S311 - packs.
     with ExitStack() as exits:
         large = start_market(exits, folder, server, schema="large", packs=packs)
+        empty_bytes = large.resident_bytes
         await fill(large, serials)
-        token = large.token
+        _report_memory(results, "after deliveries", large, empty_bytes, packs)
+        tokens = {"large": large.token}  # They outlive the process, like its keys.
     with ExitStack() as exits:
         small = start_market(exits, folder, server, schema="small", packs=_SMALL_PACKS)
         await fill(small, serials[:_SMALL_PACKS])
-        await _cold_starts(results, folder, server, packs, scale.uploads)
+        tokens["small"] = small.token
+    await _cold_starts(results, folder, server, packs, scale.uploads)
+    with ExitStack() as exits:  # Both freshly started: neither has lived through a delivery.
+        small = start_market(exits, folder, server, schema="small", packs=_SMALL_PACKS)
         large = start_market(exits, folder, server, schema="large", packs=packs)
+        _report_memory(results, "after a cold start", large, empty_bytes, packs)
         assert await large.rows("select count(*) from pack") == packs
-        large.token = token  # It outlives the process, like its keys.
+        small.token, large.token = tokens["small"], tokens["large"]
         await _verify_in_turns(results, {"small": small, "large": large}, serials, scale)
+
+
+def _report_memory(
+    results: Results, when: str, market: MarketUnderTest, empty_bytes: int, packs: int
+) -> None:
+    if empty_bytes:
+        per_pack = (market.resident_bytes - empty_bytes) / packs
+        name, note = f"process memory per pack, {when}", f"{packs:,} packs, all that it has grown"
+        results.add(Figure(name, "bytes", [per_pack], "memory", note, lower_is_better=True))
 
 
 async def _cold_starts(
     results: Results, folder: Path, server: EmbeddedPostgres, packs: int, rounds: int
 ) -> None:
     rates, out_rates, notes = [], [], []
+    await vacuum(server, "large")
+    await copy_out_rate(server, "large")  # The first reads what later ones find in memory.
     for _ in range(rounds):
         out_rates.append(await copy_out_rate(server, "large"))
         with ExitStack() as exits:
@@ -58,21 +78,26 @@ async def _cold_starts(
 async def _verify_in_turns(
     results: Results, markets: dict[str, MarketUnderTest], serials: list[str], scale: Scale
 ) -> None:
-    most = int(scale.seconds * PACKS_PER_SECOND)
     known = {"small": serials[:_SMALL_PACKS], "large": serials}
     rates: dict[str, list[float]] = {name: [] for name in markets}
+    own_us: dict[str, list[float]] = {name: [] for name in markets}
     for market in markets.values():
         await market.answered()
-    for number in range(scale.rounds):
-        for name, market in markets.items():
-            steps = verifications(known[name], most, seed=100 + number)
+    in_turns = list(markets.items())
+    for number in range(-1, scale.rounds):  # The first round warms up.
+        for name, market in in_turns if number % 2 == 0 else reversed(in_turns):
+            steps = verifications(known[name], _LOOKS, seed=100 + number)
+            cpu_s = process_cpu_s(market.pid)
             measured = await drive(
                 market.port,
                 rest_templates(market.port, market.token),
                 steps,
-                seconds=scale.seconds,
+                seconds=scale.seconds if number >= 0 else 1.0,
                 connections=CONNECTIONS,
+                mark=MARKS["REST"],
+                wrap=True,
             )
+            cpu_s = process_cpu_s(market.pid) - cpu_s
             await check_answers(
                 market,
                 answered=measured.answered,
@@ -80,8 +105,9 @@ async def _verify_in_turns(
                 allowed=VERIFIED,
                 case=f"verify in the {name} market",
             )
-            rates[name].append(measured.requests_per_s)
-    results.add(Figure("verify, 10^5 packs", "/s", rates["small"], "flatness"))
-    results.add(
-        Figure("verify, most packs", "/s", rates["large"], "flatness", f"{len(serials):,} packs")
-    )
+            if number >= 0:
+                rates[name].append(measured.requests_per_s)
+                own_us[name].append(cpu_s / measured.answered * 1e6)
+    for name, figure in (("small", "verify, 10^5 packs"), ("large", "verify, most packs")):
+        note = f"{len(known[name]):,} packs; processor: {min(own_us[name]):.0f} µs of its own"
+        results.add(Figure(figure, "/s", rates[name], "flatness", note))

@@ -121,6 +121,8 @@ class _Schedule:
         finally:
             for protocol in made:
                 protocol.close()
+        if not self._ms:
+            raise TimeoutError("it ended before anything was asked")
         self._ms.sort()
         self._lateness.sort()
         late = self._lateness[len(self._lateness) * 99 // 100] * 1e3

@@ -15,12 +15,14 @@ from typing import Final, NamedTuple
 from emvs.errors import EmvsError
 from emvs.infra.embedded_postgres import EmbeddedPostgres
 from emvs.serial_numbers import generate_serial_numbers
-from loadtests.bench.closed_loop import LoadError
 from loadtests.bench.database_cases import ONE_STATEMENT, UPDATE_INSERT, PgBench, vacuum
+from loadtests.bench.disturbance import read_clocks, told
+from loadtests.bench.errors import LoadError
 from loadtests.bench.figures import Figure, Results
 from loadtests.bench.index_cases import measure_index
 from loadtests.bench.large_market import measure_large_market
 from loadtests.bench.markets_case import measure_two_markets
+from loadtests.bench.pharmacy_traffic import PharmacyTraffic
 from loadtests.bench.scale import Scale
 from loadtests.bench.systems import fill, start_market
 from loadtests.bench.upload_case import measure_uploads
@@ -73,7 +75,7 @@ async def _wire(place: Place) -> None:
             for name, rates in transactions.items():
                 note = "a transaction each, 32 clients, 10^5 packs"
                 results.add(Figure(name, "/s", rates, "rate", note))
-        await cases.run_mixed(results)
+        await PharmacyTraffic(cases, market, serials, scale).run(results)
         cases.report(results)
         await cases.check_durable(results)
 
@@ -136,10 +138,12 @@ async def run_parts(
     if peers:
         chosen["peers"] = _peers
     for name, part in chosen.items():
-        begun = time.monotonic()
+        begun, clocks = time.monotonic(), read_clocks(server.pid)
         sys.stderr.write(f"measuring: {name} ...\n")
         try:
             await part(place)
         except Exception as error:  # noqa: BLE001 - what others have measured must not be lost.
             results.broken.append(f"{name}: {_told(error)}")
-        sys.stderr.write(f"  {time.monotonic() - begun:.0f} s\n")
+        taken = f"{time.monotonic() - begun:.0f} s"
+        results.about[f"during {name}"] = f"{taken}; {told(clocks, read_clocks(server.pid))}"
+        sys.stderr.write(f"  {taken}\n")

@@ -5,14 +5,18 @@ Operation mix of a community pharmacy: domain/emvs.md 8.1.
 
 from __future__ import annotations
 
+import itertools
 import random
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from loadtests.bench.errors import LoadError
 from loadtests.stand import rest_request, soap_request
 
 _MARK: Final = "@@SERIAL@@@@"
 """As long as a serial number, so that Content-Length is right."""
+_USED_UP: Final = "the packs of this run are used up: the scale has too few for this machine"
 _UNDO_DISTANCE: Final = 3_000
 """Requests between a supply and its undo: its answer has long come."""
 
@@ -62,34 +66,56 @@ def verifications(serials: Sequence[str], count: int, seed: int = 2) -> list[Ste
     return [Step("v", serial) for serial in chosen]
 
 
+class FreshPacks(Iterator[str]):
+    """Serial numbers of packs that nobody has touched yet, each given out once."""
+
+    def __init__(self, serials: Sequence[str]) -> None:
+        self._left = list(reversed(serials))
+
+    def __next__(self) -> str:
+        if not self._left:
+            raise StopIteration
+        return self._left.pop()
+
+    def give_back(self, steps: Iterable[Step]) -> None:
+        """Take the packs back that requests which were never sent would have touched first."""
+        self._left += [serial for letter, serial in steps if letter in "sl"]
+
+
 def supplies(fresh: Iterator[str], count: int) -> list[Step]:
-    """Return supplies of packs that nobody touched yet."""
+    """Return supplies of packs that nobody touched yet, fewer if there are not so many."""
     return [Step("s", serial) for serial in _take(fresh, count)]
 
 
 def mixed(serials: Sequence[str], fresh: Iterator[str], count: int, seed: int = 3) -> list[Step]:
-    """Return a pharmacy's traffic: each answer is a success if it is asked in about this order."""
+    """Return a pharmacy's traffic, shorter if the packs do not suffice: each answer is a success
+    if it is asked in about this order. Supplies are undone when they are old enough."""
     rng = random.Random(seed)  # noqa: S311 - traffic.
-    supplied: list[str] = []
+    supplied: deque[tuple[int, str]] = deque()
     steps: list[Step] = []
-    for _ in range(count):
+    for number in range(count):
         drawn = rng.random()
         if drawn < 0.60:
             steps.append(Step("v", rng.choice(serials)))
-        elif drawn < 0.63 and len(steps) >= _UNDO_DISTANCE and steps[-_UNDO_DISTANCE].letter == "s":
-            steps.append(Step("u", steps[-_UNDO_DISTANCE].serial))
-        elif drawn < 0.99:
-            supplied += _take(fresh, 1)
-            steps.append(Step("s", supplied[-1]))
-        else:
-            steps.append(Step("l", *_take(fresh, 1)))
+            continue
+        if drawn < 0.63 and supplied and number - supplied[0][0] >= _UNDO_DISTANCE:
+            steps.append(Step("u", supplied.popleft()[1]))
+            continue
+        serial = next(fresh, None)
+        if serial is None:
+            break
+        if drawn < 0.99:
+            supplied.append((number, serial))
+        steps.append(Step("s" if drawn < 0.99 else "l", serial))
+    if not steps:
+        raise LoadError(_USED_UP)
     return steps
 
 
 def _take(fresh: Iterator[str], count: int) -> list[str]:
-    taken = [serial for _, serial in zip(range(count), fresh, strict=False)]
-    if len(taken) < count:
-        raise RuntimeError("the packs of this run are used up: the scale has too few")
+    taken = list(itertools.islice(fresh, count))
+    if not taken:
+        raise LoadError(_USED_UP)
     return taken
 
 

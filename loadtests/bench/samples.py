@@ -9,12 +9,12 @@ import json
 from typing import Final, NamedTuple
 from xml.etree import ElementTree as ET
 
-from loadtests.bench.closed_loop import LoadError
+from loadtests.bench.errors import LoadError
 
 _S_MAX: Final = 10.0
 _TYPES: Final = "{urn:types.nmvs.eu:v5.0}"
-STATES: Final = {"v": "ACTIVE", "s": "SUPPLIED", "u": "ACTIVE", "l": "LOCKED"}
-"""By letter of a request: the state that a success leaves an untouched pack in."""
+STATES: Final = {"s": "SUPPLIED", "u": "ACTIVE", "l": "LOCKED"}
+"""By letter of a request: the state that it leaves a pack in; others leave it as it is."""
 
 
 class Told(NamedTuple):
@@ -36,8 +36,7 @@ def read(body: bytes) -> Told:
     code, pack = root.find(f".//{_TYPES}ReturnCode"), root.find(f".//{_TYPES}Pack")
     if code is None or pack is None:
         raise ValueError("neither a return code nor a pack")
-    reason = pack.findtext(f"{_TYPES}Reason")
-    state = reason or pack.get(f"{_TYPES}state", "")
+    state = pack.findtext(f"{_TYPES}Reason") or pack.get(f"{_TYPES}state") or ""
     return Told(code.get(f"{_TYPES}code") == "NMVS_SUCCESS", state)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import re
 import time
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ import aiohttp
 import asyncpg
 
 from emvs.infra.embedded_postgres import EmbeddedPostgres
-from loadtests.bench.closed_loop import LoadError
+from loadtests.bench.errors import LoadError
 from loadtests.stand import load_packs, log_in, start_system
 
 _SAMPLE: Final = re.compile(r"^(\w+)(?:\{(.*)\})? ([0-9.e+-]+)$", re.MULTILINE)
@@ -39,6 +40,15 @@ class MarketUnderTest:
     @property
     def port(self) -> int:
         return self.ports["service"]
+
+    @property
+    def resident_bytes(self) -> int:
+        """Memory of its process as Linux counts it; 0 elsewhere."""
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
+        except OSError:
+            return 0
+        return int(pages) * mmap.PAGESIZE
 
     async def metrics(self) -> dict[str, float]:
         """Return what its management port shows, by name and labels."""

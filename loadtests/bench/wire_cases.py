@@ -1,23 +1,22 @@
-"""Verify and supply by REST and SOAP, pharmacy traffic, and the constant they are held against."""
+"""Verify and supply by REST and SOAP, and the constant they are held against."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from loadtests.bench.closed_loop import LoadError, Throughput, drive
+from loadtests.bench import samples
+from loadtests.bench.closed_loop import Throughput, drive
+from loadtests.bench.errors import LoadError
 from loadtests.bench.figures import Figure, Results
-from loadtests.bench.on_paper import add_estimates
-from loadtests.bench.open_loop import keep_rate
 from loadtests.bench.requests import (
+    FreshPacks,
     Step,
     Template,
-    as_bytes,
-    mixed,
     rest_templates,
     soap_templates,
     supplies,
@@ -30,25 +29,35 @@ from loadtests.stand import start_constant
 
 VERIFIED: Final = frozenset({"VERIFIED"})
 SUPPLIED: Final = frozenset({"DECOMMISSIONED"})
-MIXED: Final = frozenset({"VERIFIED", "DECOMMISSIONED", "REACTIVATED"})
-_OPEN_SHARE: Final = 0.5
-"""Of the capacity: the rate at which latency is measured."""
+_LOOKS: Final = 100_000
+"""Verifications that are prepared; after the last the first comes again."""
 _WARM_UP_S: Final = 1.0
 _SETTLE_S_MAX: Final = 30.0
-_CURVE_SHARES: Final = (0.5, 0.9, 0.99, 0.999, 1.0)
+MARKS: Final = {"REST": b'{"operationCode":"1', "SOAP": b'code="NMVS_SUCCESS"'}
+"""What the body of each success has, by dialect."""
 
 
 @dataclass
 class Case:
-    """One closed-loop case; `steps` makes the requests of a round."""
+    """One closed-loop case; `steps` makes the requests of a round. `sample`: letters of the
+    requests that a pack nobody has touched is asked about before and after."""
 
     name: str
     port: int
     pid: int
     templates: Mapping[str, Template]
     steps: Callable[[], Sequence[Step]]
+    mark: bytes
+    sample: str
     market: MarketUnderTest | None = None
     allowed: frozenset[str] = frozenset()
+    body: bytes = b""
+    """What the constant answers."""
+
+    @property
+    def repeats(self) -> bool:
+        """Whether its requests may be sent again."""
+        return self.market is None or self.sample == "v"
 
 
 class WireCases:
@@ -58,74 +67,118 @@ class WireCases:
         self._market = market
         self._serials = serials
         self._scale = scale
-        self._fresh: Iterator[str] = iter(serials)
-        self._rest = rest_templates(market.port, market.token)
-        self._soap = soap_templates(market.port)
+        self.fresh = FreshPacks(serials)
+        self.templates = {
+            "REST": rest_templates(market.port, market.token),
+            "SOAP": soap_templates(market.port),
+        }
         self.cases: list[Case] = []
         self.answered = 0
         """Operations that the market has told its callers."""
         self.rates: dict[str, list[float]] = {}
-        self._cpu_us: dict[str, list[tuple[float, float]]] = {}
+        self.cpu_us: dict[str, list[tuple[float, float]]] = {}
 
     async def prepare(self, exits: ExitStack, folder: Path) -> None:
         """Start the constant with bodies as long as the market's own, and make the cases."""
-        bodies = []
-        for name, templates, letter in (
-            ("get", self._rest, "v"),
-            ("patch", self._rest, "s"),
-            ("post", self._soap, "v"),
+        bodies, paths = {}, []
+        for kind, templates, letter in (
+            ("GET", self.templates["REST"], "v"),
+            ("PATCH", self.templates["REST"], "s"),
+            ("SOAP", self.templates["SOAP"], "v"),
         ):
-            answer = await self._ask(templates[letter].with_serial(next(self._fresh)))
-            path = folder / f"constant-{name}"
-            path.write_bytes(answer)
-            bodies.append(path)
-        await self._market.answered()
-        self.answered += len(bodies)
-        pid, port = start_constant(exits, *bodies)
+            request = templates[letter].with_serial(next(self.fresh))
+            bodies[kind] = await samples.ask(self._market.port, request)
+            path = folder / f"constant-{kind}"
+            path.write_bytes(bodies[kind])
+            paths.append(path)
+        await self._count_samples()
+        pid, port = start_constant(exits, *paths)
+        lean_pid, lean_port = start_constant(exits, *paths, is_lean=True)
         most = int(self._scale.seconds * PACKS_PER_SECOND)
-        looks = verifications(self._serials, 4 * most)
-        market, rest, soap = self._market, self._rest, self._soap
+        looks = verifications(self._serials, _LOOKS)
+        market = self._market
 
-        def ours(name: str, templates: Mapping[str, Template], letter: str) -> Case:
+        def ours(name: str, dialect: str, letter: str) -> Case:
             if letter == "v":
-                allowed, steps = VERIFIED, lambda: looks
+                allowed, steps, sample = VERIFIED, lambda: looks, "v"
             else:
-                allowed, steps = SUPPLIED, lambda: supplies(self._fresh, most)
-            return Case(name, market.port, market.pid, templates, steps, market, allowed)
+                allowed, steps, sample = SUPPLIED, lambda: supplies(self.fresh, most), "vsv"
+            return Case(
+                name,
+                market.port,
+                market.pid,
+                self.templates[dialect],
+                steps,
+                MARKS[dialect],
+                sample,
+                market,
+                allowed,
+            )
 
-        def constant(name: str, templates: Mapping[str, Template], letter: str) -> Case:
+        def constants(kind: str, dialect: str, letter: str) -> list[Case]:
             steps = [Step(letter, serial) for _, serial in looks]
-            return Case(name, port, pid, templates, lambda: steps)
+            return [
+                Case(
+                    f"{name} {kind}",
+                    at,
+                    process,
+                    self.templates[dialect],
+                    lambda: steps,
+                    MARKS[dialect],
+                    letter,
+                    body=bodies[kind],
+                )
+                for name, at, process in (
+                    ("constant", port, pid),
+                    ("low-level constant", lean_port, lean_pid),
+                )
+            ]
 
         self.cases = [
-            constant("constant GET", rest, "v"),
-            ours("verify REST", rest, "v"),
-            constant("constant PATCH", rest, "s"),
-            ours("supply REST", rest, "s"),
-            constant("constant SOAP", soap, "v"),
-            ours("verify SOAP", soap, "v"),
-            ours("supply SOAP", soap, "s"),
+            *constants("GET", "REST", "v"),
+            ours("verify REST", "REST", "v"),
+            *constants("PATCH", "REST", "s"),
+            ours("supply REST", "REST", "s"),
+            *constants("SOAP", "SOAP", "v"),
+            ours("verify SOAP", "SOAP", "v"),
+            ours("supply SOAP", "SOAP", "s"),
         ]
 
-    async def _ask(self, request: bytes) -> bytes:
-        reader, writer = await asyncio.open_connection("127.0.0.1", self._market.port)
-        writer.write(request)
-        head = (await reader.readuntil(b"\r\n\r\n")).decode()
-        if not head.startswith("HTTP/1.1 200"):
-            raise LoadError(f"the market does not answer as it must: {head}")
-        length = int(head.partition("Content-Length: ")[2].partition("\r\n")[0])
-        body = await reader.readexactly(length)
-        writer.close()
-        return body
+    async def check_sample(self, case: Case) -> None:
+        """Ask about one pack as the case does; raise LoadError unless the answers are right."""
+        if case.market is None:
+            request = case.templates[case.sample].with_serial(self._serials[0])
+            if await samples.ask(case.port, request) != case.body:
+                raise LoadError(f"{case.name}: the constant answers something else")
+            return
+        serial, state = next(self.fresh), "ACTIVE"
+        for letter in case.sample:
+            state = samples.STATES.get(letter, state)
+            request = case.templates[letter].with_serial(serial)
+            await samples.check(case.port, request, state, case=case.name)
+        await self._count_samples()
+
+    async def _check_last(self, case: Case, steps: Sequence[Step]) -> None:
+        """What a generator has supplied must be supplied."""
+        supplied = [step.serial for step in steps if step.letter == "s"]
+        if case.allowed == SUPPLIED and supplied:
+            request = case.templates["v"].with_serial(supplied[len(supplied) // 2])
+            await samples.check(case.port, request, "SUPPLIED", case=case.name)
+            await self._count_samples()
+
+    async def _count_samples(self) -> None:
+        self.answered += sum((await self._market.answered()).values())
 
     async def warm_up(self, case: Case) -> None:
         """Run a case for a moment: connections, plans, pages; its figures count for nothing."""
         await self.run(case, seconds=_WARM_UP_S)
         self.rates[case.name].clear()
-        self._cpu_us[case.name].clear()
+        self.cpu_us[case.name].clear()
 
     async def run(self, case: Case, *, seconds: float | None = None) -> Throughput:
-        """Run a case once and check that the server counted what was asked."""
+        """Run a case once and check that the server counted what was asked, and answers what it
+        should before and after."""
+        await self.check_sample(case)
         steps = case.steps()
         postmaster = self._market.server.pid
         cpu_s, server_s = process_cpu_s(case.pid), server_cpu_s(postmaster)
@@ -136,6 +189,8 @@ class WireCases:
                 steps,
                 seconds=seconds or self._scale.seconds,
                 connections=CONNECTIONS,
+                mark=case.mark,
+                wrap=case.repeats,
             )
         except LoadError as error:
             told = await case.market.answered() if case.market else {}
@@ -143,80 +198,28 @@ class WireCases:
         taken = process_cpu_s(case.pid) - cpu_s, server_cpu_s(postmaster) - server_s
         self.rates.setdefault(case.name, []).append(measured.requests_per_s)
         per_request = [seconds / measured.answered * 1e6 for seconds in taken]
-        self._cpu_us.setdefault(case.name, []).append((per_request[0], per_request[1]))
+        self.cpu_us.setdefault(case.name, []).append((per_request[0], per_request[1]))
         if case.market is not None:
-            await self._compare(case.name, measured.answered, measured.asked, case.allowed)
+            await self.compare(case.name, measured.answered, measured.asked, case.allowed)
+            await self._check_last(case, steps[1 : measured.answered // 2])
+        if not case.repeats:
+            self.fresh.give_back(steps[measured.asked :])
+        await self.check_sample(case)
         return measured
 
-    async def _compare(self, case: str, answered: int, asked: int, allowed: frozenset[str]) -> None:
+    async def compare(self, case: str, answered: int, asked: int, allowed: frozenset[str]) -> None:
         self.answered += await check_answers(
             self._market, answered=answered, asked=asked, allowed=allowed, case=case
         )
 
-    async def run_mixed(self, results: Results) -> None:
-        """Measure pharmacy traffic: its capacity, then latency at half of that; both dialects."""
-        for dialect, templates in (("REST", self._rest), ("SOAP", self._soap)):
-            name = f"mixed {dialect}"
-            most = int(self._scale.seconds * PACKS_PER_SECOND)
-            case = Case(
-                name,
-                self._market.port,
-                self._market.pid,
-                templates,
-                lambda: mixed(self._serials, self._fresh, most),  # noqa: B023 - run at once.
-                self._market,
-                MIXED,
-            )
-            capacity = (await self.run(case)).requests_per_s
-            await self._run_open(name, templates, capacity, results)
-
-    async def _run_open(
-        self, name: str, templates: Mapping[str, Template], capacity: float, results: Results
-    ) -> None:
-        rate, seconds = capacity * _OPEN_SHARE, self._scale.open_seconds
-        steps = mixed(self._serials, self._fresh, int(rate * seconds) + 1, seed=4)
-        latencies = await keep_rate(
-            self._market.port,
-            as_bytes(templates, steps),
-            rate=rate,
-            seconds=seconds,
-            connections=CONNECTIONS * 4,
-        )
-        count = len(latencies.ms)
-        if set(latencies.statuses) != {200}:
-            raise LoadError(f"{name}: other answers than 200 came: {latencies.statuses}")
-        await self._compare(f"{name} open loop", count, count, MIXED)
-        note = (
-            f"{rate:,.0f}/s for {seconds:g} s, from the planned time; the generator was late by"
-            f" {latencies.late_ms_p99:.1f} ms (p99)"
-        )
-        for share, label in ((0.5, "p50"), (0.99, "p99"), (1.0, "longest")):
-            value = latencies.percentile(share)
-            results.add(
-                Figure(
-                    f"{name} {label} open loop",
-                    "ms",
-                    [value],
-                    "latency",
-                    note,
-                    lower_is_better=True,
-                )
-            )
-        results.curves[f"{name}, latency by percentile"] = [
-            (share, latencies.percentile(share)) for share in _CURVE_SHARES
-        ]
-
     def report(self, results: Results) -> None:
         """Add the figures of all rounds so far."""
-        costs: dict[str, tuple[float, float]] = {}
         for name, values in self.rates.items():
-            own, server = zip(*self._cpu_us[name], strict=True)
-            costs[name] = min(own), min(server)
+            own, server = zip(*self.cpu_us[name], strict=True)
             note = f"processor: {min(own):.0f} µs of its own"
-            if not name.startswith("constant"):
+            if "constant" not in name:
                 note += f", {min(server):.0f} µs of PostgreSQL"
             results.add(Figure(name, "/s", values, "rate", note))
-        add_estimates(results, costs)
 
     async def check_durable(self, results: Results) -> None:
         """Raise LoadError unless every operation that was answered is in the audit trail, and the

@@ -23,13 +23,21 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from emvs.infra.embedded_postgres import EmbeddedPostgres
 from emvs.infra.loopback_ports import free_port
 from emvs.serial_numbers import generate_serial_numbers
-from loadtests.bench.closed_loop import LoadError, drive
+from loadtests import processes
+from loadtests.bench import samples
+from loadtests.bench.closed_loop import drive
+from loadtests.bench.errors import LoadError
 from loadtests.bench.figures import Figure, Results
-from loadtests.bench.requests import rest_templates, supplies, verifications
+from loadtests.bench.requests import FreshPacks, rest_templates, supplies, verifications
 from loadtests.bench.scale import CONNECTIONS, PACKS_PER_SECOND, Scale
+from loadtests.bench.wire_cases import MARKS
 from loadtests.stand import BATCH_ID, EXPIRY, PRODUCT_CODE
 
-_WORKERS: Final = 2
+_WORKERS: Final = os.cpu_count() or 1
+"""One for each core, as their documentation says."""
+_WARM_UP_S: Final = 2.0
+"""Each worker is started and has its connections by then."""
+_SAMPLES: Final = 4
 _START_S_MAX: Final = 60.0
 _TOKEN: Final = "x" * 380
 """As long as one of ours."""
@@ -87,9 +95,7 @@ async def _measure_redis(results: Results, folder: Path, serials: list[str], sca
         place.mkdir()
         options = f"--port {port} --bind 127.0.0.1 --dir {place} --appendonly yes"
         command = ["redis-server", *options.split(), "--appendfsync", "always", "--save", ""]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: ASYNC220, S603
-        exits.callback(process.wait)
-        exits.callback(process.terminate)
+        processes.start(exits, command, stdout=subprocess.DEVNULL)
         address = f"redis://127.0.0.1:{port}"
         client: Any = redis.Redis.from_url(address)
         await _until(client.ping, redis.ConnectionError)
@@ -126,18 +132,31 @@ async def _measure(  # noqa: PLR0917 - what one measurement is made of
         _start(exits, module, port, settings)
         templates = rest_templates(port, _TOKEN)
         await _until(lambda: _answers(port), aiohttp.ClientError)
-        fresh = itertools.islice(serials, 1, None)
+        fresh = FreshPacks(serials)
         before = await recorded()
         asked = answered = 0
-        for _ in range(scale.rounds):
-            for operation, steps in (
-                ("verify", verifications(serials, most)),
-                ("supply", supplies(fresh, most)),
-            ):
+        for number in range(-1, scale.rounds):  # The first round warms up.
+            for letter, operation in (("v", "verify"), ("s", "supply")):
+                for serial in itertools.islice(fresh, _SAMPLES):
+                    for letter_asked, state in (("v", "ACTIVE"), ("s", "SUPPLIED")):
+                        request = templates[letter_asked].with_serial(serial)
+                        await samples.check(port, request, state, case=name)
+                        asked, answered = asked + 1, answered + 1
+                is_look = letter == "v"
+                steps = verifications(serials, most) if is_look else supplies(fresh, most)
                 measured = await drive(
-                    port, templates, steps, seconds=scale.seconds, connections=CONNECTIONS
+                    port,
+                    templates,
+                    steps,
+                    seconds=scale.seconds if number >= 0 else _WARM_UP_S,
+                    connections=CONNECTIONS,
+                    mark=MARKS["REST"] if not is_look else b'"operationCode"',
+                    wrap=is_look,
                 )
-                rates[operation].append(measured.requests_per_s)
+                if not is_look:
+                    fresh.give_back(steps[measured.asked :])
+                if number >= 0:
+                    rates[operation].append(measured.requests_per_s)
                 asked, answered = asked + measured.asked, answered + measured.answered
     entries = await recorded() - before
     if not answered <= entries <= asked:
@@ -151,20 +170,10 @@ async def _measure(  # noqa: PLR0917 - what one measurement is made of
 
 def _start(exits: ExitStack, module: str, port: int, settings: dict[str, str]) -> None:
     options = "--host 127.0.0.1 --no-access-log --log-level warning --loop uvloop --http httptools"
-    process = subprocess.Popen(  # noqa: S603 - our own module.
-        [
-            sys.executable,
-            "-m",
-            "uvicorn",
-            f"loadtests.bench.peers.{module}:app",
-            *options.split(),
-            f"--workers={_WORKERS}",
-            f"--port={port}",
-        ],
-        env={**os.environ, **settings},
-    )
-    exits.callback(process.wait)
-    exits.callback(process.terminate)
+    app = f"loadtests.bench.peers.{module}:app"
+    workers = [f"--workers={_WORKERS}", f"--port={port}"]
+    command = [sys.executable, "-m", "uvicorn", app, *options.split(), *workers]
+    processes.start(exits, command, env={**os.environ, **settings})
 
 
 async def _answers(port: int) -> None:

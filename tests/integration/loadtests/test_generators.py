@@ -13,7 +13,8 @@ from aiohttp import web
 
 from emvs.infra.web import Site, serve_handler
 from loadtests.bench import closed_loop
-from loadtests.bench.closed_loop import LoadError, drive
+from loadtests.bench.closed_loop import drive
+from loadtests.bench.errors import LoadError
 from loadtests.bench.open_loop import keep_rate
 from loadtests.bench.requests import Step, Template
 
