@@ -100,13 +100,17 @@ class NationalSystem:
         await self._exits.aclose()
 
     async def _start(self) -> None:
-        waiting = await open_waiting_site(self)
-        try:
+        async with AsyncExitStack() as until_ready:
+            await open_waiting_site(self, until_ready)
             await self._open()
             await self._load()
-        finally:
-            if waiting is not None:
-                await waiting.close()
+            await self._begin()
+            self._sites = await open_sites(self, self._exits, until_ready.aclose)
+        self._background(self.loop_watch.run())
+        _log.info("listening", action="listening", market=self.market.code, ports=self.ports)
+
+    async def _begin(self) -> None:
+        """Build what serves, and start what works beside it."""
         self._build()
         self.documents = await open_documents(self)
         self.recovery.start(self.ledger)
@@ -124,9 +128,6 @@ class NationalSystem:
         for runner in self.documents.runners:
             self._background(runner.run())
         self._background(self.sightings.run())
-        self._sites = await open_sites(self, self._exits)
-        self._background(self.loop_watch.run())
-        _log.info("listening", action="listening", market=self.market.code, ports=self.ports)
 
     async def _open(self) -> None:
         """Open the database, and the ledger before anything is read: from then on nobody else

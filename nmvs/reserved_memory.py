@@ -15,8 +15,10 @@ from typing import Final
 
 PAGE_BYTES: Final = mmap.PAGESIZE
 _IS_LINUX: Final = sys.platform == "linux"
-# Python names this flag from 3.13 on. Without it a system that counts commitments strictly
-# would charge the whole reservation at once. The value is the same on x86-64 and AArch64.
+# Python names this flag from 3.13 on; the value is the same on x86-64 and AArch64. Where Linux
+# guesses what it can promise (vm.overcommit_memory=0, the default), it keeps the reservation out of
+# that. Where it promises no more than it has (=2), it ignores the flag and charges all at once:
+# there `packs_max` has to be chosen for what a market really holds.
 _MAP_NORESERVE: Final = 0x4000
 
 

@@ -6,7 +6,7 @@ Which handlers stand behind which port is decided here; what they do, elsewhere.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from functools import partial
@@ -57,8 +57,12 @@ _SERVER_LIFE: Final = timedelta(days=825)
 """As long as common clients take one; made again at each start."""
 
 
-async def open_sites(system: NationalSystem, exits: AsyncExitStack) -> dict[str, Site]:
-    """Open all listeners of a system, the public one last; `exits` closes them, that one first."""
+async def open_sites(
+    system: NationalSystem, exits: AsyncExitStack, make_room: Callable[[], Awaitable[None]]
+) -> dict[str, Site]:
+    """Open all listeners of a system, the public one last; `exits` closes them, that one first.
+    `make_room` frees their ports, once nothing is left to do but to listen: nobody who asks
+    meanwhile whether the system is ready must find that nobody listens."""
     config = system.config
     parts = _soap_parts(system)
     handler, secure_handler = _service(system, parts)
@@ -76,6 +80,7 @@ async def open_sites(system: NationalSystem, exits: AsyncExitStack) -> dict[str,
         opening.append(("service", serve_handler(handler, config.host, config.port)))
     sites: dict[str, Site] = {}
     try:
+        await make_room()
         while opening:
             name, site = opening.pop(0)
             sites[name] = await site
@@ -86,14 +91,16 @@ async def open_sites(system: NationalSystem, exits: AsyncExitStack) -> dict[str,
     return sites
 
 
-async def open_waiting_site(system: NationalSystem) -> Site | None:
-    """Answer on the management port, if it is known, how far the start has come."""
+async def open_waiting_site(system: NationalSystem, exits: AsyncExitStack) -> None:
+    """Answer on the management port, if it is known, how far the start has come; `exits` ends
+    that."""
     config = system.config
     if not config.management_port:
-        return None
+        return
     app = web.Application(middlewares=[render_errors])
     add_waiting_routes(app, lambda: {**system.loading.members(), "system": "nmvs"})
-    return await serve_app(app, config.management_host, config.management_port)
+    site = await serve_app(app, config.management_host, config.management_port)
+    exits.push_async_callback(site.close)
 
 
 async def _serve_secure(system: NationalSystem, handler: Handler, tls: TlsConfig) -> Site:

@@ -26,7 +26,9 @@ _LATE_MS_MAX: Final = 5.0
 _CURVE_SHARES: Final = (0.5, 0.9, 0.99, 0.999, 1.0)
 _RATES_PER_S: Final = (137, 770, 4_100)
 """A thirtieth of Europe's peak second, Germany's, and all of it: domain/emvs.md 8.3."""
-_RATE_SECONDS: Final = 3.0
+_RATE_REQUESTS: Final = 600
+_RATE_SECONDS_MIN: Final = 1.5
+"""So long, and until so many requests have come, a cost is measured."""
 _RATE_SHARE_MAX: Final = 0.8
 """Of the capacity: beyond it requests queue, and their cost is that of large groups."""
 
@@ -124,7 +126,8 @@ class PharmacyTraffic:
         postmaster = self._market.server.pid
         groups, entries = await self._groups()
         own_s, server_s = process_cpu_s(self._market.pid), server_cpu_s(postmaster)
-        told = await self._open(name, dialect, rate, _RATE_SECONDS)
+        seconds = max(_RATE_SECONDS_MIN, _RATE_REQUESTS / rate)
+        told = await self._open(name, dialect, rate, seconds)
         own_s = process_cpu_s(self._market.pid) - own_s
         server_s = server_cpu_s(postmaster) - server_s
         groups_after, entries_after = await self._groups()
