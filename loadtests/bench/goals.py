@@ -24,6 +24,13 @@ GOALS: Final = (
     Goal(
         "verify SOAP ÷ low-level constant", "verify SOAP", "low-level constant SOAP", None, "wire"
     ),
+    Goal(
+        "verify SOAP, new texts ÷ constant",
+        "verify SOAP, new texts",
+        "constant SOAP",
+        None,
+        "wire",
+    ),
     Goal("supply REST ÷ pgbench", "supply REST", "pgbench update + insert", 2.0, "wire"),
     Goal(
         "supply REST ÷ pgbench, one statement",

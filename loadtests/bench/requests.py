@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -16,6 +17,7 @@ from loadtests.stand import rest_request, soap_request
 
 _MARK: Final = "@@SERIAL@@@@"
 """As long as a serial number, so that Content-Length is right."""
+_SPACE_COUNT: Final = 16
 _USED_UP: Final = "the packs of this run are used up: the scale has too few for this machine"
 _UNDO_DISTANCE: Final = 3_000
 """Requests between a supply and its undo: its answer has long come."""
@@ -53,6 +55,20 @@ def soap_templates(port: int) -> dict[str, Template]:
         letter: _split(soap_request(port, _MARK, name))
         for letter, name in {"v": "G110", "s": "G120", "u": "G121", "l": "G170"}.items()
     }
+
+
+def new_text_templates(port: int) -> dict[str, Template]:
+    """Return verify (v) by SOAP for packs spelt by `new_text`."""
+    before, after = _split(soap_request(port, _MARK + _SPACE_COUNT * " ", "G110"))
+    return {"v": Template(before, after[_SPACE_COUNT + 1 :])}
+
+
+def new_text(serial: str) -> str:
+    """Return a serial number, the quote after it, and white space that differs from pack to pack:
+    a server that knows texts it has met before has not met this one."""
+    bits = zlib.crc32(serial.encode())
+    spaces = (" \t"[bits >> place & 1] for place in range(_SPACE_COUNT))
+    return f'{serial}"{"".join(spaces)}'
 
 
 def _split(request: bytes) -> Template:

@@ -17,6 +17,8 @@ from loadtests.bench.requests import (
     FreshPacks,
     Step,
     Template,
+    new_text,
+    new_text_templates,
     rest_templates,
     soap_templates,
     supplies,
@@ -54,6 +56,8 @@ class Case:
     allowed: frozenset[str] = frozenset()
     body: bytes = b""
     """What the constant answers."""
+    spell: Callable[[str], str] = str
+    """How a serial number stands in a request."""
     is_beside: bool = False
     """Whether no goal needs it, so that a moment of it does."""
 
@@ -146,6 +150,19 @@ class WireCases:
             *constants("SOAP", "SOAP", "v"),
             ours("verify SOAP", "SOAP", "v"),
             ours("supply SOAP", "SOAP", "s"),
+            Case(
+                "verify SOAP, new texts",
+                market.port,
+                market.pid,
+                new_text_templates(market.port),
+                lambda: [Step(letter, new_text(serial)) for letter, serial in looks],
+                MARKS["SOAP"],
+                "v",
+                market,
+                VERIFIED,
+                spell=new_text,
+                is_beside=True,
+            ),
         ]
 
     async def check_sample(self, case: Case) -> None:
@@ -158,7 +175,7 @@ class WireCases:
         serial, state = next(self.fresh), "ACTIVE"
         for letter in case.sample:
             state = samples.STATES.get(letter, state)
-            request = case.templates[letter].with_serial(serial)
+            request = case.templates[letter].with_serial(case.spell(serial))
             await samples.check(case.port, request, state, case=case.name)
         await self._count_samples()
 

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -20,7 +21,7 @@ from loadtests.bench.on_paper import Cost, add_estimates
 from loadtests.bench.parts import PARTS, Place, run_parts
 from loadtests.bench.report_html import as_html
 from loadtests.bench.report_text import as_markdown, as_text
-from loadtests.bench.requests import FreshPacks, Step, mixed, supplies
+from loadtests.bench.requests import FreshPacks, Step, mixed, new_text, new_text_templates, supplies
 from loadtests.bench.samples import Told, read
 from loadtests.bench.scale import QUICK
 from loadtests.http_answers import AnswerBuffer
@@ -200,3 +201,16 @@ def test_estimates_use_the_cost_of_few_requests_where_few_come() -> None:
     assert "30 markets takes 4.9 cores, 7.0 at 70% use" in text  # 4,100/s of 1,200 µs.
     assert "10,000/s at 70% of it" in text
     assert "30 markets, at 70% use and as many entries a commit as at full load: 124,444/s" in text
+
+
+def test_messages_of_new_texts_are_complete_and_say_the_same() -> None:
+    serials = [f"ABCDEFGH{number:04d}" for number in range(200)]
+    texts = set()
+    for serial in serials:
+        request = new_text_templates(80)["v"].with_serial(new_text(serial))
+        head, _, body = request.partition(b"\r\n\r\n")
+        assert f"Content-Length: {len(body)}".encode() in head
+        (pack,) = ET.fromstring(body).iter("{urn:types.nmvs.eu:v5.0}Pack")  # noqa: S314 - ours.
+        assert pack.attrib == {"{urn:types.nmvs.eu:v5.0}sn": serial}
+        texts.add(body.replace(serial.encode(), b""))
+    assert len(texts) > 190
