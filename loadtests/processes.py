@@ -41,6 +41,9 @@ def _end(process: subprocess.Popen[str]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        if pipe is not None:
+            pipe.close()
 
 
 def wait_for_file(process: subprocess.Popen[str], path: Path, seconds_max: float) -> None:
