@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from emvs.errors import EmvsError
+
+_WITHOUT_BODY: Final = (b"204", b"304")
 
 
 class Answer(NamedTuple):
@@ -32,6 +34,9 @@ class AnswerBuffer:
         at = received.find(b"Content-Length: ", 0, head_end)
         if at < 0:
             at = received.lower().find(b"content-length: ", 0, head_end)
+        if at < 0 and received[9:12] in _WITHOUT_BODY:
+            self._bytes = b""
+            return Answer(int(received[9:12]), b"")
         if at < 0:
             raise EmvsError(f"an answer without a length: {received[:head_end].decode('latin-1')}")
         length = int(received[at + 16 : received.find(b"\r\n", at)])

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import NamedTuple, cast
 
+from emvs.errors import EmvsError
 from loadtests.http_answers import AnswerBuffer
 
 
@@ -55,7 +56,13 @@ class _Connection(asyncio.Protocol):
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
-        answer = self._answers.feed(data)
+        try:
+            answer = self._answers.feed(data)
+        except EmvsError as error:
+            self._transport.close()
+            if not self.done.done():
+                self.done.set_exception(error)
+            return
         if answer is None:
             return
         self._latencies.append(time.perf_counter() - self._sent_at)

@@ -14,6 +14,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple, cast
 
+from emvs.errors import EmvsError
 from loadtests.http_answers import Answer, AnswerBuffer
 
 _TICK_S: Final = 0.001
@@ -52,7 +53,11 @@ class _Connection(asyncio.Protocol):
         self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
-        answer = self._answers.feed(data)
+        try:
+            answer = self._answers.feed(data)
+        except EmvsError as error:
+            self._owner.lost(error)
+            return
         if answer is not None:
             self._owner.answered(self, self._planned_at, answer)
 

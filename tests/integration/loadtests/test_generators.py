@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 import pytest
 from aiohttp import web
 
+from emvs.errors import EmvsError
 from emvs.infra.web import Site, serve_handler
-from loadtests.bench import closed_loop
 from loadtests.bench.closed_loop import drive
 from loadtests.bench.errors import LoadError
 from loadtests.bench.open_loop import keep_rate
@@ -30,6 +30,7 @@ class Known:
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, bytes]] = []
         self.refuse_from = 10**9
+        self.refusal, self.refusal_body = 503, b""
         self.hold_at = 10**9
         self.hold_s = 0.0
 
@@ -37,7 +38,9 @@ class Known:
         self.asked.append((request.method, request.path, await request.read()))
         if len(self.asked) == self.hold_at:
             time.sleep(self.hold_s)  # noqa: ASYNC251 - nobody has a turn: that is the point.
-        return web.Response(status=200 if len(self.asked) < self.refuse_from else 503)
+        if len(self.asked) < self.refuse_from:
+            return web.Response(body=b"well done")
+        return web.Response(status=self.refusal, body=self.refusal_body)
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ async def site(known: Known) -> AsyncIterator[Site]:
 def generator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Each of the two that may make the load."""
     if request.param == "ours":
-        monkeypatch.setattr(closed_loop.shutil, "which", lambda _: None)
+        monkeypatch.setattr(shutil, "which", lambda _: None)
     elif shutil.which("wrk") is None:
         pytest.skip("wrk is not here")
     return str(request.param)
@@ -83,12 +86,48 @@ async def test_requests_arrive_as_prepared_and_are_counted(
     assert len(set(known.asked)) == len(known.asked), "no request is sent twice"
 
 
-async def test_another_status_than_200_makes_the_run_invalid(
+@pytest.mark.parametrize(
+    ("status", "body"), [(503, b""), (302, b"well done"), (204, b""), (200, b"not so well")]
+)
+async def test_any_answer_but_200_with_the_mark_makes_the_run_invalid(
+    generator: str, known: Known, site: Site, status: int, body: bytes
+) -> None:
+    known.refuse_from = 50
+    known.refusal, known.refusal_body = status, body
+    with pytest.raises((LoadError, EmvsError)):
+        await drive(
+            site.port, TEMPLATES, steps(100_000), seconds=1, connections=4, mark=b"well done"
+        )
+
+
+async def test_requests_that_may_repeat_begin_again(
     generator: str, known: Known, site: Site
 ) -> None:
-    known.refuse_from = 100
-    with pytest.raises(LoadError):
-        await drive(site.port, TEMPLATES, steps(100_000), seconds=1, connections=4)
+    prepared = [Step("g", f"S{number}") for number in range(10)]
+    told = await drive(site.port, TEMPLATES, prepared, seconds=1, connections=4, wrap=True)
+    assert told.answered > 20
+    assert {path for _, path, _ in known.asked} == {f"/pack/S{number}" for number in range(10)}
+
+
+async def test_an_open_load_counts_bodies_without_the_mark_and_stops_when_told(
+    known: Known, site: Site
+) -> None:
+    known.refuse_from, known.refusal, known.refusal_body = 20, 200, b"not so well"
+    request = TEMPLATES["g"].with_serial("S")
+    until = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(0.5, until.set_result, None)
+    told = await keep_rate(
+        site.port,
+        itertools.repeat(request),
+        rate=200,
+        seconds=600,
+        connections=2,
+        mark=b"well done",
+        until=until,
+    )
+    assert told.statuses == {200: len(known.asked)}
+    assert told.strange == len(known.asked) - 19
+    assert 0 <= told.late_ms_p99 <= told.late_ms_longest
 
 
 async def test_requests_that_run_out_make_the_run_invalid(
