@@ -68,24 +68,31 @@ def start_constant(exits: ExitStack, *bodies: Path, is_lean: bool = False) -> tu
     return process.pid, int(processes.read_line(process, _START_S_MAX))
 
 
-async def load_packs(interconnect: int, serials: list[str]) -> float:
+async def load_packs(
+    interconnect: int,
+    serials: list[str],
+    *,
+    product_code: str = PRODUCT_CODE,
+    batch_id: str = BATCH_ID,
+) -> float:
     """Deliver a product and its packs to an interconnect port; return the packs' seconds."""
     url = f"http://127.0.0.1:{interconnect}/hub/v1"
     headers = {"Authorization": f"Bearer {TOKEN}"}
+    message = f"{product_code}-{batch_id}"
     async with aiohttp.ClientSession(raise_for_status=True) as http:
-        product = {"scheme": "GTIN", "productCode": PRODUCT_CODE, "version": 1, "name": "B"}
+        product = {"scheme": "GTIN", "productCode": product_code, "version": 1, "name": "B"}
         await http.put(
-            f"{url}/products/product-1", json={**product, "commonName": "b"}, headers=headers
+            f"{url}/products/{message}", json={**product, "commonName": "b"}, headers=headers
         )
         started = time.perf_counter()
         for number, start in enumerate(range(0, len(serials), _SERIALS_PER_DELIVERY)):
             part = serials[start : start + _SERIALS_PER_DELIVERY]
             answer = await http.put(
-                f"{url}/packs/packs-{number}",
+                f"{url}/packs/{message}-{number}",
                 json={
-                    "productCode": PRODUCT_CODE,
+                    "productCode": product_code,
                     "productVersion": 1,
-                    "batchId": BATCH_ID,
+                    "batchId": batch_id,
                     "expiry": EXPIRY,
                     "serialNumbers": part,
                 },

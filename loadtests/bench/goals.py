@@ -12,6 +12,13 @@ from loadtests.bench.figures import Goal
 GOALS: Final = (
     Goal("verify REST ÷ constant", "verify REST", "constant GET", 0.60, "wire"),
     Goal("verify REST ÷ low-level constant", "verify REST", "low-level constant GET", None, "wire"),
+    Goal(
+        "verify REST, many batches ÷ constant",
+        "verify REST, many batches",
+        "constant GET",
+        None,
+        "wire",
+    ),
     Goal("supply REST ÷ constant", "supply REST", "constant PATCH", 0.50, "wire"),
     Goal(
         "supply REST ÷ low-level constant",

@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from emvs.errors import EmvsError
 from emvs.infra.embedded_postgres import EmbeddedPostgres
 from emvs.serial_numbers import generate_serial_numbers
+from loadtests.bench.beside_cases import many_batches, new_texts
 from loadtests.bench.database_cases import ONE_STATEMENT, UPDATE_INSERT, PgBench, vacuum
 from loadtests.bench.disturbance import read_clocks, told
 from loadtests.bench.errors import LoadError
@@ -50,6 +51,7 @@ async def _wire(place: Place) -> None:
         await fill(market, serials)
         cases = WireCases(market, serials, scale)
         await cases.prepare(exits, place.folder)
+        cases.cases += [await many_batches(market), new_texts(market, serials)]
         pgbench = PgBench(server, place.folder)
         if pgbench.is_here:
             await pgbench.prepare("bench", _PGBENCH_PACKS)

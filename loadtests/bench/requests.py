@@ -12,8 +12,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from emvs.check_digits import gtin_check_digit
 from loadtests.bench.errors import LoadError
-from loadtests.stand import rest_request, soap_request
+from loadtests.stand import BATCH_ID, PRODUCT_CODE, rest_request, soap_request
 
 _MARK: Final = "@@SERIAL@@@@"
 """As long as a serial number, so that Content-Length is right."""
@@ -69,6 +70,34 @@ def new_text(serial: str) -> str:
     bits = zlib.crc32(serial.encode())
     spaces = (" \t"[bits >> place & 1] for place in range(_SPACE_COUNT))
     return f'{serial}"{"".join(spaces)}'
+
+
+class Goods(NamedTuple):
+    """What a pack is of."""
+
+    product_code: str = PRODUCT_CODE
+    batch_id: str = BATCH_ID
+
+    def spell(self, serial: str) -> str:
+        """Return a pack as it stands in requests of `goods_templates`."""
+        return f"{self.product_code}/pack/{serial}?batch={self.batch_id}"
+
+
+def many_goods(products: int, batches: int) -> list[Goods]:
+    """Return so many batches of each of so many products."""
+    digits = [f"09506000{number:05d}" for number in range(products)]
+    return [
+        Goods(code + gtin_check_digit(code), f"L{number}-{code[-5:]}")
+        for code in digits
+        for number in range(batches)
+    ]
+
+
+def goods_templates(port: int, token: str) -> dict[str, Template]:
+    """Return verify (v) by REST for packs spelt by `Goods.spell`."""
+    request = rest_request(port, _MARK, token, None)
+    before, after = request.split(Goods().spell(_MARK).encode())
+    return {"v": Template(before, after)}
 
 
 def _split(request: bytes) -> Template:

@@ -17,8 +17,6 @@ from loadtests.bench.requests import (
     FreshPacks,
     Step,
     Template,
-    new_text,
-    new_text_templates,
     rest_templates,
     soap_templates,
     supplies,
@@ -31,7 +29,7 @@ from loadtests.stand import start_constant
 
 VERIFIED: Final = frozenset({"VERIFIED"})
 SUPPLIED: Final = frozenset({"DECOMMISSIONED"})
-_LOOKS: Final = 100_000
+LOOKS: Final = 100_000
 """Verifications that are prepared; after the last the first comes again."""
 _WARM_UP_S: Final = 1.0
 _BESIDE_S: Final = 1.0
@@ -102,7 +100,7 @@ class WireCases:
         pid, port = start_constant(exits, *paths)
         lean_pid, lean_port = start_constant(exits, *paths, is_lean=True)
         most = int(self._scale.seconds * PACKS_PER_SECOND)
-        looks = verifications(self._serials, _LOOKS)
+        looks = verifications(self._serials, LOOKS)
         market = self._market
 
         def ours(name: str, dialect: str, letter: str) -> Case:
@@ -150,19 +148,6 @@ class WireCases:
             *constants("SOAP", "SOAP", "v"),
             ours("verify SOAP", "SOAP", "v"),
             ours("supply SOAP", "SOAP", "s"),
-            Case(
-                "verify SOAP, new texts",
-                market.port,
-                market.pid,
-                new_text_templates(market.port),
-                lambda: [Step(letter, new_text(serial)) for letter, serial in looks],
-                MARKS["SOAP"],
-                "v",
-                market,
-                VERIFIED,
-                spell=new_text,
-                is_beside=True,
-            ),
         ]
 
     async def check_sample(self, case: Case) -> None:
