@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
 _NS: Final = 1e-9
+_TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 
 def process_cpu_s(pid: int) -> float:
@@ -23,11 +25,18 @@ def process_cpu_s(pid: int) -> float:
 
 
 def server_cpu_s(postmaster: int) -> float:
-    """Return the seconds that all processes of a PostgreSQL server have run.
+    """Return the seconds that all processes of a PostgreSQL server have run, those that have ended
+    included; 0 if it is gone."""
+    ended_s = _ended_children_s(postmaster)
+    return process_cpu_s(postmaster) + ended_s + sum(map(process_cpu_s, _children(postmaster)))
 
-    Sessions that end while somebody measures are lost.
-    """
-    return process_cpu_s(postmaster) + sum(map(process_cpu_s, _children(postmaster)))
+
+def _ended_children_s(pid: int) -> float:
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return (int(fields[13]) + int(fields[14])) / _TICKS_PER_S
 
 
 def _children(pid: int) -> list[int]:

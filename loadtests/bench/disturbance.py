@@ -32,13 +32,11 @@ def read_clocks(postmaster: int) -> Clocks | None:
     children that have ended, and a PostgreSQL server."""
     try:
         columns = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
-        fields = Path(f"/proc/{postmaster}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
     seconds = [int(column) / _TICKS_PER_S for column in columns[:_COUNTED]]
     if len(seconds) < _COUNTED:
         return None
-    ended_sessions_s = (int(fields[13]) + int(fields[14])) / _TICKS_PER_S
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     ours_s = sum(one.ru_utime + one.ru_stime for one in used)
     busy_s = sum(seconds) - sum(seconds[column] for column in _IDLE) - seconds[_STEAL]
@@ -46,7 +44,7 @@ def read_clocks(postmaster: int) -> Clocks | None:
         time.monotonic(),
         busy_s,
         seconds[_STEAL],
-        ours_s + ended_sessions_s + server_cpu_s(postmaster),
+        ours_s + server_cpu_s(postmaster),
     )
 
 
