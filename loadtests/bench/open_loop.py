@@ -141,7 +141,7 @@ class _Schedule:
             if planned_at > now:
                 break
             self._planned += 1
-            self._lateness.append(now - planned_at)
+            self._lateness.append(time.perf_counter() - planned_at)
             self._due_at += self._gaps.expovariate(self._rate)
             request = next(self._requests)
             if self._idle:
