@@ -52,7 +52,9 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body_bytes_max: Count = limits.HUB_BODY_BYTES_MAX
     body_read_s_max: Positive = 60.0
     uploads_in_memory_max: Count = 8
-    """Bodies read and decoded at one time; each may take ten times its bytes."""
+    """Bodies of more than 1 MiB, or packed, read and decoded at one time: some 50 MB each."""
+    small_uploads_in_memory_max: Count = 256
+    """Smaller ones: some kilobytes each as a rule."""
     requests_unchecked_max: Count = 2_000
     deliveries_waiting_per_market_max: Count = limits.DELIVERIES_WAITING_PER_MARKET_MAX
     intermarket_s_max: Positive = limits.INTERMARKET_MARKET_S_MAX

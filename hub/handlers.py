@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
 from aiohttp import web
 
-from emvs.errors import NotFoundError, OverloadedError, TooLargeError, UnauthorisedError
+from emvs.errors import NotFoundError, TooLargeError, UnauthorisedError
 from emvs.infra.body_parts import BodyParts
 from emvs.infra.web import bearer_token, decode_body, json_response, read_body
 from emvs.interconnect import ChangesMessage, IntermarketRequest
@@ -24,13 +21,11 @@ from hub.progress import ProgressBoard
 from hub.reception import Reception
 from hub.store.connections import Pool
 from hub.synchronisation import Synchronisation
+from hub.upload_room import SMALL_BODY_BYTES_MAX, UploadRoom
 from hub.uploads import MESSAGE_KINDS, Upload, read_upload
 
-_SMALL_BODY_BYTES_MAX: Final = 1024 * 1024
-"""Bodies up to this size do not wait for room in memory."""
 _INTERMARKET_BODY_BYTES_MAX: Final = 16 * 1024
 _INTERMARKET_BODY_S_MAX: Final = 5.0
-_RETRY_AFTER_S: Final = 2
 
 
 class ObpHandlers:
@@ -50,7 +45,7 @@ class ObpHandlers:
         self._reception = reception
         self._limits = limits
         self._progress = progress
-        self._room = asyncio.Semaphore(limits.uploads_in_memory_max)
+        self._room = UploadRoom(limits)
 
     async def upload(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/{message type}`: store a request, answer 202 with its acknowledgement."""
@@ -67,7 +62,7 @@ class ObpHandlers:
             )
         # It is told to be coming until it is stored: in between it would not be known at all.
         with self._progress.receiving(client.organisation_id) as note:
-            async with self._memory(request):
+            async with self._room.place(request):
                 upload = await self._read(request, message_type, note, bytes_max=bytes_max)
                 acknowledgement = await self._reception.accept(upload, client)
         return json_response(acknowledgement, status=202)
@@ -139,27 +134,6 @@ class ObpHandlers:
             raise UnauthorisedError("a client's bearer token is wanted")
         return client
 
-    @asynccontextmanager
-    async def _memory(self, request: web.Request) -> AsyncIterator[None]:
-        """Wait until there is room in memory for a large body; small ones have it."""
-        length = request.content_length
-        plain = "Content-Encoding" not in request.headers
-        if plain and length is not None and length <= _SMALL_BODY_BYTES_MAX:
-            yield
-            return
-        try:
-            async with asyncio.timeout(self._limits.body_read_s_max):
-                await self._room.acquire()
-        except TimeoutError as error:
-            raise OverloadedError(
-                "too many large uploads come at once; nothing was stored",
-                retry_after_s=_RETRY_AFTER_S,
-            ) from error
-        try:
-            yield
-        finally:
-            self._room.release()
-
 
 class NationalHandlers:
     """What a national system can ask."""
@@ -188,7 +162,7 @@ class NationalHandlers:
         """`POST /nmvs/v1/changes`: store changes of packs for the packs' other markets."""
         system = self._system(request)
         body = await read_body(
-            request, bytes_max=_SMALL_BODY_BYTES_MAX, timeout_s=_INTERMARKET_BODY_S_MAX
+            request, bytes_max=SMALL_BODY_BYTES_MAX, timeout_s=_INTERMARKET_BODY_S_MAX
         )
         message = decode_body(body, ChangesMessage)
         return json_response(await self._synchronisation.accept(message, system))
