@@ -17,6 +17,7 @@ from emvs.infra.clock import Clock
 from emvs.retention import released_at_latest
 from hub.reports.store import forget_reports, forget_retrievals
 from hub.store.alerts import delete_old_alerts, forget_serials_of_closed
+from hub.store.captured_events import forget_events
 from hub.store.connections import Pool
 from hub.store.deliveries import forget_refused_serials
 from hub.store.notices import forget_notices
@@ -35,6 +36,7 @@ _WORK: Final[tuple[Callable[[Pool, int, int], Awaitable[int]], ...]] = (
     forget_notices,
     forget_reports,
     forget_retrievals,
+    forget_events,
 )
 
 

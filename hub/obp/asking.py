@@ -221,16 +221,14 @@ class Asking:
     async def capture(self, document: bytes, *, proceed: bool = False) -> str:
         """Hand in an EPCIS 2.0 document; return the id of its job.
 
-        The hub makes the transaction ids, so what may have been taken is not sent again: after an
-        UnreachableError with `may_have_acted` look at the hub's list of requests first. Without
-        `proceed` all of it is loaded or nothing.
+        The hub knows events that it has captured: what may have been taken is sent again, and the
+        job is that of the first time. Without `proceed` all of it is loaded or nothing.
         """
         behaviour = "proceed" if proceed else "rollback"
         call = Call(
             "POST",
             "capture",
             body=msgspec.Raw(document),
-            repeatable=False,
             base=_EPCIS,
             headers={"GS1-Capture-Error-Behaviour": behaviour},
         )
