@@ -45,7 +45,7 @@ from hub.ownership import Ownership
 from hub.progress import ProgressBoard
 from hub.quality import Quality
 from hub.reception import Reception
-from hub.reports import requests as reports
+from hub.reports import maker as reports
 from hub.reports.handlers import ReportHandlers
 from hub.reports.opening import open_reports
 from hub.retention import Retention
@@ -252,8 +252,8 @@ class Hub:
             ),
             Worker(
                 "reports",
-                owner.guarded(self.reports.drain),
-                self.reports.bell,
+                owner.guarded(self.reports.maker.drain),
+                self.reports.maker.bell,
                 period_s=reports.PERIOD_S,
             ),
             Worker("retention", owner.guarded(kept.drain), kept.bell, period_s=retention.PERIOD_S),
@@ -380,7 +380,7 @@ class Hub:
         self.clock.advance(seconds)
         self.outbox.ring_all()  # What was not due may be now.
         self.retention.bell.set()
-        self.reports.bell.set()
+        self.reports.maker.bell.set()
         self.callbacks.bell.set()
         self.stranded.bell.set()
 

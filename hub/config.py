@@ -93,10 +93,17 @@ class ReportConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 100_000
     """Rows of one report; what is beyond is left out, and said so."""
     waiting_per_organisation_max: Count = 20
+    at_once_max: Count = 4
+    """Reports made at one time, of one organisation one."""
     kept_s: Positive = 7 * 86_400.0
     """How long the content of a report is kept, by the system's clock."""
     market_s_max: Positive = 60.0
     """A market that takes longer to count its packs has not answered."""
+
+    @property
+    def kept_ms(self) -> int:
+        """`kept_s` in milliseconds."""
+        return int(self.kept_s * 1000)
 
 
 class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

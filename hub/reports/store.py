@@ -127,12 +127,15 @@ async def waiting_count(database: Queryable, organisation_id: str) -> int:
     return count
 
 
-async def next_waiting(database: Queryable) -> ReportRow | None:
-    """Return the oldest report to be made."""
-    row = await database.fetchrow(
-        f"select {_COLUMNS} from report where status = 'Waiting' order by number limit 1"  # noqa: S608
+async def first_waiting(database: Queryable, but_of: list[str]) -> list[ReportRow]:
+    """Return the oldest report to be made of each organisation, those named excepted."""
+    rows = await database.fetch(
+        f"select distinct on (organisation_id) {_COLUMNS} from report"  # noqa: S608
+        " where status = 'Waiting' and organisation_id <> all($1::text[])"
+        " order by organisation_id, number",
+        but_of,
     )
-    return None if row is None else _row(row)
+    return [_row(row) for row in rows]
 
 
 async def finish_report(
