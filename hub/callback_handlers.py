@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -14,11 +13,11 @@ from emvs.errors import BadRequestError, ConflictError, NotFoundError, Unauthori
 from emvs.infra.clock import Clock
 from emvs.infra.web import bearer_token, json_response
 from emvs.limits import TRADED_PRODUCTS_MAX
-from hub.answers import PAGE_COUNT, PAGE_COUNT_MAX
 from hub.callbacks import notice_message
 from hub.hub_ids import notice_id, request_number
 from hub.message_bodies import read_message
 from hub.organisations import Client, Organisations
+from hub.paging import POSITION_LENGTH_MAX, read_limit, read_page
 from hub.store import links, notices
 from hub.store.catalogue import product_facts
 from hub.store.connections import Pool, transaction
@@ -28,7 +27,6 @@ from hub.subscriptions import Subscription, Subscriptions
 from hub.times import utc
 
 _BODY_BYTES_MAX: Final = 64 * 1024
-_POSITION_LENGTH_MAX: Final = 18
 _LINK_FILTERS: Final = {
     "sourceProductCode": "source_product_code",
     "sourceBatchId": "source_batch_id",
@@ -42,7 +40,7 @@ class Redelivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     """Body of `POST /obp/v1/notices/redeliver`: which notices are sent anew."""
 
     statuses: Annotated[list[NoticeStatus], Meta(min_length=1, max_length=4)]
-    after: Annotated[int, Meta(ge=0, lt=10**_POSITION_LENGTH_MAX)] = 0
+    after: Annotated[int, Meta(ge=0, lt=10**POSITION_LENGTH_MAX)] = 0
     """Only those with a higher `sequence`."""
 
 
@@ -85,23 +83,22 @@ class CallbackHandlers:
         return json_response(await self._subscriptions.remove(client, subscription_id))
 
     async def notices(self, request: web.Request) -> web.Response:
-        """`GET /obp/v1/notices?after=...&limit=...&messageType=...&status=...`."""
+        """`GET /obp/v1/notices?after=...&limit=...&order=...&messageType=...&status=...`."""
         client = self._client(request)
-        after, limit = _page(request.query)
+        page = read_page(request.query)
         found = await notices.list_notices(
             self._pool,
             client.organisation_id,
-            after=after,
-            count_max=limit + 1,
+            page._replace(limit=page.limit + 1),
             message_type=_message_type(request.query.get("messageType")),
             status=_status(request.query.get("status")),
         )
-        shown = found[:limit]
+        shown = found[: page.limit]
         return json_response(
             {
                 "notices": [_notice(row, attempt) for row, attempt in shown],
-                "next": str(shown[-1][0].number if shown else after),
-                "hasMore": len(found) > limit,
+                "next": str(shown[-1][0].number if shown else page.after),
+                "hasMore": len(found) > page.limit,
             }
         )
 
@@ -128,22 +125,21 @@ class CallbackHandlers:
         return json_response({"inLine": count}, status=202)
 
     async def links(self, request: web.Request) -> web.Response:
-        """`GET /obp/v1/links?after=...&limit=...&sourceBatchId=...`: the organisation's own."""
+        """`GET /obp/v1/links?after=...&limit=...&order=...&sourceBatchId=...`: one's own."""
         client = self._client(request)
-        after, limit = _page(request.query)
+        page = read_page(request.query)
         found = await links.list_links(
             self._pool,
             client.organisation_id,
-            after=after,
-            count_max=limit + 1,
+            page._replace(limit=page.limit + 1),
             filters={column: request.query.get(name) for name, column in _LINK_FILTERS.items()},
         )
-        shown = found[:limit]
+        shown = found[: page.limit]
         return json_response(
             {
                 "links": [_link(row) for row in shown],
-                "next": str(shown[-1].number if shown else after),
-                "hasMore": len(found) > limit,
+                "next": str(shown[-1].number if shown else page.after),
+                "hasMore": len(found) > page.limit,
             }
         )
 
@@ -151,7 +147,7 @@ class CallbackHandlers:
         """`GET /obp/v1/traded-products?after=...&limit=...`."""
         client = self._distributor(request)
         after = request.query.get("after", "")
-        _, limit = _page({**request.query, "after": "0"})
+        limit = read_limit(request.query)
         codes = await links.list_traded_products(
             self._pool, client.organisation_id, after=after, count_max=limit + 1
         )
@@ -245,20 +241,6 @@ def _link(row: LinkRow) -> dict[str, Any]:
         "linkedAt": utc(row.at_ms),
         "transactionId": row.transaction_id,
     }
-
-
-def _page(query: Mapping[str, str]) -> tuple[int, int]:
-    """Return after what, and how many. Raises BadRequestError."""
-    numbers = []
-    for name, default in (("after", 0), ("limit", PAGE_COUNT)):
-        text = query.get(name, str(default))
-        if not (text.isascii() and text.isdecimal() and len(text) <= _POSITION_LENGTH_MAX):
-            raise BadRequestError(f"{name} is a number")
-        numbers.append(int(text))
-    after, limit = numbers
-    if not 1 <= limit <= PAGE_COUNT_MAX:
-        raise BadRequestError(f"limit is from 1 to {PAGE_COUNT_MAX}")
-    return after, limit
 
 
 def _message_type(text: str | None) -> str | None:

@@ -10,7 +10,7 @@ from emvs.errors import NotFoundError, TooLargeError, UnauthorisedError
 from emvs.infra.body_parts import BodyParts
 from emvs.infra.web import bearer_token, decode_body, json_response, read_body
 from emvs.interconnect import ChangesMessage, IntermarketRequest
-from hub.answers import PAGE_COUNT, request_list, request_status
+from hub.answers import request_list, request_status
 from hub.config import LimitsConfig
 from hub.intermarket import Intermarket
 from hub.line_uploads import LINE_TYPES, Note, read_line_upload
@@ -122,11 +122,9 @@ class ObpHandlers:
         return json_response(await pack_answers(self._pool, transaction_id, client, request.query))
 
     async def recent(self, request: web.Request) -> web.Response:
-        """`GET /obp/v1/requests?after=...&limit=...`."""
+        """`GET /obp/v1/requests?after=...&limit=...&order=...`."""
         client = self._client(request)
-        after = request.query.get("after", "")
-        limit = request.query.get("limit", str(PAGE_COUNT))
-        return json_response(await request_list(self._pool, client, after=after, limit=limit))
+        return json_response(await request_list(self._pool, client, request.query))
 
     def _client(self, request: web.Request) -> Client:
         client = self._organisations.authenticate(bearer_token(request))

@@ -21,6 +21,7 @@ from emvs.transaction_ids import IdentifierType, TransactionId, reference_length
 from hub.epcis.events import Captured, Group, events_of, keys_of, take_apart
 from hub.epcis.problems import problem
 from hub.organisations import ACTORS, Client
+from hub.paging import Order, Page
 from hub.reception import Reception
 from hub.store import captures as store
 from hub.store.captured_events import CapturedEvent, known_events, put_events
@@ -188,10 +189,10 @@ class Captures:
     async def page(
         self, client: Client, *, after: int, count: int
     ) -> tuple[list[dict[str, Any]], int | None]:
-        """Return some of the organisation's captures, and where the next page begins."""
-        rows = await store.list_captures(
-            self._pool, client.organisation_id, after=after, count_max=count + 1
-        )
+        """Return some of the organisation's captures, the newest first, and after which one the
+        next page begins."""
+        page = Page(after, count + 1, Order.NEWEST)
+        rows = await store.list_captures(self._pool, client.organisation_id, page)
         jobs = [_job(row, await store.requests_of(self._pool, row.number)) for row in rows[:count]]
         return jobs, rows[count - 1].number if len(rows) > count else None
 

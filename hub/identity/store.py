@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from hub.store.connections import Connection, Queryable
+from hub.store.connections import Connection, Queryable, changed_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +270,18 @@ async def put_answer(
         answer,
         at_ms,
     )
+
+
+async def forget_answers(database: Queryable, before_ms: int, count_max: int) -> int:
+    """Forget messages about accounts from before a time, and retrievals of reports; return how
+    many."""
+    status = await database.execute(
+        "delete from account_message where transaction_id in"
+        " (select transaction_id from account_message where at_ms < $1 limit $2)",
+        before_ms,
+        count_max,
+    )
+    return changed_count(status)
 
 
 async def put_report_types(

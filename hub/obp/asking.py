@@ -50,10 +50,13 @@ class Asking:
             Call("GET", f"requests/{_quoted(transaction_id)}"), RequestStatus
         )
 
-    async def requests(self, *, after: str = "") -> AsyncIterator[RequestSummary]:
-        """Yield the organisation's requests, oldest first, from the one after a hub id."""
+    async def requests(
+        self, *, after: str = "", newest_first: bool = False
+    ) -> AsyncIterator[RequestSummary]:
+        """Yield the organisation's requests, beginning after the one with a hub id."""
+        query = {"limit": _PAGE} | ({"order": "newest"} if newest_first else {})
         while True:
-            query = {"limit": _PAGE} | ({"after": after} if after else {})
+            query |= {"after": after} if after else {}
             page = await self._connection.ask(Call("GET", "requests", query), RequestList)
             for summary in page.requests:
                 yield summary
@@ -82,7 +85,8 @@ class Asking:
     async def alerts(self, **filters: str) -> AsyncIterator[Alert]:
         """Yield alerts on own products in the order of their last change.
 
-        `filters` are those of the interface: code, productCode, state, market, from, to, after.
+        `filters` are those of the interface: code, productCode, state, market, from, to, after,
+        order.
         """
         after = filters.pop("after", "0")
         while True:
@@ -135,7 +139,7 @@ class Asking:
         return (await self._connection.ask(call, Subscriptions)).subscriptions
 
     async def notices(self, **filters: str) -> AsyncIterator[NoticeEntry]:
-        """Yield notices in order. `filters`: messageType, status, after."""
+        """Yield notices in order. `filters`: messageType, status, after, order."""
         after = filters.pop("after", "0")
         while True:
             query = {"limit": _PAGE, "after": after, **filters}

@@ -75,7 +75,7 @@ def status(
         return Done(code, answer, lambda: cli_output.print_status(found))
 
     async def _list(client: ObpClient) -> Done:
-        last = await latest(client.requests(), count)
+        last = await latest(client.requests(newest_first=True), count)
         unsent = client.unfinished()
 
         def show() -> None:
@@ -239,7 +239,7 @@ def alerts(  # noqa: PLR0917
             answer = {"ok": True, **msgspec.to_builtins(found)}
             return Done(ExitCode.OK, answer, lambda: _print_alert(found))
         wanted = {name: str(value) for name, value in filters.items() if value is not None}
-        listed = await latest(client.alerts(**wanted), count)
+        listed = await latest(client.alerts(order="newest", **wanted), count)
         heads = ("raised", "code", "state", "market", "product", "serial number", "alert id")
         return Done(
             ExitCode.OK,

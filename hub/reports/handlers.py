@@ -11,10 +11,10 @@ from aiohttp import web
 from emvs.errors import BadRequestError, UnauthorisedError
 from emvs.infra.web import bearer_token, json_response
 from emvs.report_messages import Report, ReportFormat, ReportRequest, ReportRetrieval, ReportStatus
-from hub.answers import PAGE_COUNT, PAGE_COUNT_MAX
 from hub.hub_ids import request_number
 from hub.message_bodies import read_message
 from hub.organisations import Client, Organisations
+from hub.paging import Page, read_limit, read_order
 from hub.reports.requests import RETRIEVE, Reports
 from hub.reports.store import MESSAGE_TYPE
 
@@ -48,17 +48,15 @@ class ReportHandlers:
         return _told(*await self._reports.retrieve(client, message))
 
     async def recent(self, request: web.Request) -> web.Response:
-        """`GET /obp/v1/reports?after=...&limit=...`."""
+        """`GET /obp/v1/reports?after=...&limit=...&order=...`."""
         client = self._client(request)
         after = request.query.get("after", "")
         number = request_number(after) if after else 0
-        limit = request.query.get("limit", str(PAGE_COUNT))
         if number is None:
             raise BadRequestError("after is a reportId, as `next` gives it")
-        if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit[:9]) <= PAGE_COUNT_MAX):
-            raise BadRequestError(f"limit is from 1 to {PAGE_COUNT_MAX}")
-        found = await self._reports.recent(client, after=number, count_max=int(limit))
-        last = found[-1].reportId if len(found) == int(limit) else None
+        page = Page(number, read_limit(request.query), read_order(request.query))
+        found = await self._reports.recent(client, page)
+        last = found[-1].reportId if len(found) == page.limit else None
         return json_response({"reports": found, "next": last})
 
     async def report(self, request: web.Request) -> web.Response:

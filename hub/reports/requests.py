@@ -24,6 +24,7 @@ from hub.hub_ids import request_number
 from hub.identity import store as identity
 from hub.intermarket import is_plausible
 from hub.organisations import Client
+from hub.paging import Page
 from hub.reception import check_transaction_id
 from hub.reports import store
 from hub.reports.maker import ReportMaker
@@ -120,11 +121,9 @@ class Reports:
                 raise NotFoundError("the report was kept until it was too old: ask for a new one")
         return self._shown(row), content or b""
 
-    async def recent(self, client: Client, *, after: int, count_max: int) -> list[Report]:
-        """Return the organisation's reports without content."""
-        rows = await store.list_reports(
-            self._pool, client.organisation_id, after=after, count_max=count_max
-        )
+    async def recent(self, client: Client, page: Page) -> list[Report]:
+        """Return some of the organisation's reports without content."""
+        rows = await store.list_reports(self._pool, client.organisation_id, page)
         return [self._shown(row) for row in rows]
 
     def _shown(self, row: ReportRow) -> Report:

@@ -94,16 +94,19 @@ async def list_alerts(
     organisation_id: str | None,
     ownerless: bool = False,
 ) -> list[StoredAlert]:
-    """Return alerts after a position, of one organisation, of nobody or of all."""
+    """Return a page of alerts, by position, of one organisation, of nobody or of all."""
+    page = wanted.page
     rows = await database.fetch(
-        f"select {_COLUMNS} from alert where position > $1"  # noqa: S608 - a constant.
+        f"select {_COLUMNS} from alert where {page.beyond('position', '$1')}"  # noqa: S608 - constants.
         " and ($3::text is null or code = $3) and ($4::text is null or product_code = $4)"
         " and ($5::text is null or state = $5) and ($6::text is null or left(alert_id, 2) = $6)"
         " and ($7::bigint is null or (report ->> 'raisedAt')::bigint >= $7)"
         " and ($8::bigint is null or (report ->> 'raisedAt')::bigint < $8)"
         " and ($9::text is null or organisation_id = $9)"
-        " and (not $10 or organisation_id is null) order by position limit $2",
-        *wanted,
+        f" and (not $10 or organisation_id is null) {page.by('position')} limit $2",
+        page.bound,
+        page.limit,
+        *wanted[1:],
         organisation_id,
         ownerless,
     )

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from hub.epcis.event_keys import Repeat
+from hub.paging import Page
 from hub.store.connections import Connection, Queryable, Row
 
 
@@ -90,16 +91,14 @@ async def find_capture(database: Queryable, capture_id: str) -> CaptureRow | Non
     return _capture(row) if row else None
 
 
-async def list_captures(
-    database: Queryable, organisation_id: str, *, after: int, count_max: int
-) -> list[CaptureRow]:
-    """Return captures of an organisation, oldest first."""
+async def list_captures(database: Queryable, organisation_id: str, page: Page) -> list[CaptureRow]:
+    """Return a page of an organisation's captures."""
     rows = await database.fetch(
-        "select * from epcis_capture where organisation_id = $1 and number > $2"
-        " order by number limit $3",
+        "select * from epcis_capture where organisation_id = $1"  # noqa: S608 - constants.
+        f" and {page.beyond('number', '$2')} {page.by('number')} limit $3",
         organisation_id,
-        after,
-        count_max,
+        page.bound,
+        page.limit,
     )
     return [_capture(row) for row in rows]
 
