@@ -121,7 +121,7 @@ class Asking:
         Without a secret one is made here, so that it is known even if the answer is lost.
         """
         secret = secret or secrets.token_urlsafe(32)
-        transaction_id = self._journal.new_transaction_id("SBPS")
+        transaction_id = self._journal.ids.new("SBPS")
         body = {"transactionId": transaction_id, "url": url, "secret": secret}
         found = await self._connection.ask(Call("POST", "SBPS", body=body), Subscription)
         found.secret = secret
@@ -166,7 +166,7 @@ class Asking:
     async def request_report(self, report_type: str, **members: Any) -> Report:
         """Ask for a report: `RPRQ`. Members: format, productCode, batchId, serialNumber, markets,
         since, until."""
-        transaction_id = self._journal.new_transaction_id("RPRQ")
+        transaction_id = self._journal.ids.new("RPRQ")
         told = {"transactionId": transaction_id, "reportType": report_type, **members}
         return await self._connection.ask(Call("POST", "RPRQ", body=without_absent(told)), Report)
 
@@ -276,17 +276,17 @@ class Asking:
 
         Until `keep_token` is called, a repeat has the same transaction id and gets the same token.
         """
-        transaction_id = self._journal.pending_id(message_type)
+        transaction_id = self._journal.ids.pending(message_type)
         call = Call("POST", message_type, body={"transactionId": transaction_id})
         try:
             return await self._connection.ask(call, SessionToken)
         except (HubRefusedError, LoginRefusedError):
-            self._journal.settled(message_type)
+            self._journal.ids.settled(message_type)
             raise
 
     def keep_token(self, message_type: str) -> None:
         """Note that the new token is stored where the next run finds it."""
-        self._journal.settled(message_type)
+        self._journal.ids.settled(message_type)
 
 
 def _quoted(name: str) -> str:
