@@ -1,8 +1,7 @@
 """Counting what this market holds of batches, for the hub. Reads the database only.
 
-All batches of a question are counted in one reading of the part of the packs that they lie in, in
-slices between which the
-event loop runs; one question at a time.
+All batches of a question are counted in one reading of the packs near them, in slices between which
+the event loop runs; one question at a time.
 """
 
 from __future__ import annotations

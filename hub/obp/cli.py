@@ -13,6 +13,7 @@ from hub.obp import (
     cli_enrolment,
     cli_epcis,
     cli_jobs,
+    cli_recalls,
     cli_reports,
     cli_selftest,
     cli_serials,
@@ -30,6 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 cli_jobs.register(app)
+cli_recalls.register(app)
 cli_asking.register(app)
 cli_callbacks.register(app)
 cli_epcis.register(app)

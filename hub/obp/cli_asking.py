@@ -13,7 +13,7 @@ from emvs.alert_states import AlertReason, AlertState
 from emvs.state_messages import PackAnswer
 from hub.obp import cli_output
 from hub.obp.cli_following import Waiting, exit_code_of, run_job
-from hub.obp.cli_jobs import (
+from hub.obp.cli_options import (
     BatchOption,
     CodeOption,
     ColumnOption,

@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from hub.obp import cli_output
-from hub.obp.cli_jobs import TimeoutOption, read_document
+from hub.obp.cli_options import TimeoutOption, read_document
 from hub.obp.cli_running import (
     Desk,
     Done,
