@@ -9,11 +9,12 @@ from aiohttp import web
 from msgspec import Meta
 
 from emvs.callback_messages import NOTICE_TYPES, NoticeStatus
-from emvs.errors import BadRequestError, ConflictError, NotFoundError, UnauthorisedError
+from emvs.errors import BadRequestError, ConflictError, NotFoundError
 from emvs.infra.clock import Clock
-from emvs.infra.web import bearer_token, json_response
+from emvs.infra.web import json_response
 from emvs.limits import TRADED_PRODUCTS_MAX
 from hub.callbacks import notice_message
+from hub.callers import client_of
 from hub.hub_ids import notice_id, request_number
 from hub.message_bodies import read_message
 from hub.organisations import Client, Organisations
@@ -62,29 +63,31 @@ class CallbackHandlers:
 
     async def subscribe(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/SBPS`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         wanted = await read_message(request, Subscription, bytes_max=_BODY_BYTES_MAX)
         return json_response(await self._subscriptions.register(client, wanted), status=201)
 
     async def subscriptions(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/subscriptions`."""
-        return json_response(await self._subscriptions.shown(self._client(request)))
+        return json_response(
+            await self._subscriptions.shown(client_of(self._organisations, request))
+        )
 
     async def roll(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/subscriptions/{subscription id}/roll`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         subscription_id = request.match_info["subscription_id"]
         return json_response(await self._subscriptions.roll(client, subscription_id))
 
     async def unsubscribe(self, request: web.Request) -> web.Response:
         """`DELETE /obp/v1/subscriptions/{subscription id}`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         subscription_id = request.match_info["subscription_id"]
         return json_response(await self._subscriptions.remove(client, subscription_id))
 
     async def notices(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/notices?after=...&limit=...&order=...&messageType=...&status=...`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         page = read_page(request.query)
         found = await notices.list_notices(
             self._pool,
@@ -110,14 +113,14 @@ class CallbackHandlers:
 
     async def redeliver(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/notices/{notice id}/redeliver`: send it at once, whatever became of it."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         row, _ = await self._find(request)
         count = await self._subscriptions.send_again(client, number=row.number)
         return json_response({"inLine": count}, status=202)
 
     async def redeliver_many(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/notices/redeliver`: send all that have one of these statuses."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         wanted = await read_message(request, Redelivery, bytes_max=_BODY_BYTES_MAX)
         count = await self._subscriptions.send_again(
             client, after=wanted.after, statuses=wanted.statuses
@@ -126,7 +129,7 @@ class CallbackHandlers:
 
     async def links(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/links?after=...&limit=...&order=...&sourceBatchId=...`: one's own."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         page = read_page(request.query)
         found = await links.list_links(
             self._pool,
@@ -184,7 +187,7 @@ class CallbackHandlers:
         return json_response({"productCode": product_code})
 
     async def _find(self, request: web.Request) -> tuple[NoticeRow, list[AttemptRow]]:
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         wanted = request.match_info["notice_id"]
         number = request_number(wanted)
         found = None
@@ -194,14 +197,8 @@ class CallbackHandlers:
             raise NotFoundError("your organisation has no notice with this id")
         return found
 
-    def _client(self, request: web.Request) -> Client:
-        client = self._organisations.authenticate(bearer_token(request))
-        if client is None:
-            raise UnauthorisedError("a client's bearer token is wanted")
-        return client
-
     def _distributor(self, request: web.Request) -> Client:
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         client.check_is_distributor(_TRADE)
         return client
 

@@ -11,11 +11,12 @@ from emvs.infra.body_parts import BodyParts
 from emvs.infra.web import bearer_token, decode_body, json_response, read_body
 from emvs.interconnect import ChangesMessage, IntermarketRequest
 from hub.answers import request_list, request_status
+from hub.callers import client_of
 from hub.config import LimitsConfig
 from hub.intermarket import Intermarket
 from hub.line_uploads import LINE_TYPES, Note, read_line_upload
 from hub.message_bodies import as_json
-from hub.organisations import Client, Organisations
+from hub.organisations import Organisations
 from hub.pack_answers import pack_answers
 from hub.progress import ProgressBoard
 from hub.reception import Reception
@@ -49,7 +50,7 @@ class ObpHandlers:
 
     async def upload(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/{message type}`: store a request, answer 202 with its acknowledgement."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         message_type = request.match_info["message_type"]
         kind = MESSAGE_KINDS.get(message_type)
         if kind is None:
@@ -88,7 +89,7 @@ class ObpHandlers:
 
     async def quality(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/requests/{transaction id}/quality`: the report on its serial numbers."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         status = await request_status(self._pool, request.match_info["transaction_id"], client)
         if status.serialQuality is None:
             raise NotFoundError(
@@ -99,13 +100,9 @@ class ObpHandlers:
         }
         return json_response({"report": status.serialQuality, "refusedAsReused": refused})
 
-    def client_of(self, request: web.Request) -> Client:
-        """Return the client whose token a request carries. Raises UnauthorisedError."""
-        return self._client(request)
-
     async def status(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/requests/{transaction id}`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         transaction_id = request.match_info["transaction_id"]
         try:
             status = await request_status(self._pool, transaction_id, client)
@@ -117,20 +114,14 @@ class ObpHandlers:
 
     async def packs(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/requests/{transaction id}/packs?after=...&limit=...`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         transaction_id = request.match_info["transaction_id"]
         return json_response(await pack_answers(self._pool, transaction_id, client, request.query))
 
     async def recent(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/requests?after=...&limit=...&order=...`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         return json_response(await request_list(self._pool, client, request.query))
-
-    def _client(self, request: web.Request) -> Client:
-        client = self._organisations.authenticate(bearer_token(request))
-        if client is None:
-            raise UnauthorisedError("a client's bearer token is wanted")
-        return client
 
 
 class NationalHandlers:

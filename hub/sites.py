@@ -6,6 +6,7 @@ Which handlers stand behind which port is decided here; their paths are `hub.rou
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 from aiohttp import web
@@ -14,6 +15,7 @@ from emvs.infra.management import add_common_routes
 from emvs.infra.web import Site, render_errors, serve_app
 from hub.alert_handlers import AlertHandlers
 from hub.callback_handlers import CallbackHandlers
+from hub.callers import client_of
 from hub.descriptions import add_description_routes
 from hub.epcis.captures import Captures
 from hub.epcis.handlers import EpcisHandlers
@@ -81,7 +83,7 @@ def _public_app(hub: Hub) -> web.Application:
             pool=pool, clock=clock, organisations=organisations, subscriptions=subscriptions
         ),
     )
-    streams = StreamHandlers(pool, hub.progress, obp.client_of)
+    streams = StreamHandlers(pool, hub.progress, partial(client_of, organisations))
     add_public_routes(app, obp, national, alerts, streams)
     return app
 

@@ -9,7 +9,7 @@ import msgspec
 from emvs.report_messages import ReportNotice, ReportRequest, ReportStatus
 from hub.hub_ids import hub_transaction_id
 from hub.paging import Page
-from hub.store.connections import Connection, Queryable, Row, changed_count
+from hub.store.connections import Connection, Queryable, Row, Rows, changed_count, delete_some
 from hub.store.notices import NewNotice, put_notices
 
 MESSAGE_TYPE = "RPRQ"
@@ -202,13 +202,8 @@ async def forget_contents(database: Queryable, before_ms: int, count_max: int) -
 
 async def forget_reports(database: Queryable, before_ms: int, count_max: int) -> int:
     """Delete reports made before a time, which may name a pack; return how many."""
-    status = await database.execute(
-        "delete from report where number in (select number from report"
-        " where status <> 'Waiting' and made_at_ms < $1 and content is null limit $2)",
-        before_ms,
-        count_max,
-    )
-    return changed_count(status)
+    rows = Rows("report", "number", "status <> 'Waiting' and made_at_ms < $1 and content is null")
+    return await delete_some(database, rows, before_ms, count_max)
 
 
 async def product_lines(

@@ -9,7 +9,7 @@ import msgspec
 
 from emvs.alert_messages import AlertReport
 from hub.alert_filters import AlertFilter
-from hub.store.connections import Connection, Queryable, Row, changed_count
+from hub.store.connections import Connection, Queryable, Row, Rows, changed_count, delete_some
 
 _COLUMNS = "position, number, system, organisation_id, received_at_ms, report::text"
 _LOCK = 7_165_010
@@ -126,13 +126,8 @@ async def adopt_alerts(connection: Connection, product_code: str, organisation_i
 
 async def delete_old_alerts(database: Queryable, before_ms: int, count_max: int) -> int:
     """Delete alerts that have not changed since a time; return how many."""
-    status = await database.execute(
-        "delete from alert where alert_id in (select alert_id from alert where changed_at_ms < $1"
-        " limit $2)",
-        before_ms,
-        count_max,
-    )
-    return changed_count(status)
+    rows = Rows("alert", "alert_id", "changed_at_ms < $1")
+    return await delete_some(database, rows, before_ms, count_max)
 
 
 async def forget_serials_of_closed(database: Queryable, before_ms: int, count_max: int) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from hub.epcis.event_keys import EventKey, KnownEvent
-from hub.store.connections import Connection, Queryable, changed_count
+from hub.store.connections import Connection, Queryable, Rows, delete_some
 
 
 class CapturedEvent(NamedTuple):
@@ -56,10 +56,5 @@ async def put_events(
 
 async def forget_events(database: Queryable, before_ms: int, count_max: int) -> int:
     """Forget events captured before a time; return how many."""
-    status = await database.execute(
-        "delete from epcis_event where (organisation_id, key) in"
-        " (select organisation_id, key from epcis_event where at_ms < $1 limit $2)",
-        before_ms,
-        count_max,
-    )
-    return changed_count(status)
+    rows = Rows("epcis_event", "organisation_id, key", "at_ms < $1")
+    return await delete_some(database, rows, before_ms, count_max)

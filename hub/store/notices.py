@@ -14,7 +14,7 @@ from emvs.obp_messages import Defect
 from hub.hub_ids import hub_transaction_id
 from hub.market_entries import market_entries
 from hub.paging import Page
-from hub.store.connections import Connection, Queryable, Row, changed_count
+from hub.store.connections import Connection, Queryable, Row, Rows, changed_count, delete_some
 from hub.store.deliveries import deliveries_of
 
 _LOCK: Final = 7_165_011
@@ -345,22 +345,12 @@ async def waiting_count(database: Queryable, organisation_id: str) -> int:
 async def forget_notices(database: Queryable, before_ms: int, count_max: int) -> int:
     """Drop notices made before a time that do not wait, recalls and withdrawals excepted; return
     how many. Those have `forget_urgent_notices`."""
-    status = await database.execute(
-        "delete from notice where number in (select number from notice where status <> 'Waiting'"
-        " and not is_urgent and created_at_ms < $1 limit $2)",
-        before_ms,
-        count_max,
-    )
-    return changed_count(status)
+    rows = Rows("notice", "number", "status <> 'Waiting' and not is_urgent and created_at_ms < $1")
+    return await delete_some(database, rows, before_ms, count_max)
 
 
 async def forget_urgent_notices(database: Queryable, before_ms: int, count_max: int) -> int:
     """Drop recalls and withdrawals told before a time, even if nobody has taken them; return how
     many."""
-    status = await database.execute(
-        "delete from notice where number in (select number from notice where is_urgent"
-        " and created_at_ms < $1 limit $2)",
-        before_ms,
-        count_max,
-    )
-    return changed_count(status)
+    rows = Rows("notice", "number", "is_urgent and created_at_ms < $1")
+    return await delete_some(database, rows, before_ms, count_max)
