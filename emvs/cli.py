@@ -14,6 +14,7 @@ from typing import Annotated
 
 import typer
 
+from emvs.clients.streams import make_streams_usable
 from emvs.infra.launch import cli_certificates, defaults
 from emvs.infra.launch.ending import end, make_console
 from emvs.infra.launch.errors import MEANINGS, ExitCode
@@ -268,11 +269,7 @@ def clock_advance(
 
 def main() -> None:
     """Run the command."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # Closed by whoever started us.
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
-        # A terminal that lacks a letter gets its number instead of ending the program.
-        getattr(sys, name).reconfigure(errors="backslashreplace")
+    make_streams_usable()
     try:
         app()
     except KeyboardInterrupt:

@@ -37,9 +37,11 @@ from hub.progress import ProgressBoard
 from hub.serial_digests import SerialDigests
 from hub.settling import give_up, settle_request
 from hub.store import deliveries as store
+from hub.store import delivery_lines as lines
 from hub.store import requests
 from hub.store.connections import Pool
-from hub.store.deliveries import DeliveryEnd, WaitingDelivery
+from hub.store.deliveries import DeliveryEnd
+from hub.store.delivery_lines import WaitingDelivery
 
 _READ_AHEAD_COUNT: Final = 64
 """Deliveries read at a time, without their bodies."""
@@ -122,7 +124,7 @@ class Courier:
         while not self._distribution.of(self._system).paused:
             now_s = asyncio.get_running_loop().time()
             self._held = {name: at_s for name, at_s in self._held.items() if at_s > now_s}
-            waiting = await store.next_waiting(
+            waiting = await lines.next_waiting(
                 self._pool,
                 self._system,
                 _READ_AHEAD_COUNT,
@@ -221,7 +223,7 @@ class Courier:
         """Return how long there is nothing to do unless something comes; None if it is up to that
         alone."""
         now_ms = self._clock.now_ms()
-        due_ms = await store.next_due_ms(self._pool, self._system, now_ms)
+        due_ms = await lines.next_due_ms(self._pool, self._system, now_ms)
         waits_s = [] if due_ms is None else [(due_ms - now_ms) / 1000]
         if self._held and not out_of_order:
             waits_s.append(min(self._held.values()) - asyncio.get_running_loop().time())
@@ -281,7 +283,7 @@ class Courier:
     async def _settle(self, delivery: WaitingDelivery, end: DeliveryEnd) -> None:
         now_ms = self._clock.now_ms()
         if delivery.request_number is None:
-            was_waiting = await store.drop_changes(self._pool, delivery.number, self._sent_bytes)
+            was_waiting = await lines.drop_changes(self._pool, delivery.number, self._sent_bytes)
         else:
             was_waiting = await settle_request(
                 self._pool, self._outbox, self._system, delivery, end, now_ms=now_ms

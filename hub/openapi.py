@@ -65,6 +65,7 @@ class Call(NamedTuple):
 
 
 _PAGE: Final = ("after", "limit")
+_LIST: Final = (*_PAGE, "order")
 _ALERT_FILTERS: Final = ("code", "productCode", "state", "market", "from", "to")
 _LINK_FILTERS: Final = ("sourceProductCode", "sourceBatchId", "targetProductCode", "targetBatchId")
 _REPORT_MEDIA: Final = ("application/json", "application/xml", "text/csv")
@@ -84,7 +85,7 @@ def _sent(message_type: str, answer: Any, status: int, media: tuple[str, ...] = 
 
 CALLS: Final = (
     *(_sent(message_type, Acknowledgement, 202) for message_type in MESSAGE_KINDS),
-    Call("GET", "/obp/v1/requests", "requests in order", None, RequestList, query=_PAGE),
+    Call("GET", "/obp/v1/requests", "requests in order", None, RequestList, query=_LIST),
     Call("GET", "/obp/v1/requests/{transaction_id}", "what became of one", None, RequestStatus),
     Call("GET", "/obp/v1/requests/{transaction_id}/packs", "pack by pack", query=_PAGE),
     Call("GET", "/obp/v1/requests/{transaction_id}/quality", "what its serial numbers are worth"),
@@ -98,20 +99,20 @@ CALLS: Final = (
     Call("POST", "/obp/v1/serials", "serial numbers on order"),
     _sent("RPRQ", Report, 202),
     _sent("RRRQ", Report, 200, _REPORT_MEDIA),
-    Call("GET", "/obp/v1/reports", "reports in order", query=_PAGE),
+    Call("GET", "/obp/v1/reports", "reports in order", query=_LIST),
     Call("GET", "/obp/v1/reports/{report_id}", "a report", None, Report, media=_REPORT_MEDIA),
-    Call("GET", "/obp/v1/alerts", "alerts on own products", query=(*_PAGE, *_ALERT_FILTERS)),
+    Call("GET", "/obp/v1/alerts", "alerts on own products", query=(*_LIST, *_ALERT_FILTERS)),
     Call("GET", "/obp/v1/alerts/{alert_id}", "an alert, opened"),
     Call("POST", "/obp/v1/alerts/{alert_id}/state", "decide on an alert", AlertDecision),
     _sent("SBPS", _AnyAnswer, 201),
     Call("GET", "/obp/v1/subscriptions", "callback endpoints"),
     Call("POST", "/obp/v1/subscriptions/{subscription_id}/roll", "make one the primary one"),
     Call("DELETE", "/obp/v1/subscriptions/{subscription_id}", "remove one"),
-    Call("GET", "/obp/v1/notices", "callbacks in order", query=(*_PAGE, "messageType", "status")),
+    Call("GET", "/obp/v1/notices", "callbacks in order", query=(*_LIST, "messageType", "status")),
     Call("GET", "/obp/v1/notices/{notice_id}", "a callback with its attempts"),
     Call("POST", "/obp/v1/notices/{notice_id}/redeliver", "send it again", status=202),
     Call("POST", "/obp/v1/notices/redeliver", "send several again", Redelivery, status=202),
-    Call("GET", "/obp/v1/links", "repackaging links", query=(*_PAGE, *_LINK_FILTERS)),
+    Call("GET", "/obp/v1/links", "repackaging links", query=(*_LIST, *_LINK_FILTERS)),
     Call("GET", "/obp/v1/traded-products", "products of others that are traded", query=_PAGE),
     Call("PUT", "/obp/v1/traded-products/{product_code}", "trade a product"),
     Call("DELETE", "/obp/v1/traded-products/{product_code}", "trade it no longer"),

@@ -17,8 +17,8 @@ from msgspec import Meta
 
 from emvs.errors import ConflictError, ForbiddenError, NotFoundError
 from emvs.transaction_ids import Actor
+from hub.identity.credential_store import TokenRow
 from hub.identity.sessions import Sessions, Token, digest_of
-from hub.identity.store import TokenRow
 from hub.store import organisations as store
 from hub.store.connections import Connection, Pool, transaction
 

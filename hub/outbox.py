@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from emvs.errors import OverloadedError
 from hub.store.connections import Pool
-from hub.store.deliveries import waiting_count, waiting_counts
+from hub.store.delivery_lines import waiting_count, waiting_counts
 
 _RETRY_AFTER_S = 30
 

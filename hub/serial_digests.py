@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from emvs.batch_digest import KEY_BYTES, BatchDigest, batch_key
-from hub.identity.store import secret
+from hub.identity.credential_store import secret
 from hub.store.connections import Connection, Pool
 
 _NAME: Final = "serial_digests"

@@ -15,9 +15,11 @@ from emvs.obp_messages import MarketStatus
 from hub import state_distribution
 from hub.outbox import Outbox
 from hub.store import deliveries as store
+from hub.store import delivery_lines as lines
 from hub.store import requests
 from hub.store.connections import Pool, transaction
-from hub.store.deliveries import DeliveryEnd, WaitingDelivery
+from hub.store.deliveries import DeliveryEnd
+from hub.store.delivery_lines import WaitingDelivery
 
 NEVER_GIVEN_UP: Final = frozenset({"recalls", "withdrawals", "changes"})
 """Kinds of deliveries on which patients' safety depends: the market has to hear them. Without a
@@ -103,7 +105,7 @@ async def give_up(
     and its serial numbers with it.
     """
     count = 0
-    while overdue := await store.waiting_since(
+    while overdue := await lines.waiting_since(
         pool,
         system,
         created_until_ms=created_until_ms,

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from emvs.epc_identifiers import PackEpc, parse_epc
 from emvs.errors import BadRequestError
+from hub.epcis.event_keys import EventKey, KnownEvent, Repeat, event_id_of, key_of
 from hub.epcis.problems import problem
 
 _SLICE_COUNT: Final = 2_048
@@ -75,6 +76,10 @@ class Captured:
     """In the order of the events; each with its serial numbers."""
     errors: list[dict[str, Any]] = field(default_factory=list)
     error_count: int = 0
+    events: list[tuple[EventKey, set[int]]] = field(default_factory=list)
+    """Those that are taken; each with the places of its packs in `groups`."""
+    repeats: list[Repeat] = field(default_factory=list)
+    """Left out, as they were captured before."""
 
     def add_error(self, place: str, text: str) -> None:
         """Add what is wrong with an event; beyond a bound it is only counted."""
@@ -96,23 +101,60 @@ def events_of(document: Any) -> list[Any]:
     return events
 
 
-async def take_apart(events: list[Any], *, serials_per_message: int) -> Captured:
+async def keys_of(events: list[Any]) -> list[EventKey]:
+    """Return the keys of events, giving others their turns."""
+    keys = []
+    for event in events:
+        keys.append(key_of(event))
+        await asyncio.sleep(0)
+    return keys
+
+
+async def take_apart(
+    events: list[Any],
+    keys: list[EventKey],
+    known: Mapping[bytes, KnownEvent],
+    *,
+    serials_per_message: int,
+) -> Captured:
     """Return what the events say, giving others their turns: there may be a quarter of a million
-    packs. An event with something wrong is left out as a whole and told so."""
+    packs. An event with something wrong is left out as a whole and told so, and so is one that is
+    known by its key, or stands in the document before."""
     captured = Captured(len(events))
     sorter = _Sorter(captured.groups, serials_per_message)
-    for position, event in enumerate(events):
+    seen = dict(known)
+    for position, (event, key) in enumerate(zip(events, keys, strict=True)):
         place = f"$.epcisBody.eventList[{position}]"
         try:
+            if _is_repeat(event, key, seen, place):
+                repeat = Repeat(place, event_id_of(event), seen[key.key].capture_id)
+                captured.repeats.append(repeat)
+                continue
             found = await _packs_of(event, place)
         except _EventError as error:
             captured.add_error(error.place, str(error))
             continue
+        seen[key.key] = KnownEvent(key.digest, None)
+        places: set[int] = set()
         for start in range(0, len(found), _SLICE_COUNT):
             for group, serial_number in found[start : start + _SLICE_COUNT]:
-                sorter.add(group, serial_number)
+                places.add(sorter.add(group, serial_number))
             await asyncio.sleep(0)
+        captured.events.append((key, places))
     return captured
+
+
+def _is_repeat(event: Any, key: EventKey, seen: Mapping[bytes, KnownEvent], place: str) -> bool:
+    """Tell whether an event was captured before. Raises _EventError if another event has its
+    eventID."""
+    earlier = seen.get(key.key)
+    if earlier is None:
+        return False
+    if earlier.digest != key.digest:
+        by = f"capture {earlier.capture_id}" if earlier.capture_id else "this document"
+        text = f"{str(event_id_of(event))[:60]!a} is the eventID of another event, of {by}"
+        raise _EventError(f"{place}.eventID", text)
+    return True
 
 
 class _EventError(Exception):
@@ -127,16 +169,20 @@ class _Sorter:
     def __init__(self, groups: list[tuple[Group, list[str]]], count_max: int) -> None:
         self._groups = groups
         self._count_max = count_max
-        self._last: dict[tuple[str, str], tuple[Group, list[str]]] = {}
+        self._last: dict[tuple[str, str], int] = {}
 
-    def add(self, group: Group, serial_number: str) -> None:
+    def add(self, group: Group, serial_number: str) -> int:
+        """Add a pack; return the place of its group."""
         batch = (group.product_code, group.batch_id)
-        last = self._last.get(batch)
-        if last is None or last[0] != group or len(last[1]) >= self._count_max:
-            last = (group, [])
-            self._last[batch] = last
-            self._groups.append(last)
-        last[1].append(serial_number)
+        place = self._last.get(batch)
+        if place is not None:
+            last, serial_numbers = self._groups[place]
+            if last == group and len(serial_numbers) < self._count_max:
+                serial_numbers.append(serial_number)
+                return place
+        place = self._last[batch] = len(self._groups)
+        self._groups.append((group, [serial_number]))
+        return place
 
 
 async def _packs_of(event: Any, place: str) -> list[tuple[Group, str]]:
@@ -144,6 +190,11 @@ async def _packs_of(event: Any, place: str) -> list[tuple[Group, str]]:
         raise _EventError(place, "an event is an object")
     if event.get("type") != "ObjectEvent":
         raise _EventError(f"{place}.type", "only ObjectEvents are taken here")
+    if event.get("errorDeclaration") is not None:
+        text = "error declarations are not taken: a message undoes a state (PSUUD, PSUUE, PSUUS)"
+        raise _EventError(f"{place}.errorDeclaration", text)
+    if event.get("eventID") is not None and event_id_of(event) is None:
+        raise _EventError(f"{place}.eventID", "an eventID is a URI")
     _check_time(event, place)
     read = _reader(event, place)
     listed = event.get("epcList")

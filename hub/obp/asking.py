@@ -50,10 +50,13 @@ class Asking:
             Call("GET", f"requests/{_quoted(transaction_id)}"), RequestStatus
         )
 
-    async def requests(self, *, after: str = "") -> AsyncIterator[RequestSummary]:
-        """Yield the organisation's requests, oldest first, from the one after a hub id."""
+    async def requests(
+        self, *, after: str = "", newest_first: bool = False
+    ) -> AsyncIterator[RequestSummary]:
+        """Yield the organisation's requests, beginning after the one with a hub id."""
+        query = {"limit": _PAGE} | ({"order": "newest"} if newest_first else {})
         while True:
-            query = {"limit": _PAGE} | ({"after": after} if after else {})
+            query |= {"after": after} if after else {}
             page = await self._connection.ask(Call("GET", "requests", query), RequestList)
             for summary in page.requests:
                 yield summary
@@ -82,7 +85,8 @@ class Asking:
     async def alerts(self, **filters: str) -> AsyncIterator[Alert]:
         """Yield alerts on own products in the order of their last change.
 
-        `filters` are those of the interface: code, productCode, state, market, from, to, after.
+        `filters` are those of the interface: code, productCode, state, market, from, to, after,
+        order.
         """
         after = filters.pop("after", "0")
         while True:
@@ -117,7 +121,7 @@ class Asking:
         Without a secret one is made here, so that it is known even if the answer is lost.
         """
         secret = secret or secrets.token_urlsafe(32)
-        transaction_id = self._journal.new_transaction_id("SBPS")
+        transaction_id = self._journal.ids.new("SBPS")
         body = {"transactionId": transaction_id, "url": url, "secret": secret}
         found = await self._connection.ask(Call("POST", "SBPS", body=body), Subscription)
         found.secret = secret
@@ -135,7 +139,7 @@ class Asking:
         return (await self._connection.ask(call, Subscriptions)).subscriptions
 
     async def notices(self, **filters: str) -> AsyncIterator[NoticeEntry]:
-        """Yield notices in order. `filters`: messageType, status, after."""
+        """Yield notices in order. `filters`: messageType, status, after, order."""
         after = filters.pop("after", "0")
         while True:
             query = {"limit": _PAGE, "after": after, **filters}
@@ -162,7 +166,7 @@ class Asking:
     async def request_report(self, report_type: str, **members: Any) -> Report:
         """Ask for a report: `RPRQ`. Members: format, productCode, batchId, serialNumber, markets,
         since, until."""
-        transaction_id = self._journal.new_transaction_id("RPRQ")
+        transaction_id = self._journal.ids.new("RPRQ")
         told = {"transactionId": transaction_id, "reportType": report_type, **members}
         return await self._connection.ask(Call("POST", "RPRQ", body=without_absent(told)), Report)
 
@@ -221,16 +225,14 @@ class Asking:
     async def capture(self, document: bytes, *, proceed: bool = False) -> str:
         """Hand in an EPCIS 2.0 document; return the id of its job.
 
-        The hub makes the transaction ids, so what may have been taken is not sent again: after an
-        UnreachableError with `may_have_acted` look at the hub's list of requests first. Without
-        `proceed` all of it is loaded or nothing.
+        The hub knows events that it has captured: what may have been taken is sent again, and the
+        job is that of the first time. Without `proceed` all of it is loaded or nothing.
         """
         behaviour = "proceed" if proceed else "rollback"
         call = Call(
             "POST",
             "capture",
             body=msgspec.Raw(document),
-            repeatable=False,
             base=_EPCIS,
             headers={"GS1-Capture-Error-Behaviour": behaviour},
         )
@@ -274,17 +276,17 @@ class Asking:
 
         Until `keep_token` is called, a repeat has the same transaction id and gets the same token.
         """
-        transaction_id = self._journal.pending_id(message_type)
+        transaction_id = self._journal.ids.pending(message_type)
         call = Call("POST", message_type, body={"transactionId": transaction_id})
         try:
             return await self._connection.ask(call, SessionToken)
         except (HubRefusedError, LoginRefusedError):
-            self._journal.settled(message_type)
+            self._journal.ids.settled(message_type)
             raise
 
     def keep_token(self, message_type: str) -> None:
         """Note that the new token is stored where the next run finds it."""
-        self._journal.settled(message_type)
+        self._journal.ids.settled(message_type)
 
 
 def _quoted(name: str) -> str:

@@ -16,6 +16,7 @@ from hub.obp.cli_running import (
     EndpointsOption,
     JsonOption,
     ProfileOption,
+    first,
     latest,
     run_asking,
 )
@@ -43,7 +44,9 @@ def callbacks(  # noqa: PLR0917
     delivery: Annotated[
         NoticeStatus | None, typer.Option("--status", help="Only with this status.")
     ] = None,
-    after: Annotated[int, typer.Option(help="Only later than this sequence.", min=0)] = 0,
+    after: Annotated[
+        int, typer.Option(help="The first after this sequence, not the latest.", min=0)
+    ] = 0,
     count: CountOption = 100,
     redeliver: Annotated[
         str | None,
@@ -65,9 +68,13 @@ def callbacks(  # noqa: PLR0917
             )
             text = f"{in_line} notices are sent anew"
             return Done(ExitCode.OK, {"ok": True, "inLine": in_line}, lambda: print(text))
-        filters = {"messageType": message_type, "status": delivery, "after": str(after)}
+        filters = {"messageType": message_type, "status": delivery}
         wanted = {name: str(value) for name, value in filters.items() if value is not None}
-        listed = await latest(client.notices(**wanted), count)
+        listed = (
+            await first(client.notices(after=str(after), **wanted), count)
+            if after
+            else await latest(client.notices(order="newest", **wanted), count)
+        )
         rows = [
             (
                 one.created_at[:19],

@@ -133,3 +133,5 @@ class CaptureJob(msgspec.Struct):
     captureErrorBehaviour: str = ""  # noqa: N815
     errors: list[dict[str, Any]] = []
     requests: list[CapturedRequest] = msgspec.field(default_factory=list, name="emvs:requests")
+    repeat_count: int = msgspec.field(default=0, name="emvs:repeatCount")
+    """Events left out, as they were captured before."""

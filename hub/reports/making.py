@@ -235,7 +235,7 @@ async def _alerts(sources: Sources, wanted: ReportRequest, owner: str) -> Table:
                 rows.append(shown)
         if len(page) < _ALERTS_PAGE or len(rows) > sources.rows_max:
             return _cut(sources, _ALERT, rows)
-        asked = asked._replace(after=page[-1].position)
+        asked = asked._replace(page=asked.page._replace(after=page[-1].position))
 
 
 _KINDS: Final[dict[str, Callable[[Sources, ReportRequest, str], Awaitable[Table]]]] = {

@@ -292,7 +292,7 @@ def test_what_was_not_sent_can_be_forgotten(stand: Stand, product: str, tmp_path
     code, answer = stand.obp("resume", **away)
     assert (code, answer["error"]) == (2, "JournalError")
     assert stand.obp("resume", "--drop", **away)[1]["dropped"] == 1
-    assert stand.obp("resume", **away) == (0, {"ok": True, "jobs": [], "exitCode": 0})
+    assert stand.obp("resume", **away) == (0, {"ok": True, "jobs": [], "cutOff": [], "exitCode": 0})
 
 
 async def transaction_ids(profile: Profile) -> set[str]:

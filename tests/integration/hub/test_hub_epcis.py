@@ -210,3 +210,55 @@ async def test_a_lot_number_that_is_none_spoils_its_event_alone(
     assert "eventList[1]" in job["errors"][0]["detail"]
     (request,) = job["emvs:requests"]
     assert (await stand.obp.ended(request["transactionId"]))["status"] == "STDS"
+
+
+def with_ids(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with an eventID in every event."""
+    named: dict[str, Any] = copy.deepcopy(document)
+    for position, event in enumerate(named["epcisBody"]["eventList"]):
+        event["eventID"] = f"urn:uuid:00000000-0000-4000-8000-00000000000{position}"
+    return named
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["no id", "eventID"])
+async def test_a_repeated_capture_is_the_first_one(start_stand: StartStand, named: bool) -> None:
+    stand = await start_stand("IE")
+    document = with_ids(VECTORS["commissioning"]) if named else VECTORS["commissioning"]
+    refused = await finished(stand, document)
+    assert [request["status"] for request in refused["emvs:requests"]] == ["STIV"]
+    await stand.obp.product("IE")
+    # The first one had no effect, as the product was unknown: this one is no repeat of it.
+    both = await asyncio.gather(finished(stand, document), finished(stand, document))
+    assert both[0]["success"] is True
+    assert both[0]["captureID"] == both[1]["captureID"] != refused["captureID"]
+    assert both[0]["finishedAt"] == both[1]["finishedAt"]
+
+    grown = copy.deepcopy(document)
+    events = grown["epcisBody"]["eventList"]
+    events[1]["recordTime"] = "2026-11-22T10:00:09Z"
+    another = events[0] | {"epcList": ["urn:epc:id:sgtin:9506000.013437.MORE"]}
+    another.pop("eventID", None)
+    events += [another, another]
+    job = await finished(stand, grown)
+    assert (job["success"], job["emvs:repeatCount"]) == (True, 3)
+    assert [(one["event"][-3:], one["captureID"]) for one in job["emvs:repeats"]] == [
+        ("[0]", both[0]["captureID"]),
+        ("[1]", both[0]["captureID"]),
+        ("[3]", job["captureID"]),
+    ]
+    assert [request["serialCount"] for request in job["emvs:requests"]] == [1]
+    await stand.obp.ended(job["emvs:requests"][0]["transactionId"])
+    told = [
+        told["serialNumbers"]
+        for kind, told in stand.wires["IE"].applied.values()
+        if kind == "packs"
+    ]
+    assert told == [["EPC1", "EPC/2", "EPC3", "EPC4"], ["MORE"]]
+
+    _, page, _ = await call(stand, "GET", "/epcis/capture")
+    assert len(page) == 3
+    if named:
+        events[0]["epcList"] = ["urn:epc:id:sgtin:9506000.013437.OTHER"]
+        job = await finished(stand, grown)
+        assert job["emvs:requests"] == []
+        assert "eventList[0].eventID" in job["errors"][0]["detail"]
