@@ -22,7 +22,8 @@ from pharmacy_client.bulk import BulkItem
 from pharmacy_client.errors import QueueFullError, QueueUnusableError
 from pharmacy_client.profile import Profile
 from pharmacy_client.queue_entries import Entry, Outcome, Standing, encode_call, pack_key
-from pharmacy_client.queue_file import COLUMNS, Execute, QueueFile, entry_of, private
+from pharmacy_client.queue_file import COLUMNS, QueueFile, entry_of, private
+from pharmacy_client.queue_schema import Execute
 from pharmacy_client.queue_steps import NOT_PUT_OFF
 from pharmacy_client.results import PackCall
 from pharmacy_client.soap_envelope import new_transaction_id
@@ -77,11 +78,21 @@ class OfflineQueue:
     `owner` says which system and login it is for: a queue is never sent anywhere else.
     """
 
-    def __init__(self, path: Path, owner: str, *, clock_s: Callable[[], float] = time.time) -> None:
-        """Open or make the file. Raises ProfileError if it cannot be used."""
+    def __init__(
+        self, path: Path, owner: str | None, *, clock_s: Callable[[], float] = time.time
+    ) -> None:
+        """Open or make the file; without an owner open one that exists, whoever's it is.
+
+        Raises ProfileError if it cannot be used, or is another's.
+        """
         self.path = path
         self._clock_s = clock_s
         self._file = QueueFile(path, owner)
+
+    @property
+    def owner(self) -> str:
+        """Which system and login it is for."""
+        return self._file.owner
 
     def close(self) -> None:
         """Close the file."""

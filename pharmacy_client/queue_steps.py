@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from pharmacy_client.queue_entries import Entry, Outcome, Standing
-from pharmacy_client.queue_file import Execute
+from pharmacy_client.queue_schema import Execute
 
 SETTLED_KEPT_MAX: Final = 20_000
 """Entries whose outcome is kept for reports; beyond, the oldest go (our choice)."""
