@@ -9,7 +9,13 @@ from typing import Annotated, Final
 import typer
 
 from pharmacy_client.cli_finish import Finish
-from pharmacy_client.cli_options import SystemOptions, open_queue, profile_of, with_groups
+from pharmacy_client.cli_options import (
+    SystemOptions,
+    open_queue,
+    profile_of,
+    queues_to_read,
+    with_groups,
+)
 from pharmacy_client.cli_output import print_json, printable
 from pharmacy_client.exit_codes import ExitCode
 from pharmacy_client.offline_queue import OfflineQueue
@@ -26,14 +32,8 @@ def register(app: typer.Typer, finish: Finish) -> None:
     @commands.command("list")
     @with_groups
     def list_open(system: SystemOptions) -> None:
-        """Show what is open. Exit code: 0 nothing is, 8 something is."""
-
-        def run() -> ExitCode:
-            with open_queue(system, profile_of(system)) as queue:
-                _show(queue, OPEN, as_json=system.as_json)
-                return _code(queue)
-
-        finish(run, as_json=system.as_json)
+        """Show what is open. Needs no system. Exit code: 0 nothing is, 8 something is."""
+        finish(lambda: _look(system, OPEN), as_json=system.as_json)
 
     @commands.command()
     @with_groups
@@ -66,14 +66,9 @@ def register(app: typer.Typer, finish: Finish) -> None:
         system: SystemOptions,
         after: Annotated[int, typer.Option(help="Entries above this number only.", min=0)] = 0,
     ) -> None:
-        """Show what became of each entry, open ones too. Exit code: 0, 8 if something is open."""
-
-        def run() -> ExitCode:
-            with open_queue(system, profile_of(system)) as queue:
-                _show(queue, tuple(Standing), as_json=system.as_json, after=after)
-                return _code(queue)
-
-        finish(run, as_json=system.as_json)
+        """Show what became of each entry, open ones too. Needs no system. Exit code: 0, 8 if
+        something is open."""
+        finish(lambda: _look(system, tuple(Standing), after=after), as_json=system.as_json)
 
 
 async def _replay(system: SystemOptions, queue: OfflineQueue) -> None:
@@ -85,6 +80,17 @@ async def _replay(system: SystemOptions, queue: OfflineQueue) -> None:
 
     async with Till(profile_of(system), queue, on_notice=told) as till:
         await till.replay(lambda: told(f"{queue.open_count} wait"))
+
+
+def _look(system: SystemOptions, standings: tuple[Standing, ...], *, after: int = 0) -> ExitCode:
+    codes = set()
+    for queue in queues_to_read(system):
+        _show(queue, standings, as_json=system.as_json, after=after)
+        codes.add(_code(queue))
+    if not codes and not system.as_json:
+        where = "here" if system.queue is None else f"in {system.queue}"
+        print(f"Nothing waits: no queue was ever kept {printable(where)}.")
+    return max(codes, default=ExitCode.OK)
 
 
 def _code(queue: OfflineQueue) -> ExitCode:
@@ -104,13 +110,13 @@ def _show(
 ) -> None:
     for entry in _every(queue, standings, after=after):
         if as_json:
-            print_json(_object(entry))
+            print_json({"queue": queue.owner, **_object(entry)})
         else:
             print(printable(_line(entry)))
     if not as_json:
         counts = queue.counts()
         told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
-        print(f"{told}  ({queue.path})")
+        print(printable(f"{told}  ({queue.path}, of {queue.owner})"))
 
 
 def _line(entry: Entry) -> str:

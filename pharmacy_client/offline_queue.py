@@ -44,10 +44,14 @@ def owner_of(profile: Profile) -> str:
 
 
 def default_path(profile: Profile, environment: Mapping[str, str]) -> Path:
-    """Return the file of a login's queue, in the directory that the user keeps states in."""
-    state = environment.get("XDG_STATE_HOME") or "~/.local/state"
+    """Return the file of a login's queue, in the directory of such."""
     digest = hashlib.sha256(owner_of(profile).encode()).hexdigest()[:16]
-    return Path(state).expanduser() / "emvs" / f"pharmacy-queue-{digest}.sqlite"
+    return default_directory(environment) / f"pharmacy-queue-{digest}.sqlite"
+
+
+def default_directory(environment: Mapping[str, str]) -> Path:
+    """Return where queues are kept: in the directory that the user keeps states in."""
+    return Path(environment.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "emvs"
 
 
 class Again(Enum):

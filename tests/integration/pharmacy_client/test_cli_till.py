@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from emvs.scan import parse_scan
+from emvs.states import Operation
+from pharmacy_client.offline_queue import OfflineQueue
+from pharmacy_client.results import PackCall
 from tests.integration.pharmacy_client.fault_proxy import Fault, FaultProxy, fault_proxy
 from tests.integration.pharmacy_client.test_cli import environment, run
 from tests.integration.pharmacy_client.test_national_system import Town, town
@@ -62,6 +66,34 @@ async def test_outage_on_the_command_line(town: Town, proxy: FaultProxy, tmp_pat
         assert f"{name}: OK" in well.out
     assert other.code == 2
     assert "belongs to" in other.err
+
+
+async def test_queues_are_looked_at_with_nothing_running(tmp_path: Path) -> None:
+    """The endpoints file goes when a simulator stops; what waits is still to be seen."""
+    state = {"XDG_STATE_HOME": str(tmp_path)}
+    paths = [tmp_path / "emvs" / f"pharmacy-queue-{number}.sqlite" for number in range(2)]
+    text = "]d201098765432109821728050010LOT-7A\x1d21SN1"
+    for number, path in enumerate(paths):
+        with OfflineQueue(path, f"till-{number} at 127.0.0.1:1") as queue:
+            if number:
+                queue.add(PackCall(Operation.SUPPLY, parse_scan(text)))
+    nowhere = tmp_path / "none.sqlite"
+    every, one, none = await asyncio.gather(
+        run("queue", "report", "--market", "IE", cwd=tmp_path, variables=state),
+        run("queue", "list", "--queue", str(paths[1]), "--json", cwd=tmp_path),
+        run("queue", "list", "--queue", str(nowhere), cwd=tmp_path),
+    )
+    assert every.code == 8
+    assert [line.rsplit(" of ", 1)[-1] for line in every.out.splitlines() if " of " in line] == [
+        "till-0 at 127.0.0.1:1)",
+        "till-1 at 127.0.0.1:1)",
+    ]
+    assert "as no system is known here" in every.err
+    listed = json.loads(one.out)
+    assert (one.code, one.err) == (8, "")
+    assert (listed["queue"], listed["pack"]["serial_number"]) == ("till-1 at 127.0.0.1:1", "SN1")
+    assert (none.code, none.out) == (0, f"Nothing waits: no queue was ever kept in {nowhere}.\n")
+    assert not nowhere.exists()
 
 
 async def test_doctor_finds_clock_login_and_scanner(town: Town, tmp_path: Path) -> None:
