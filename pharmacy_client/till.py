@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
 
@@ -30,6 +30,7 @@ from pharmacy_client.exchange import Transport
 from pharmacy_client.offline_queue import OfflineQueue
 from pharmacy_client.profile import Profile
 from pharmacy_client.queue_entries import Entry, Standing, outcome_of, pack_key
+from pharmacy_client.queue_waits import Reason, Wait
 from pharmacy_client.queued import queued_result
 from pharmacy_client.replay import Replay, ReplayPlan
 from pharmacy_client.results import Category, PackCall, Result
@@ -96,6 +97,7 @@ class Till:
         self._renewing = asyncio.Lock()
         self._reminded = False
         self._in_flight: set[int] = set()
+        self._waits_for: Wait | None = None
         self._retired: list[PharmacyClient] = []
 
     async def __aenter__(self) -> Self:
@@ -130,6 +132,19 @@ class Till:
     def waiting_count(self) -> int:
         """How many operations wait to be sent or for what came of them."""
         return 0 if self.queue is None else self.queue.open_count
+
+    @property
+    def wait(self) -> Wait | None:
+        """Why nothing is sent now, and until when; None if nothing keeps it."""
+        if self.breaker.is_open:
+            reason = Reason.SYSTEM_BUSY if self.breaker.is_asked_for_time else Reason.SYSTEM_AWAY
+            return Wait(reason, datetime.now(UTC) + timedelta(seconds=self.breaker.wait_s))
+        wait = self._waits_for
+        if wait is None and self.queue is not None:
+            wait = self.queue.next_wait(self._plan.replay.doubt_pause_s)
+        # What is on its way from here is not lost.
+        is_awaited = wait is not None and wait.reason is Reason.ANSWER_LOST and self._in_flight
+        return None if is_awaited else wait
 
     @property
     def client(self) -> PharmacyClient:
@@ -289,13 +304,21 @@ class Till:
         """
         if self.queue is None:
             return
+        replay = self._replay(self.queue)
+
+        def note() -> None:
+            self._waits_for = replay.wait
+            if replay.has_heard:
+                self.breaker.succeed()
+            on_step()
+
         try:
-            has_sent = await self._replay(self.queue).run(on_step)
+            await replay.run(note)
         except SystemUnreachableError as error:
             self.breaker.fail(error.retry_after_s)
             raise
-        if has_sent:
-            self.breaker.succeed()
+        finally:
+            self._waits_for = None
 
     async def keep_replaying(self, on_step: Callable[[], None] = lambda: None) -> None:
         """Send what waits whenever the system is there, until cancelled."""

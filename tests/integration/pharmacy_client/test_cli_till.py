@@ -55,8 +55,14 @@ async def test_outage_on_the_command_line(town: Town, proxy: FaultProxy, tmp_pat
     assert "connection: FAILED" in sick.out
     assert "Is the system running?" in sick.out
     await proxy.start()
-    sent = await run("queue", "replay", *queue, "--json", cwd=here)
-    assert (sent.code, json.loads(sent.out)["outcome"]["category"]) == (0, "done")
+    (entry,) = map(
+        json.loads, (await run("queue", "list", *queue, "--json", cwd=here)).out.split("\n")[:-1]
+    )
+    assert entry["wait"] is None  # Its turn has come.
+    sent = await run("queue", "replay", *queue, cwd=here)
+    assert sent.code == 0, sent
+    assert "1 wait: the system works on it; its result is asked for at " in sent.out
+    assert "settled: done" in sent.out
     well, other = await asyncio.gather(
         run("doctor", *queue, "--scan", spelled(town, 0), cwd=here),
         run("queue", "list", *queue, "--participant", "1", cwd=here),
@@ -164,6 +170,7 @@ async def test_a_till_on_a_pipe(town: Town, proxy: FaultProxy, tmp_path: Path) -
     assert "OK   A C T I V E" in out
     assert "CHECK   Q U E U E D" in out
     assert "1 wait" in out
+    assert "1 to be sent: the answer was lost; that is looked into at " in out
     assert out.count("O K   ") == 0
     assert "\x1b" not in out
 

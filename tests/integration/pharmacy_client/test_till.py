@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from pharmacy_client import Category, Profile, SystemUnreachableError
 from pharmacy_client.breaker import Breaker
 from pharmacy_client.offline_queue import OfflineQueue
 from pharmacy_client.queue_entries import Standing
+from pharmacy_client.queue_waits import Reason
 from pharmacy_client.replay import ReplayPlan
 from pharmacy_client.results import PackCall
 from pharmacy_client.till import Till, TillPlan
@@ -80,6 +82,8 @@ async def test_an_outage_is_bridged(street: Street, dialect: str) -> None:
             assert {result.category for result in kept} == {Category.QUEUED}
             assert "5 wait" in kept[-1].advice.sentence
             assert till.is_offline
+            assert till.wait is not None
+            assert till.wait.reason is Reason.SYSTEM_AWAY
             with pytest.raises(SystemUnreachableError, match="5 operations wait"):
                 await till.verify(town.scan(9))
             # Order per pack: an undo waits behind its supply, even if the system is there again.
@@ -89,9 +93,12 @@ async def test_an_outage_is_bridged(street: Street, dialect: str) -> None:
             # A stuck scanner is no second supply.
             again = await till.supply(town.scan(0))
             assert again.queue_number == kept[0].queue_number
+            reasons: list[Reason | None] = []
             async with asyncio.timeout(60):
-                await till.replay()
+                await till.replay(lambda: reasons.append(till.wait and till.wait.reason))
+            assert set(reasons) == {None, Reason.RESULT_NOT_READY}
             assert till.waiting_count == 0
+            assert till.wait is None
             assert street.proxy.count(BULK) == 2
             entries = queue.entries(Standing.SETTLED)
             assert [entry.outcome and entry.outcome.category for entry in entries] == ["done"] * 6
@@ -209,6 +216,10 @@ async def test_a_system_that_wants_time_is_left_alone(street: Street) -> None:
             assert (await till.supply(town.scan())).category is Category.QUEUED
             assert till.is_offline
             assert till.breaker.wait_s > 25
+            assert till.wait is not None
+            assert till.wait.reason is Reason.SYSTEM_BUSY
+            assert till.wait.until_at is not None
+            assert (till.wait.until_at - datetime.now(UTC)).total_seconds() > 25
             before = len(proxy.requests)
             assert (await till.supply(town.scan(1))).category is Category.QUEUED
             with pytest.raises(SystemUnreachableError, match="left alone"):
