@@ -27,6 +27,7 @@ from pharmacy_client.errors import (
     SystemUnreachableError,
 )
 from pharmacy_client.exchange import Transport
+from pharmacy_client.live_login import LiveLogin
 from pharmacy_client.offline_queue import OfflineQueue
 from pharmacy_client.profile import Profile
 from pharmacy_client.queue_entries import Entry, Standing, outcome_of, pack_key
@@ -34,9 +35,8 @@ from pharmacy_client.queue_waits import Reason, Wait
 from pharmacy_client.queued import queued_result
 from pharmacy_client.replay import Replay, ReplayPlan
 from pharmacy_client.results import Category, PackCall, Result
-from pharmacy_client.soap_codes import bare_code
 from pharmacy_client.soap_envelope import new_transaction_id
-from pharmacy_client.upkeep import MUST_CHANGE, Upkeep, is_password_reminder
+from pharmacy_client.upkeep import is_password_reminder
 
 _REMEMBERED_MAX: Final = 1000
 _PENDING: Final = "Something about this pack is still to be sent."
@@ -87,22 +87,17 @@ class Till:
         self.queue = queue
         self.breaker = breaker or Breaker()
         self._plan = plan or TillPlan()
-        self._connect = connect or _connect
+        self._login = LiveLogin(profile, connect, on_notice)
         self._on_notice = on_notice
         self._clock_s = clock_s
-        self._upkeep = Upkeep(profile, self._connect)
-        self._client: PharmacyClient | None = None
         self._answered: OrderedDict[str, tuple[float, Result]] = OrderedDict()
         self._busy: dict[str, _Turns] = {}
-        self._renewing = asyncio.Lock()
-        self._reminded = False
         self._in_flight: set[int] = set()
         self._waits_for: Wait | None = None
-        self._retired: list[PharmacyClient] = []
 
     async def __aenter__(self) -> Self:
         """Get ready. Raises ProfileError; a system that is away is no error."""
-        await self._open(self._upkeep.profile)
+        await self._login.__aenter__()
         return self
 
     async def __aexit__(
@@ -112,16 +107,12 @@ class Till:
         traceback: TracebackType | None,
     ) -> None:
         """Close all connections. What waits in the queue goes on waiting."""
-        for client in (*self._retired, self._client):
-            if client is not None:
-                await client.__aexit__(kind, error, traceback)
-        self._client = None
-        self._retired.clear()
+        await self._login.__aexit__(kind, error, traceback)
 
     @property
     def profile(self) -> Profile:
         """The profile as it is now."""
-        return self._upkeep.profile
+        return self._login.profile
 
     @property
     def is_offline(self) -> bool:
@@ -149,9 +140,7 @@ class Till:
     @property
     def client(self) -> PharmacyClient:
         """The client behind it, for what a till does not do."""
-        if self._client is None:
-            raise RuntimeError("use the till as `async with Till(profile) as till`")
-        return self._client
+        return self._login.client
 
     async def verify(self, scan: Scan | str, *, manual: bool = False) -> Result:
         """Return whether the pack may be handed out. See PharmacyClient."""
@@ -200,7 +189,7 @@ class Till:
             if len(self._answered) > _REMEMBERED_MAX:
                 self._answered.popitem(last=False)
         if any(map(is_password_reminder, result.notifications)):
-            await self._remind()
+            await self._login.remind()
         return result
 
     def _remembered(self, key: str, call: PackCall) -> Result | None:
@@ -261,7 +250,7 @@ class Till:
             if not has_passed and not self.breaker.may_pass():
                 raise self._away()
             has_passed = False
-            asked_as = self._upkeep.profile
+            asked_as = self.profile
             try:
                 result = await self.client.perform(call)
             except SystemUnreachableError as error:
@@ -270,7 +259,7 @@ class Till:
                     raise
             except LoginRefusedError as error:
                 self.breaker.succeed()
-                if not await self._renew_for(error, asked_as):
+                if not await self._login.renew_for(error, asked_as):
                     raise
             else:
                 if result.category is Category.UNAVAILABLE and result.retry_after_s:
@@ -345,67 +334,4 @@ class Till:
 
         Raises the client's errors.
         """
-        if not self._upkeep.is_possible:
-            return
-        async with self._renewing:
-            before = self._upkeep.profile
-            await self._upkeep.settle_pending()
-            if await self._upkeep.renew_certificate(datetime.now(UTC)) is not None:
-                self._on_notice("The certificate was renewed and written to the profile.")
-            if self._upkeep.profile is not before:
-                await self._open(self._upkeep.profile)
-
-    async def _remind(self) -> None:
-        """The password is about to expire: change it, or tell the user, once."""
-        if self._reminded:
-            return
-        self._reminded = True
-        if not self._upkeep.is_possible:
-            self._on_notice("The password is about to expire. Change it: `pharmacy password`.")
-            return
-        try:
-            await self._change_password()
-        except PharmacyClientError as error:
-            self._reminded = False
-            self._on_notice(f"The password is about to expire and could not be changed: {error}")
-
-    async def _renew_for(self, error: LoginRefusedError, asked_as: Profile) -> bool:
-        """Find or make a login that holds, after a refusal; False if there is none.
-
-        It may have been renewed meanwhile: here, or by another program that shares the file.
-        """
-        if not self._upkeep.is_possible:
-            return False
-        async with self._renewing:
-            if self._upkeep.profile is not asked_as:
-                return True
-            if self._upkeep.reload():
-                await self._open(self._upkeep.profile)
-                return True
-        if bare_code(error.return_code or "") == MUST_CHANGE:
-            await self._change_password()
-            return True
-        if self._upkeep.profile.next_password is not None:
-            await self.upkeep()
-            return True
-        return False
-
-    async def _change_password(self) -> None:
-        async with self._renewing:
-            await self._upkeep.change_password()
-            await self._open(self._upkeep.profile)
-        self._on_notice("The password was changed and written to the profile.")
-
-    async def _open(self, profile: Profile) -> None:
-        if self._client is not None:
-            # What is on its way with the old login gets its answer.
-            self._retired.append(self._client)
-        transport = self._connect(profile)
-        self._client = await PharmacyClient(profile, transport=transport).__aenter__()
-
-
-def _connect(profile: Profile) -> Transport:
-    # Loading the HTTP library takes 0.3 s, which `pharmacy --help` need not wait for.
-    from pharmacy_client.transport import AiohttpTransport  # noqa: PLC0415
-
-    return AiohttpTransport(profile)
+        await self._login.upkeep()
