@@ -112,6 +112,14 @@ async def test_doctor_finds_clock_login_and_scanner(town: Town, tmp_path: Path) 
     assert checks["login"]["verdict"] == "failed"
     assert "locks the user" in checks["login"]["advice"]
     assert "keyboard layout" in checks["scanner"]["found"]
+    await town.system.advance_clock(3 * 86_400)
+    for dialect, clock in (("rest", "its token was issued"), ("soap", "Timestamp")):
+        queue = ["--queue", str(tmp_path / f"{dialect}.sqlite"), "--dialect", dialect]
+        done = await run("doctor", *queue, "--no-scanner", cwd=here)
+        assert done.code == 0, done
+        assert "clock: WARNING  this computer is 3 days behind the system, by the " in done.out
+        assert clock in done.out
+        assert "but by HTTP's Date it is right" in done.out
 
 
 @pytest.mark.parametrize("bulk", [(), ("--bulk",)])
