@@ -99,5 +99,7 @@ def check_clock(machine: Clock | None, deciding: Clock | None, now: datetime) ->
 
 def _apart(ahead: timedelta) -> str:
     amount = abs(ahead)
-    told = f"{round(amount / _DAY)} days" if amount >= 2 * _DAY else f"{amount.total_seconds():.0f} s"
+    told = (
+        f"{round(amount / _DAY)} days" if amount >= 2 * _DAY else f"{amount.total_seconds():.0f} s"
+    )
     return f"{told} {'ahead of' if ahead > timedelta(0) else 'behind'}"
