@@ -135,7 +135,8 @@ def _line(entry: Entry, wait: Wait | None) -> str:
     what = f"{entry.number} {entry.happened_at:%Y-%m-%d %H:%M:%S} {call.operation.name.lower()}"
     pack = f"{scan.product_code} {scan.serial_number}"
     if outcome is None:
-        tries = f", sent {entry.attempts} times" if entry.attempts else ""
+        times = "once" if entry.attempts == 1 else f"{entry.attempts} times"
+        tries = f", sent {times}" if entry.attempts else ""
         why = f"; {wait.sentence}" if wait else ""
         return f"{what} {pack}: {entry.standing}{tries}{why}"
     told = " ".join(
