@@ -11,18 +11,24 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 from emvs.scan import Scan
 from pharmacy_client import queue_steps, queue_waits
-from pharmacy_client.bulk import BulkItem
-from pharmacy_client.errors import QueueFullError, QueueUnusableError
+from pharmacy_client.errors import QueueFullError
 from pharmacy_client.profile import Profile
-from pharmacy_client.queue_entries import Entry, Outcome, Standing, encode_call, pack_key
-from pharmacy_client.queue_file import COLUMNS, QueueFile, entry_of, private
+from pharmacy_client.queue_entries import (
+    Again,
+    Entry,
+    Outcome,
+    Standing,
+    Submission,
+    encode_call,
+    pack_key,
+)
+from pharmacy_client.queue_file import COLUMNS, QueueFile, entry_of
 from pharmacy_client.queue_schema import Execute
 from pharmacy_client.queue_steps import FIRST_OF_PACK, IS_OPEN, NOT_PUT_OFF
 from pharmacy_client.queue_waits import Wait
@@ -53,28 +59,6 @@ def default_path(profile: Profile, environment: Mapping[str, str]) -> Path:
 def default_directory(environment: Mapping[str, str]) -> Path:
     """Return where queues are kept: in the directory that the user keeps states in."""
     return Path(environment.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "emvs"
-
-
-class Again(Enum):
-    """How an entry goes again that was certainly not done."""
-
-    IN_BULK = "in bulk"
-    SINGLY = "singly"
-
-
-class Submission(NamedTuple):
-    """A bulk on its way. Without a ticket nobody knows whether the system has it."""
-
-    number: int
-    submission_id: str
-    ticket: str | None
-    begun_at_s: float
-    entries: tuple[Entry, ...]
-
-    @property
-    def items(self) -> list[BulkItem]:
-        """What is handed in, or was."""
-        return [BulkItem(entry.call, entry.item_id) for entry in self.entries]
 
 
 class OfflineQueue:
@@ -169,16 +153,7 @@ class OfflineQueue:
     @contextmanager
     def replaying(self) -> Iterator[None]:
         """Be the only one who sends. Raises QueueUnusableError if another process does."""
-        import fcntl  # noqa: PLC0415 - not on every system, and only needed here.
-
-        path = self.path.with_name(self.path.name + ".lock")
-        with open(path, "w", opener=private) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise QueueUnusableError(
-                    f"Another program is sending what waits in {self.path}."
-                ) from error
+        with self._file.locked():
             yield
 
     def counts(self) -> dict[Standing, int]:

@@ -91,6 +91,21 @@ class QueueFile:
         except sqlite3.Error as error:
             raise self._unusable("written", error) from error
 
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the only one who sends. Raises QueueUnusableError if another process does."""
+        import fcntl  # noqa: PLC0415 - not on every system, and only needed here.
+
+        path = self._path.with_name(self._path.name + ".lock")
+        with open(path, "w", opener=private) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise QueueUnusableError(
+                    f"Another program is sending what waits in {self._path}."
+                ) from error
+            yield
+
     def _unusable(self, what: str, error: Exception) -> QueueUnusableError:
         return QueueUnusableError(f"The offline queue {self._path} cannot be {what}: {error}.")
 

@@ -27,9 +27,9 @@ from pharmacy_client.errors import (
     ScanRefusedError,
     SystemUnreachableError,
 )
-from pharmacy_client.offline_queue import DOUBT_PAUSE_S, Again, OfflineQueue, Submission
+from pharmacy_client.offline_queue import DOUBT_PAUSE_S, OfflineQueue
 from pharmacy_client.polling import FIRST_POLL_S, LONGEST_POLL_S, Waits
-from pharmacy_client.queue_entries import Entry, Outcome, moment, outcome_of
+from pharmacy_client.queue_entries import Again, Entry, Outcome, Submission, moment, outcome_of
 from pharmacy_client.queue_waits import Reason, Wait
 from pharmacy_client.results import Category, PackCall, Result
 
