@@ -19,6 +19,7 @@ from pharmacy_client.bulk import (
     BULK_TIMEOUT_S,
     BulkItem,
     NotReady,
+    is_uniform,
 )
 from pharmacy_client.errors import (
     BulkLostError,
@@ -60,6 +61,8 @@ _STATUS: Final = {
 }
 _REFUSED: Final = (400, 403, 409, 413, 422)
 """Nothing of the bulk was taken, and the same one would be refused again."""
+_ETA_S_MAX: Final = 600.0
+"""Results of these systems are there within 45 s."""
 _BULK_PATH: Final = "/product/packs"
 _RECOVERY_PATH: Final = "/recovery/packs"
 
@@ -101,9 +104,15 @@ class RestBulk:
         packs = [_pack(item.call, with_transition=True) for item in items]
         return await self._submit(_RECOVERY_PATH, {"numberOfPacks": len(packs), "packs": packs})
 
-    async def submit_same(self, items: Sequence[BulkItem]) -> str:
-        """Hand in calls of one operation as a bulk of pack; no pack may be named twice."""
+    async def submit_uniform(self, items: Sequence[BulkItem], submission_id: str) -> str:
+        """Hand in as a bulk of pack: calls of one operation on packs of any products.
+
+        Raises NotOfferedError, as nothing is sent, if they are not. See BulkSpeaker.
+        """
+        del submission_id
         operation, manual = items[0].call.operation, items[0].call.manual
+        if not is_uniform(items):
+            raise NotOfferedError("A bulk of pack has one operation, and each pack once.")
         packs = [_pack(item.call, with_transition=False) for item in items]
         body: dict[str, object] = {"numberOfPacks": len(packs), "packs": packs}
         if operation is not Operation.VERIFY:
@@ -198,6 +207,14 @@ class RestBulk:
         )
 
 
+class RestUniformBulk:
+    """Speaks bulk of pack over a transport."""
+
+    def __init__(self, bulk: RestBulk) -> None:
+        self.submit = bulk.submit_uniform
+        self.fetch = bulk.fetch
+
+
 def _read(reply: HttpReply, exchange: Exchange, *, changes: bool) -> _Whole:
     try:
         return _decode(reply.body) if reply.body else _Whole()
@@ -266,7 +283,9 @@ def _wait_s(eta: str | None, reply: HttpReply) -> float | None:
         return None
     if at is None or at.tzinfo is None:
         return None
-    return max(0.0, (at - (_date(reply) or datetime.now(UTC))).total_seconds())
+    wait_s = max(0.0, (at - (_date(reply) or datetime.now(UTC))).total_seconds())
+    # A time that far off is of another clock than the Date: of a system whose clock was moved.
+    return wait_s if wait_s <= _ETA_S_MAX else None
 
 
 def _date(reply: HttpReply) -> datetime | None:
