@@ -247,6 +247,7 @@ async def test_a_repeated_capture_is_the_first_one(start_stand: StartStand, name
         ("[3]", job["captureID"]),
     ]
     assert [request["serialCount"] for request in job["emvs:requests"]] == [1]
+    assert (await finished(stand, grown))["captureID"] == job["captureID"]
     await stand.obp.ended(job["emvs:requests"][0]["transactionId"])
     told = [
         told["serialNumbers"]
