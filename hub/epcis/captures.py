@@ -18,8 +18,9 @@ import msgspec
 from emvs.errors import BadRequestError, NotFoundError
 from emvs.infra.clock import Clock
 from emvs.transaction_ids import IdentifierType, TransactionId, reference_length
+from hub.epcis.document import Captured, events_of, keys_of, take_apart
 from hub.epcis.event_keys import document_digest
-from hub.epcis.events import Captured, Group, events_of, keys_of, take_apart
+from hub.epcis.events import Group
 from hub.epcis.problems import problem
 from hub.organisations import ACTORS, Client
 from hub.paging import Order, Page
