@@ -154,7 +154,7 @@ class PharmacyClient:
         transport = self._transport
         assert transport is not None
         if isinstance(speaker, RestDialect):
-            return RestBulk(self.profile, transport, speaker.tokens)
+            return RestBulk(self.profile, speaker.tokens)
         return SoapBulk(self.profile, transport)
 
     async def _perform(

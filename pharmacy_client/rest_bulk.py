@@ -33,8 +33,6 @@ from pharmacy_client.exchange import (
     Exchange,
     HttpReply,
     HttpRequest,
-    Transport,
-    record_exchange,
     retry_after_s,
 )
 from pharmacy_client.profile import Profile
@@ -93,9 +91,8 @@ class _Answered(NamedTuple):
 class RestBulk:
     """Speaks bulk and recovery over a transport."""
 
-    def __init__(self, profile: Profile, transport: Transport, tokens: TokenSource) -> None:
+    def __init__(self, profile: Profile, tokens: TokenSource) -> None:
         self._profile = profile
-        self._transport = transport
         self._tokens = tokens
 
     async def submit(self, items: Sequence[BulkItem], submission_id: str) -> str:
@@ -153,14 +150,13 @@ class RestBulk:
     async def _ask(
         self, method: str, url: str, body: dict[str, object] | None, *, manual: bool = False
     ) -> _Answered:
-        """Return the answer. A refused token is renewed once: with it nothing was done."""
         content = None if body is None else msgspec.json.encode(body)
-        for is_last in (False, True):
-            token = await self._tokens.token()
+
+        def build(token: str) -> HttpRequest:
             headers = standing_headers(self._profile, token, manual=manual)
             if content is not None:
                 headers["Content-Type"] = "application/json"
-            request = HttpRequest(
+            return HttpRequest(
                 method,
                 url,
                 headers,
@@ -170,11 +166,8 @@ class RestBulk:
                 reply_bytes_max=BULK_REPLY_BYTES_MAX,
                 timeout_s=max(BULK_TIMEOUT_S, self._profile.timeout_s),
             )
-            reply = await self._transport.send(request)
-            if reply.status != 401 or is_last:
-                break
-            self._tokens.forget(token)
-        exchange = record_exchange(request, reply)
+
+        reply, exchange = await self._tokens.send(build)
         if reply.status == 401:
             raise LoginRefusedError("The system refused a fresh token.", exchange=exchange)
         return _Answered(reply, _read(reply, exchange, changes=content is not None), exchange)

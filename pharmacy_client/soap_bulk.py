@@ -46,7 +46,7 @@ _NUMBERS: Final = {
 _NO_UNDO: Final = (Operation.UNDO_DESTROY, Operation.UNDO_STOLEN)
 _NO_TYPED: Final = (Operation.FREE_SAMPLE, Operation.UNDO_FREE_SAMPLE)
 _BRANCHES: Final = ("Item", "ItemUndo", "ItemMan", "ItemManUndo")
-NOT_READY: Final = "FE_TX_02"
+_NOT_READY: Final = "FE_TX_02"
 SUCCESS: Final = "SUCCESS"
 
 
@@ -60,22 +60,19 @@ class SoapBulk:
     async def submit(self, items: Sequence[BulkItem], submission_id: str) -> str:
         """Hand in. See BulkSpeaker."""
         content = "".join(_item(item, self._profile) for item in items)
-        answer = await self._caller.ask(
+        return await hand_in(
+            self._caller,
             "G195SubmitBulkTransaction",
-            f"<t:Body><t:TrxList>{content}</t:TrxList></t:Body>",
+            f"<t:TrxList>{content}</t:TrxList>",
             service="mixed",
-            transaction_id=submission_id,
-            changes=True,
-            is_bulk=True,
+            submission_id=submission_id,
         )
-        return ticket_of(answer)
 
     async def fetch(self, ticket: str, items: Sequence[BulkItem]) -> list[Result] | NotReady:
         """Fetch. See BulkSpeaker. A bulk that is lost looks like a slow one in this interface."""
-        answer = await self._caller.ask(
-            "G196RequestBulkTransactionResult", reference_to(ticket), service="mixed", is_bulk=True
-        )
-        if answer.bare_code == NOT_READY:
+        action = "G196RequestBulkTransactionResult"
+        answer = await fetched(self._caller, action, ticket, service="mixed")
+        if answer is None:
             return NotReady(None)
         if answer.bare_code != SUCCESS:
             raise answer.refusal(BulkRefusedError)
@@ -155,8 +152,18 @@ def _request_type(operation: Operation, *, is_typed: bool) -> tuple[str, str]:
     return _BRANCHES[variant], f"G{number}{variant}"
 
 
-def ticket_of(answer: SoapAnswer) -> str:
-    """Return the ticket of an acknowledgement. Raises the errors of BulkSpeaker.submit."""
+async def hand_in(
+    caller: SoapCaller, action: str, content: str, *, service: str, submission_id: str
+) -> str:
+    """Hand a bulk in and return its ticket. Raises the errors of BulkWay.submit."""
+    answer = await caller.ask(
+        action,
+        f"<t:Body>{content}</t:Body>",
+        service=service,
+        transaction_id=submission_id,
+        changes=True,
+        is_bulk=True,
+    )
     if answer.bare_code != SUCCESS:
         raise answer.refusal(BulkRefusedError)
     ticket = answer.reader.transaction_id()
@@ -165,6 +172,10 @@ def ticket_of(answer: SoapAnswer) -> str:
     return ticket
 
 
-def reference_to(ticket: str) -> str:
-    """Return the body that asks for the results of a bulk."""
-    return f"<t:Body><t:RefNMVSTrxId>{text(ticket)}</t:RefNMVSTrxId></t:Body>"
+async def fetched(
+    caller: SoapCaller, action: str, ticket: str, *, service: str
+) -> SoapAnswer | None:
+    """Return the answer about the results of a bulk; None if they are not ready."""
+    body = f"<t:Body><t:RefNMVSTrxId>{text(ticket)}</t:RefNMVSTrxId></t:Body>"
+    answer = await caller.ask(action, body, service=service, is_bulk=True)
+    return None if answer.bare_code == _NOT_READY else answer

@@ -12,7 +12,7 @@ from pharmacy_client.exchange import Transport
 from pharmacy_client.profile import Profile
 from pharmacy_client.results import Category, PackCall, Result
 from pharmacy_client.soap import make_result
-from pharmacy_client.soap_bulk import NOT_READY, SUCCESS, reference_to, ticket_of
+from pharmacy_client.soap_bulk import SUCCESS, fetched, hand_in
 from pharmacy_client.soap_call import SoapAnswer, SoapCaller
 from pharmacy_client.soap_codes import category_of, is_login_refusal
 from pharmacy_client.soap_envelope import product, text
@@ -55,22 +55,18 @@ class SoapUniformBulk:
         reference = call.reference
         told = f"<t:RefClientTrxId>{text(reference)}</t:RefClientTrxId>" if reference else ""
         batch = product(call.scan, with_batch=True)
-        answer = await self._caller.ask(
+        return await hand_in(
+            self._caller,
             action,
-            f"<t:Body>{batch}<t:Packs>{packs}</t:Packs>{told}</t:Body>",
+            f"{batch}<t:Packs>{packs}</t:Packs>{told}",
             service="bulk",
-            transaction_id=submission_id,
-            changes=True,
-            is_bulk=True,
+            submission_id=submission_id,
         )
-        return ticket_of(answer)
 
     async def fetch(self, ticket: str, items: Sequence[BulkItem]) -> list[Result] | NotReady:
         """Fetch. See BulkWay. What is wrong with product or batch is said once, for all packs."""
-        answer = await self._caller.ask(
-            "G188RequestBulkPackResult", reference_to(ticket), service="bulk", is_bulk=True
-        )
-        if answer.bare_code == NOT_READY:
+        answer = await fetched(self._caller, "G188RequestBulkPackResult", ticket, service="bulk")
+        if answer is None:
             return NotReady(None)
         types = answer.reader.types
         if answer.bare_code == SUCCESS or answer.body.find(f"{types}Packs") is not None:

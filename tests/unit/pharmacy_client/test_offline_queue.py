@@ -277,6 +277,6 @@ async def test_a_bulk_that_rest_systems_refuse_is_known_as_refused(status: int) 
         client_id="till",
         client_secret="s",
     )
-    bulk = RestBulk(profile, Refusing(), TokenSource(profile, Refusing()))
+    bulk = RestBulk(profile, TokenSource(profile, Refusing()))
     with pytest.raises(BulkRefusedError):
         await bulk.submit([BulkItem(supply(), "item-0001")], "bulk-0001")
