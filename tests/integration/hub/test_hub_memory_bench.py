@@ -6,6 +6,7 @@ The bound is written in docs/ways-in.md.
 from __future__ import annotations
 
 import asyncio
+import io
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -102,7 +103,8 @@ async def test_large_captures_at_once_need_a_bounded_amount_of_memory(
         headers = {"Authorization": f"Bearer {obp.token}", "Content-Type": "application/json"}
         url = f"{obp.url}/epcis/capture"
         timeout = aiohttp.ClientTimeout(total=300)
-        async with http.post(url, data=body, headers=headers, timeout=timeout) as response:
+        sent = io.BytesIO(body)
+        async with http.post(url, data=sent, headers=headers, timeout=timeout) as response:
             assert response.status == 202, await response.text()
 
     rows = []
