@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 import gevent
 
 from loadtests.scenarios.arrivals import Arrival
+from loadtests.scenarios.connection import Reply
 from loadtests.scenarios.messages import Writer, rest_code, soap_code
 from loadtests.scenarios.mix import Operation, Role
 from loadtests.scenarios.packs import Pack
 from loadtests.scenarios.samples import Flag, Verdict
-from loadtests.scenarios.wire import Reply
 
 if TYPE_CHECKING:
     from loadtests.scenarios.generator import Generator

@@ -17,6 +17,7 @@ from gevent.event import Event
 
 from loadtests.scenarios.arrivals import Arrival, Arrivals, Errand
 from loadtests.scenarios.bulk_errand import run_bulk
+from loadtests.scenarios.connection import Reply
 from loadtests.scenarios.messages import Writer, expected_codes, rest_code, soap_code
 from loadtests.scenarios.mix import Operation, Role
 from loadtests.scenarios.packs import Pack, fresh_packs
@@ -25,7 +26,7 @@ from loadtests.scenarios.recalls import recall_times
 from loadtests.scenarios.samples import Flag, Verdict, pack_row
 from loadtests.scenarios.shelves import Job, Market, Mixture, Shelves
 from loadtests.scenarios.tokens import Tokens
-from loadtests.scenarios.wire import FastClient, Reply, WireClient
+from loadtests.scenarios.wire import FastClient, WireClient
 
 _WARM_UP_GREENLETS: Final = 4
 _RECALL_LEAD_S: Final = 0.5
