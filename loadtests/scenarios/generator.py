@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 import gevent
 import gevent.pool
@@ -18,6 +18,8 @@ from gevent.event import Event
 from loadtests.scenarios.arrivals import Arrival, Arrivals, Errand
 from loadtests.scenarios.bulk_errand import run_bulk
 from loadtests.scenarios.connection import Reply
+from loadtests.scenarios.lanes import Lanes
+from loadtests.scenarios.locust_stats import Teller
 from loadtests.scenarios.messages import Writer, expected_codes, rest_code, soap_code
 from loadtests.scenarios.mix import Operation, Role
 from loadtests.scenarios.packs import Pack, fresh_packs
@@ -32,14 +34,11 @@ _WARM_UP_GREENLETS: Final = 4
 _RECALL_LEAD_S: Final = 0.5
 """From so long before a recall is sent its batch may be answered either way."""
 
-Fire = Callable[..., None]
-"""Tells Locust of a request, as `events.request.fire`."""
-
 
 class Generator:
     """One process's share. `index` counts from 0."""
 
-    def __init__(self, plan: Plan, *, index: int, generators: int, fire: Fire) -> None:
+    def __init__(self, plan: Plan, *, index: int, generators: int, teller: Teller) -> None:
         self.plan = plan
         self.index = index
         self.ready = Event()
@@ -51,15 +50,14 @@ class Generator:
         """Who waits for the results of many packs at once."""
         self.unsent_count = 0
         self.is_over = False
-        self._fire = fire
+        self._teller = teller
         self._trx_prefix = f"{plan.packs[0].run_id}{index:03}"
         self._trx_count = 0
         self._started_at = 0.0
-        self._adopting: Role | None = None
-        self._orphans: list[Arrivals] = []
         self.arrivals = {
             role: Arrivals(plan, role, index=index, generators=generators) for role in Role
         }
+        self.lanes = Lanes(self.arrivals, self.now)
         packs = {one.market: one for one in plan.packs}
         self.markets = {
             name: Market(fresh_packs(one, index=index, generators=generators))
@@ -122,13 +120,8 @@ class Generator:
             self.clients[number].send(self.writers[number].request(job, self.next_trx()))
 
     def start(self, lanes: dict[Role, int]) -> None:
-        """Begin the run. `lanes`: how many Locust has given this process of each role.
-
-        Locust may give one process all lanes of a role; elsewhere the largest role adopts it.
-        """
-        if lanes:
-            self._adopting = max(lanes, key=lambda role: lanes[role])
-            self._orphans = [self.arrivals[role] for role in Role if not lanes.get(role)]
+        """Begin the run. `lanes`: how many Locust has given this process of each role."""
+        self.lanes.adopt(lanes)
         self._started_at = time.perf_counter()
         self.ready.set()
 
@@ -143,18 +136,12 @@ class Generator:
 
     def carry(self, role: Role) -> bool:
         """Do one errand of a role at its planned moment; False if there is none any more."""
-        arrivals = self.arrivals[role]
-        if role is self._adopting:
-            arrivals = min((arrivals, *self._orphans), key=_next_at)
-        arrival = arrivals.pop()
-        if arrival is None:
+        taken = self.lanes.take(role)
+        if taken is None:
             return False
-        wait_s = arrival.at - self.now()
-        if wait_s > 0:
-            gevent.sleep(wait_s)
         self.busy_lanes += 1
         try:
-            self.do(arrival, waited=wait_s > 0)
+            self.do(taken.arrival, waited=taken.waited)
         finally:
             self.busy_lanes -= 1
         return True
@@ -248,14 +235,12 @@ class Generator:
             *(planned, max(late, 0.0), took, pack, count, site, reply.status),
             *(operation, fault, flags, verdict, shown.encode()[:12]),
         )
-        error = None if verdict is Verdict.EXPECTED else UnexpectedAnswerError(shown)
-        self._fire(
-            request_type="REST" if self.plan.sites[site].soap is None else "SOAP",
-            name=self._names[site] + operation.label,
-            response_time=took * 1000.0,
-            response_length=len(reply.body),
-            exception=error,
-            context=_NO_CONTEXT,
+        self._teller.add(
+            "REST" if self.plan.sites[site].soap is None else "SOAP",
+            self._names[site] + operation.label,
+            took,
+            len(reply.body),
+            "" if verdict is Verdict.EXPECTED else shown,
         )
 
     def keep_row(
@@ -269,7 +254,8 @@ class Generator:
         self.rows += pack_row(*times_and_pack, *what, *marks, code.encode()[:12])
 
     def take_rows(self) -> bytes:
-        """Return the samples since the last call."""
+        """Return the samples since the last call. Locust has been told of them."""
+        self._teller.tell()
         rows, self.rows = bytes(self.rows), bytearray()
         return rows
 
@@ -291,18 +277,6 @@ class Generator:
         """End. Results that have not come are kept as such."""
         self.fetching.kill()
         self.is_over = True
-
-
-def _next_at(arrivals: Arrivals) -> float:
-    at = arrivals.next_at()
-    return float("inf") if at is None else at
-
-
-_NO_CONTEXT: Final[dict[str, Any]] = {}
-
-
-class UnexpectedAnswerError(Exception):
-    """What Locust shows as a failure."""
 
 
 def judge(reply: Reply, code: str, expected: frozenset[str]) -> Verdict:

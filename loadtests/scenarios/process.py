@@ -22,6 +22,7 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from loadtests.scenarios.generator import Generator
+from loadtests.scenarios.locust_stats import Teller
 from loadtests.scenarios.mix import Role
 from loadtests.scenarios.plan import PLAN_VARIABLE, Plan, read_plan
 
@@ -110,8 +111,8 @@ class Process:
         self.plan, self._generators = plan, generators
         self.planned.set()
         assert self._environment is not None, "attached before anything starts"
-        fire = self._environment.events.request.fire
-        generator = Generator(plan, index=index, generators=generators, fire=fire)
+        teller = Teller(self._environment)
+        generator = Generator(plan, index=index, generators=generators, teller=teller)
         generator.warm_up()
         self._spawned.wait(_SPAWN_S_MAX)
         # What lives as long as the run need not be looked through again and again meanwhile.
