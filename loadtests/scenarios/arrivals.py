@@ -109,18 +109,19 @@ class Arrivals:
         """Return when the next arrival is; None if there is none before the run's end."""
         return self._due[0].at if self._due or self._fill() else None
 
-    def drop_all(self) -> int:
-        """Take all that is left, and return how many that were."""
-        count = 0
-        while self.pop() is not None:
-            count += 1
-        return count
-
     def due_count(self, now: float) -> int:
         """Return how many arrivals should have begun and have not."""
         while self._slice <= min(self._last_slice, now / self._slice_s):
             self._make_slice()
         return bisect_right(self._due, now, key=lambda arrival: arrival.at)
+
+    def drop_all(self, now: float) -> int:
+        """Take all that is left, and return how many of them should have begun."""
+        count = self.due_count(now)
+        self._slice = self._last_slice + 1
+        self._due.clear()
+        self._later.clear()
+        return count
 
     def _fill(self) -> bool:
         """Make slices until there is an arrival; return whether there is one."""

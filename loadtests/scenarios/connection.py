@@ -31,6 +31,10 @@ class Reply(NamedTuple):
     trouble: str = ""
 
 
+STOPPED: Final = Reply(0, b"", trouble="stopped")
+"""Whoever waited for the answer was ended."""
+
+
 class BrokenAnswerError(Exception):
     """What came is no HTTP/1.1, or longer than can be."""
 

@@ -17,7 +17,7 @@ from gevent.event import Event
 
 from loadtests.scenarios.arrivals import Arrival, Arrivals, Errand
 from loadtests.scenarios.bulk_errand import run_bulk
-from loadtests.scenarios.connection import Reply
+from loadtests.scenarios.connection import STOPPED, Reply
 from loadtests.scenarios.lanes import Lanes
 from loadtests.scenarios.locust_stats import Teller
 from loadtests.scenarios.messages import Writer, expected_codes, rest_code, soap_code
@@ -49,7 +49,7 @@ class Generator:
         self.fetching = gevent.pool.Group()
         """Who waits for the results of many packs at once."""
         self.unsent_count = 0
-        self.is_over = False
+        self.is_over = self.is_stopped = False
         self._teller = teller
         self._trx_prefix = f"{plan.packs[0].run_id}{index:03}"
         self._trx_count = 0
@@ -185,7 +185,11 @@ class Generator:
             self.tokens.keep(number)
         request = writer.request(job, trx)
         sent_at = self.now()
-        reply = self.clients[number].send(request)
+        try:
+            reply = self.clients[number].send(request)
+        except gevent.GreenletExit:
+            self._keep_unknown(arrival, job, sent_at)
+            raise
         took = self.now() - sent_at
         code = (soap_code if is_soap else rest_code)(reply.body)
         recalled = job.pack.batch in self.markets[writer.site.market].recalled
@@ -214,6 +218,24 @@ class Generator:
         )
         return code == "SUCCESS" if is_soap else code[:1] == "1"
 
+    def _keep_unknown(self, arrival: Arrival, job: Job, sent_at: float) -> None:
+        """Keep a request whose lane is ended: the market may have done it."""
+        flags = Flag.FOREIGN * job.foreign | Flag.REPEAT * job.repeat
+        self.keep(
+            arrival.at,
+            sent_at - arrival.at,
+            self.now() - sent_at,
+            job.pack.number,
+            1,
+            arrival.site,
+            STOPPED,
+            job.operation,
+            job.fault,
+            flags,
+            Verdict.UNKNOWN,
+            "",
+        )
+
     def keep(  # noqa: PLR0917 - the members of a sample in order, called for each request.
         self,
         planned: float,
@@ -235,6 +257,8 @@ class Generator:
             *(planned, max(late, 0.0), took, pack, count, site, reply.status),
             *(operation, fault, flags, verdict, shown.encode()[:12]),
         )
+        if verdict is Verdict.UNKNOWN:
+            return
         self._teller.add(
             "REST" if self.plan.sites[site].soap is None else "SOAP",
             self._names[site] + operation.label,
@@ -261,6 +285,8 @@ class Generator:
 
     def due_count(self) -> int:
         """Return how many arrivals should have begun by now and wait for a lane."""
+        if self.plan.model == "closed":
+            return 0  # Tills plan nothing.
         now = self.now()
         return sum(arrivals.due_count(now) for arrivals in self.arrivals.values())
 
@@ -270,8 +296,13 @@ class Generator:
         return self.busy_lanes == 0 and not self.fetching
 
     def stop_sending(self) -> None:
-        """Count what was planned and never sent; what is under way still gets its answer."""
-        self.unsent_count += sum(arrivals.drop_all() for arrivals in self.arrivals.values())
+        """Count what was due and never sent; what is under way still gets its answer."""
+        self.unsent_count += self.lanes.drop_all()
+
+    def stop(self) -> None:
+        """End before the plan's end: whatever has no answer by now is nobody's fault."""
+        self.is_stopped = True
+        self.stop_sending()
 
     def finish(self) -> None:
         """End. Results that have not come are kept as such."""

@@ -29,6 +29,7 @@ class Lanes:
 
     def __init__(self, arrivals: dict[Role, Arrivals], now: Callable[[], float]) -> None:
         self._sources = {role: [arrivals[role]] for role in arrivals}
+        self._arrivals = arrivals
         self._now = now
         self._idle: dict[Role, list[Any]] = {role: [] for role in arrivals}
         hub: Any = gevent.get_hub()
@@ -69,6 +70,13 @@ class Lanes:
                 idle.remove(me)
             raise
         return None if found is None else Taken(found, True)
+
+    def drop_all(self) -> int:
+        """Take all that is left; return how many of it were due. Idle lanes go on with nothing."""
+        now = self._now()
+        count = sum(arrivals.drop_all(now) for arrivals in self._arrivals.values())
+        self._ring(now)
+        return count
 
     def _next(self, role: Role) -> tuple[Arrivals | None, float]:
         best, earliest = None, _NEVER

@@ -37,6 +37,8 @@ class Verdict(IntEnum):
     """An answer, but another one than the pack's history allows."""
     ERROR = 2
     """No usable answer: refused, broken, timed out, overloaded, HTTP 5xx."""
+    UNKNOWN = 3
+    """The run was stopped before the answer came: nobody's fault, and it may have been done."""
 
 
 class Sample(NamedTuple):
