@@ -13,13 +13,17 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import asyncpg
 import pytest
 
+from emvs.errors import UsageError
 from emvs.infra.loopback_ports import free_port
+from loadtests.run.options import make_options
+from loadtests.run.systems import choose_systems
 from loadtests.scenarios.arrivals import Arrivals, Errand
 from loadtests.scenarios.mix import Role
 from loadtests.scenarios.plan import read_plan
@@ -141,14 +145,15 @@ def standing_still(loaded: Environment) -> Iterator[None]:
         os.kill(server, signal.SIGCONT)
 
 
-def load(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `emvs load` to its end."""
+def load(*arguments: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `emvs load` to its end. `data`: where it looks for systems when no option says it."""
     return subprocess.run(  # noqa: S603 - the command under test
         [str(EMVS), "load", *arguments],
         capture_output=True,
         text=True,
         timeout=110,
         check=False,
+        env=os.environ | ({"EMVS_DATA": str(data)} if data else {}),
     )
 
 
@@ -157,9 +162,11 @@ def run_finished(loaded: Environment, out: Path) -> Path:
         *("run", "latvia", "--rate", "50", "--duration", "5s"),
         *("--alerts", "0.05", "--duplicates", "0.2"),
         # Others use this machine: the limit here only shows that a limit is looked at.
-        *("--p95-ms", "5000", "--data", str(loaded.data), "--out", str(out)),
+        *("--p95-ms", "5000", "--out", str(out)),
+        data=loaded.data,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert f"systems of {loaded.data}" in " ".join((done.stdout + done.stderr).split())
     return out
 
 
@@ -297,3 +304,24 @@ def test_load_on_nothing_says_what_to_do(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert f"emvs up --data {tmp_path / 'none'} --markets LV:soap,LT" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_systems_without_the_markets_are_left_alone(loaded: Environment, tmp_path: Path) -> None:
+    options = make_options("belgium")
+    chosen, text = choose_systems(replace(options, data=loaded.data), fresh=False)
+    assert chosen.data == loaded.data
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMVS_DATA", str(loaded.data))
+        chosen, text = choose_systems(options, fresh=False)
+        assert chosen.data is None
+        assert text.startswith("fresh systems for this run; ")
+        assert "run without BE" in text
+        chosen, text = choose_systems(make_options("latvia"), fresh=False)
+        assert chosen.data == loaded.data
+        chosen, text = choose_systems(make_options("latvia"), fresh=True)
+        assert chosen.data is None
+        patch.setenv("EMVS_DATA", str(tmp_path))
+        _, text = choose_systems(make_options("latvia"), fresh=False)
+        assert text == f"fresh systems for this run; nothing runs on {tmp_path}"
+    with pytest.raises(UsageError, match="give one of them"):
+        choose_systems(replace(options, data=tmp_path), fresh=True)
