@@ -57,6 +57,10 @@ Intermarket = Annotated[Share, typer.Option(help="Share about packs of another m
 Manual = Annotated[Share, typer.Option(help="Share typed in by hand.")]
 Duplicates = Annotated[Share, typer.Option(help="Share of supplies sent twice.")]
 Bulk = Annotated[Share, typer.Option(help="Share of hospital and wholesale packs that go in bulk.")]
+Recalls = Annotated[int | None, typer.Option(help="Batches recalled during the run.")]
+RecallShare = Annotated[
+    Share, typer.Option(help="Share of new packs that are of a batch which is recalled.")
+]
 Model = Annotated[str, typer.Option(help="open: arrivals keep their schedule; closed: tills wait.")]
 Client = Annotated[
     str, typer.Option(help="wire: cheap connections of ours; fasthttp: Locust's own client.")
@@ -105,6 +109,8 @@ def run(  # noqa: PLR0913, PLR0917 - typer calls it by name: each parameter is a
     manual: Manual = None,
     duplicates: Duplicates = None,
     bulk: Bulk = None,
+    recalls: Recalls = None,
+    recall_share: RecallShare = None,
     model: Model = "open",
     client: Client = "wire",
     plain: Plain = False,
@@ -129,6 +135,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer calls it by name: each parameter is a
             preset, duration=duration, rate=rate, curve=curve, markets=markets, model=model,
             client=client, processes=processes, lanes=lanes, cpus=os.cpu_count() or 1,
             alerts=alerts, intermarket=intermarket, manual=manual, duplicates=duplicates, bulk=bulk,
+            recalls=recalls, recall_share=recall_share,
         )  # fmt: skip
         wanted = read_limits(
             limits,

@@ -24,9 +24,9 @@ from loadtests.scenarios.messages import Writer, expected_codes, rest_code, soap
 from loadtests.scenarios.mix import Operation, Role
 from loadtests.scenarios.packs import Pack, fresh_packs
 from loadtests.scenarios.plan import Plan
-from loadtests.scenarios.recalls import recall_times
+from loadtests.scenarios.recalls import market_of, recall_times
 from loadtests.scenarios.samples import Flag, Verdict, pack_row
-from loadtests.scenarios.shelves import Job, Market, Mixture, Shelves
+from loadtests.scenarios.shelves import Job, Mixture, Shelves
 from loadtests.scenarios.tokens import Tokens
 from loadtests.scenarios.wire import FastClient, WireClient
 
@@ -60,7 +60,7 @@ class Generator:
         self.lanes = Lanes(self.arrivals, self.now)
         packs = {one.market: one for one in plan.packs}
         self.markets = {
-            name: Market(fresh_packs(one, index=index, generators=generators))
+            name: market_of(plan, one, index=index, generators=generators)
             for name, one in packs.items()
         }
         foreign = self._foreign_packs(generators)
