@@ -31,6 +31,9 @@ from loadtests.scenarios.tokens import Tokens
 from loadtests.scenarios.wire import FastClient, WireClient
 
 _WARM_UP_GREENLETS: Final = 4
+_OPEN_AHEAD_MAX: Final = 8
+"""Connections of a site that are there before the run: many handshakes in the first second would
+make it slower than all others (our choice)."""
 _RECALL_LEAD_S: Final = 0.5
 """From so long before a recall is sent its batch may be answered either way."""
 
@@ -100,7 +103,7 @@ class Generator:
         return iter(lambda: rng.choice(packs), None)
 
     def warm_up(self) -> None:
-        """Log every site in and open a connection for it, outside of all measuring.
+        """Log every site in and open connections for it, outside of all measuring.
 
         A first login costs the server a memory-hard hash, which no later request pays. The first
         arrival follows from all prescriptions that began earlier: seconds of processor at high
@@ -117,7 +120,10 @@ class Generator:
         pack = self.markets[self.plan.sites[number].market].fresh()
         if pack is not None:
             job = Job(Operation.VERIFY, pack)
-            self.clients[number].send(self.writers[number].request(job, self.next_trx()))
+            client = self.clients[number]
+            if isinstance(client, WireClient):
+                client.open_ahead(min(_OPEN_AHEAD_MAX, -(-self.plan.lanes // len(self.clients))))
+            client.send(self.writers[number].request(job, self.next_trx()))
 
     def start(self, lanes: dict[Role, int]) -> None:
         """Begin the run. `lanes`: how many Locust has given this process of each role."""

@@ -8,6 +8,7 @@ and whatever else comes is unexpected. The only packs scanned twice at once are 
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
@@ -126,7 +127,8 @@ class Shelves:
                 return Job(Operation.VERIFY, pack, manual=manual, foreign=True)
         if goods_in:
             return self._verify(manual=manual)
-        operation = rng.choices(OPERATIONS, cum_weights=self._weights)[0]
+        weights = self._weights
+        operation = OPERATIONS[bisect_right(weights, rng.random() * weights[-1])]
         if operation is Operation.UNDO:
             self._owed_undos += 1
             operation = Operation.VERIFY

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ssl
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -44,6 +45,12 @@ class WireClient:
         self._context = tls_context(site, ca)
         self._timeout_s = timeout_s
         self._idle: list[Line] = []
+
+    def open_ahead(self, count: int) -> None:
+        """See that so many connections are open; one that cannot be opened shows later."""
+        with suppress(OSError):
+            while len(self._idle) < count:
+                self._idle.append(self._open())
 
     def send(self, request: Request) -> Reply:
         """Return the answer, or what went wrong. Nothing is sent twice."""
