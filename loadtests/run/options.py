@@ -26,10 +26,6 @@ _SHARES: Final = ("alerts", "intermarket", "manual", "duplicates", "bulk", "reca
 _MARKET: Final = re.compile(r"([A-Za-z]{2})(?::(soap|rest))?(?:=([0-9.]+))?")
 
 
-class MissingSystemError(UsageError):
-    """No system runs that the load could go to."""
-
-
 @dataclass(frozen=True, slots=True)
 class MarketWish:
     """A market of the run: over which dialect, with which share of the traffic."""

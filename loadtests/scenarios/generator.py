@@ -13,7 +13,6 @@ from typing import Final
 
 import gevent
 import gevent.pool
-from gevent.event import Event
 
 from loadtests.scenarios.arrivals import Arrival, Arrivals, Errand
 from loadtests.scenarios.bulk_errand import run_bulk
@@ -44,8 +43,6 @@ class Generator:
     def __init__(self, plan: Plan, *, index: int, generators: int, teller: Teller) -> None:
         self.plan = plan
         self.index = index
-        self.ready = Event()
-        """Set when the run begins."""
         self.rows = bytearray()
         """Samples that nobody has fetched yet."""
         self.busy_lanes = 0
@@ -129,7 +126,6 @@ class Generator:
         """Begin the run. `lanes`: how many Locust has given this process of each role."""
         self.lanes.adopt(lanes)
         self._started_at = time.perf_counter()
-        self.ready.set()
 
     def now(self) -> float:
         """Return the second of the run."""
