@@ -6,6 +6,7 @@ import asyncio
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from emvs.infra.loopback_ports import free_port
 from loadtests.run.options import make_options
 from loadtests.run.systems import choose_systems
 from loadtests.scenarios.arrivals import Arrivals, Errand
-from loadtests.scenarios.mix import Role
+from loadtests.scenarios.mix import Operation, Role
 from loadtests.scenarios.plan import read_plan
 from loadtests.scenarios.samples import Flag, Verdict, read_rows
 from tests.acceptance.conftest import EMVS, Environment, stop, wait_until
@@ -256,6 +257,13 @@ def test_what_is_lost_or_doubled_in_the_market_is_found(
     assert (audit["lost"], audit["doubled"], audit["unasked"]) == (1, 1, 1)
     broken = {row["name"] for row in report_of(finished)["verdict"] if not row["kept"]}
     assert broken == {"lost", "doubled", "unasked"}
+
+
+def test_locust_itself_is_told_of_every_request(stalled: Path) -> None:
+    rows = read_rows(stalled / "samples.bin")
+    log = (stalled.parents[1] / "locust.log").read_text()
+    told = re.findall(r"^(?:SOAP|REST) .* ([0-9]+) +[0-9]+\([0-9.]+%\)", log, re.MULTILINE)
+    assert sum(map(int, told)) == int((rows["operation"] < Operation.UPLOAD).sum())
 
 
 def test_what_was_under_way_at_ctrl_c_is_neither_lost_nor_unasked(
