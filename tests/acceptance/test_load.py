@@ -31,6 +31,8 @@ from loadtests.scenarios.plan import read_plan
 from loadtests.scenarios.samples import Flag, Verdict, read_rows
 from tests.acceptance.conftest import EMVS, Environment, stop, wait_until
 
+# The first test waits for all systems and runs.
+pytestmark = pytest.mark.timeout(300)
 ROOT = Path(__file__).parents[2]
 STALL_S = 1.5
 LOCUST_S_MAX = 100.0

@@ -89,7 +89,7 @@ def test_every_answer_is_a_reply_or_has_a_name(
 
 
 def test_what_the_generator_costs_is_measured() -> None:
-    done = subprocess.run(  # noqa: S603 - our own module
+    done = subprocess.run(
         [sys.executable, "-m", "loadtests.generator_cost", "200", "1"],
         cwd=ROOT,
         capture_output=True,
