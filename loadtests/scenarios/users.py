@@ -133,8 +133,8 @@ class Manufacturer(FastHttpUser):
         operation = Operation.RECALL if message.message_type == "RCBR" else Operation.UPLOAD
         with self.client.post(
             f"{url}/{message.message_type}",
-            json=message.body,
-            headers=headers,
+            data=message.document,  # type: ignore[arg-type] # Bytes go out as they are.
+            headers=headers | {"Content-Type": "application/json"},
             name=f"hub {operation.label}",
             catch_response=True,
         ) as response:
@@ -143,7 +143,7 @@ class Manufacturer(FastHttpUser):
                 response.failure(f"HTTP {status}")
         self._keep(message, sent_at, operation, status, f"HTTP {status}", waited=waited)
         if status == 202 and operation is Operation.UPLOAD:
-            self._follow(message, sent_at, f"{url}/requests/{message.body['transactionId']}")
+            self._follow(message, sent_at, f"{url}/requests/{message.transaction_id}")
 
     def _follow(self, message: Message, sent_at: float, url: str) -> None:
         """Wait until every market has the packs."""

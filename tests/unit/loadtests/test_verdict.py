@@ -151,6 +151,9 @@ ELSEWHERE = {"fault": Fault.ALREADY_INACTIVE, "verdict": Verdict.UNEXPECTED}
         ([*supplied(0), undone(0)], [(0, DONE)], (1, 0, 0, 0)),
         (supplied(0, verdict=Verdict.ERROR, code=b"timeout"), [(0, DONE)], (0, 0, 0, 1)),
         (supplied(0, verdict=Verdict.ERROR, code=b"timeout"), [], (0, 0, 0, 0)),
+        # Under way when the run was stopped.
+        (supplied(0, verdict=Verdict.UNKNOWN, code=b"stopped"), [(0, DONE)], (0, 0, 0, 1)),
+        (supplied(0, verdict=Verdict.UNKNOWN, code=b"stopped"), [], (0, 0, 0, 0)),
         ([], [(0, DONE)], (0, 0, 1, 0)),
         (supplied(0, fault=Fault.ALREADY_INACTIVE, code=b"NC_PCK_22"), [], (0, 0, 0, 0)),
         ([*supplied(0), *supplied(0, flags=Flag.REPEAT, code=b"NC_PCK_23")], [(0, DONE)], (0,) * 4),
