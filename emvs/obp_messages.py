@@ -190,7 +190,9 @@ class MarketEntry:
     loadedCount: int = 0
     refusedCount: int = 0
     refusedSerials: list[UnloadedPack] = field(default_factory=list)
-    """The first of them; kept for a limited time, as the hub holds no serial numbers."""
+    """The first 1,000; kept for a limited time, as the hub holds no serial numbers."""
+    refusedTruncated: bool = False
+    """Whether more were refused than are listed."""
     outcomes: dict[str, int] = field(default_factory=dict)
     """Of state updates and verifications: how many packs had which `emvs.outcomes.Outcome`."""
     originalAt: str | None = None
@@ -258,9 +260,11 @@ class RequestStatus:
     history: list[StatusEntry]
     defects: list[Defect]
     defectCount: int
-    """May be larger than the list, which is bounded."""
+    """May be larger than the list, which has at most 1,000."""
     warnings: list[Defect]
     markets: list[MarketEntry]
+    defectsTruncated: bool = False
+    """Whether there are more defects than are listed."""
     progress: list[ProgressEntry] = field(default_factory=list)
     """Of messages with serial numbers."""
     serialQuality: SerialQuality | None = None

@@ -28,6 +28,7 @@ def market_entries(
             loadedCount=row.loaded_count,
             refusedCount=row.refused_count,
             refusedSerials=row.refused if with_serials else [],
+            refusedTruncated=with_serials and 0 < len(row.refused) < row.refused_count,
             outcomes=row.outcomes,
             originalAt=utc(row.created_at_ms),
             dueAt=utc(row.due_at_ms) if row.due_at_ms > row.created_at_ms else None,

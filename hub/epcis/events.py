@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from emvs.epc_identifiers import PackEpc, parse_epc
 from emvs.errors import BadRequestError
+from emvs.expiry import parse_expiry
 from hub.epcis.event_keys import EventKey, KnownEvent, Repeat, event_id_of, key_of
 from hub.epcis.problems import problem
 
@@ -27,7 +28,6 @@ _VOCABULARY: Final = re.compile(
 _ZONE: Final = re.compile(r"[+-](?:0\d|1[0-4]):[0-5]\d")
 _DAY: Final = re.compile(r"(?:19|20)(\d\d)-(\d\d)(?:-(\d\d))?(?:T.*)?")
 _PREFIXES: Final = ("cbvmda:", "", "urn:epcglobal:cbv:mda#", "https://ref.gs1.org/cbv/mda/")
-_ERRORS_LISTED_MAX: Final = 100
 _BATCH_LENGTH_MAX: Final = 40
 """Twice what a rule lets through: a batch id stands in each message that an event becomes."""
 
@@ -75,17 +75,15 @@ class Captured:
     groups: list[tuple[Group, list[str]]] = field(default_factory=list)
     """In the order of the events; each with its serial numbers."""
     errors: list[dict[str, Any]] = field(default_factory=list)
-    error_count: int = 0
+    """At most one for each event."""
     events: list[tuple[EventKey, set[int]]] = field(default_factory=list)
     """Those that are taken; each with the places of its packs in `groups`."""
     repeats: list[Repeat] = field(default_factory=list)
     """Left out, as they were captured before."""
 
     def add_error(self, place: str, text: str) -> None:
-        """Add what is wrong with an event; beyond a bound it is only counted."""
-        self.error_count += 1
-        if len(self.errors) < _ERRORS_LISTED_MAX:
-            self.errors.append(problem("Event not captured", f"{text} - at `{place}`"))
+        """Add what is wrong with an event."""
+        self.errors.append(problem("Event not captured", f"{text} - at `{place}`"))
 
 
 def events_of(document: Any) -> list[Any]:
@@ -244,7 +242,9 @@ class _Common:
     def group(self, epc: PackEpc, at: str) -> Group:
         batch_id = self.batch_id or epc.batch_id
         if batch_id is None:
-            raise _EventError(at, "the batch is told nowhere: cbvmda:lotNumber, or /10/ in a link")
+            inside = f"{self.place}.ilmd" if self.message_type == "PPDC" else self.place
+            text = "the batch is told nowhere: cbvmda:lotNumber, or /10/ in a link"
+            raise _EventError(inside, text)
         if len(batch_id) > _BATCH_LENGTH_MAX or not batch_id.isprintable():
             raise _EventError(at, f"{batch_id[:_BATCH_LENGTH_MAX]!a} is no batch id")
         if epc.batch_id not in (None, batch_id):
@@ -253,7 +253,8 @@ class _Common:
             return Group(self.message_type, epc.product_code, batch_id, state=self.state)
         expiry = self.expiry or epc.expiry
         if expiry is None:
-            raise _EventError(at, "the expiry date is told nowhere: cbvmda:itemExpirationDate")
+            text = "the expiry date is told nowhere: cbvmda:itemExpirationDate, or ?17= in a link"
+            raise _EventError(f"{self.place}.ilmd", text)
         if epc.expiry not in (None, expiry):
             raise _EventError(at, f"the link says expiry {epc.expiry!a}, the event {expiry!a}")
         return Group("PPDC", epc.product_code, batch_id, expiry)
@@ -301,10 +302,11 @@ def _day(text: str | None, place: str) -> str | None:
     if text is None:
         return None
     match = _DAY.fullmatch(text)
-    if match is None:
+    expiry = "".join(part or "00" for part in match.groups()) if match else ""
+    if parse_expiry(expiry) is None:
         raise _EventError(
             f"{place}.ilmd",
-            "itemExpirationDate is YYYY-MM-DD, or YYYY-MM where the barcode has no day",
+            f"{text[:40]!a} is no day: itemExpirationDate is YYYY-MM-DD, or YYYY-MM where the"
+            " barcode has no day",
         )
-    year, month, day = match.groups()
-    return f"{year}{month}{day or '00'}"
+    return expiry

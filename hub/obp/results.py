@@ -132,6 +132,8 @@ class CaptureJob(msgspec.Struct):
     success: bool
     captureErrorBehaviour: str = ""  # noqa: N815
     errors: list[dict[str, Any]] = []
+    error_count: int = msgspec.field(default=0, name="emvs:errorCount")
+    """May be larger than the list."""
     requests: list[CapturedRequest] = msgspec.field(default_factory=list, name="emvs:requests")
     repeat_count: int = msgspec.field(default=0, name="emvs:repeatCount")
     """Events left out, as they were captured before."""
