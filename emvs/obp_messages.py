@@ -176,6 +176,29 @@ class UnloadedPack:
 
 
 @dataclass(slots=True)
+class DefectPage:
+    """Some of a message's defects; `after=next` asks for those that follow."""
+
+    transactionId: str
+    defects: list[Defect]
+    defectCount: int
+    next: int | None
+    """None at the end of what is kept: at most 100,000, for a limited time."""
+
+
+@dataclass(slots=True)
+class RefusedPage:
+    """Some of the packs that a market refused; `after=next` asks for those that follow."""
+
+    transactionId: str
+    market: str
+    packs: list[UnloadedPack]
+    refusedCount: int
+    next: int | None
+    """None at the end of what is kept, for a limited time."""
+
+
+@dataclass(slots=True)
 class MarketEntry:
     """What became of a request in one market."""
 

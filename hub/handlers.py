@@ -15,6 +15,7 @@ from hub.callers import client_of
 from hub.config import LimitsConfig
 from hub.intermarket import Intermarket
 from hub.line_uploads import LINE_TYPES, Note, read_line_upload
+from hub.long_answers import defect_page, refused_page
 from hub.message_bodies import as_json
 from hub.organisations import Organisations
 from hub.pack_answers import pack_answers
@@ -117,6 +118,18 @@ class ObpHandlers:
         client = client_of(self._organisations, request)
         transaction_id = request.match_info["transaction_id"]
         return json_response(await pack_answers(self._pool, transaction_id, client, request.query))
+
+    async def defects(self, request: web.Request) -> web.Response:
+        """`GET /obp/v1/requests/{transaction id}/defects?after=...&limit=...`."""
+        client = client_of(self._organisations, request)
+        transaction_id = request.match_info["transaction_id"]
+        return json_response(await defect_page(self._pool, transaction_id, client, request.query))
+
+    async def refused(self, request: web.Request) -> web.Response:
+        """`GET /obp/v1/requests/{transaction id}/refused?market=...&after=...&limit=...`."""
+        client = client_of(self._organisations, request)
+        transaction_id = request.match_info["transaction_id"]
+        return json_response(await refused_page(self._pool, transaction_id, client, request.query))
 
     async def recent(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/requests?after=...&limit=...&order=...`."""

@@ -22,7 +22,13 @@ from emvs.account_messages import (
     SessionToken,
 )
 from emvs.alert_messages import AlertDecision
-from emvs.obp_messages import Acknowledgement, RequestList, RequestStatus
+from emvs.obp_messages import (
+    Acknowledgement,
+    DefectPage,
+    RefusedPage,
+    RequestList,
+    RequestStatus,
+)
 from emvs.report_messages import Report
 from emvs.transaction_ids import MESSAGE_TYPES
 from hub.callback_handlers import Redelivery
@@ -88,6 +94,22 @@ CALLS: Final = (
     Call("GET", "/obp/v1/requests", "requests in order", None, RequestList, query=_LIST),
     Call("GET", "/obp/v1/requests/{transaction_id}", "what became of one", None, RequestStatus),
     Call("GET", "/obp/v1/requests/{transaction_id}/packs", "pack by pack", query=_PAGE),
+    Call(
+        "GET",
+        "/obp/v1/requests/{transaction_id}/defects",
+        "all that is wrong with it",
+        None,
+        DefectPage,
+        query=_PAGE,
+    ),
+    Call(
+        "GET",
+        "/obp/v1/requests/{transaction_id}/refused",
+        "all packs that a market refused",
+        None,
+        RefusedPage,
+        query=("market", *_PAGE),
+    ),
     Call("GET", "/obp/v1/requests/{transaction_id}/quality", "what its serial numbers are worth"),
     Call(
         "GET",

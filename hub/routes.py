@@ -25,6 +25,8 @@ def add_public_routes(
     app.router.add_get("/obp/v1/requests", obp.recent)
     app.router.add_get("/obp/v1/requests/{transaction_id}", obp.status)
     app.router.add_get("/obp/v1/requests/{transaction_id}/packs", obp.packs)
+    app.router.add_get("/obp/v1/requests/{transaction_id}/defects", obp.defects)
+    app.router.add_get("/obp/v1/requests/{transaction_id}/refused", obp.refused)
     app.router.add_post("/nmvs/v1/intermarket", national.intermarket)
     app.router.add_get("/obp/v1/alerts", alerts.recent)
     app.router.add_get("/obp/v1/alerts/{alert_id}", alerts.open)

@@ -209,9 +209,7 @@ class CaptureTooLargeError(BadRequestError):
     title = "Capture limit exceeded"
 
 
-def _job(
-    row: CaptureRow, requests: list[CaptureRequestRow], *, errors_max: int
-) -> dict[str, Any]:
+def _job(row: CaptureRow, requests: list[CaptureRequestRow], *, errors_max: int) -> dict[str, Any]:
     running = not all(request.checked for request in requests)
     errors = row.errors[:errors_max]
     for request in requests:
