@@ -59,7 +59,7 @@ def test_the_digest_is_of_the_content_not_of_the_writing(packs_message: PacksMes
 @pytest.mark.parametrize(
     ("body", "named"),
     [
-        (b"", "truncated"),
+        (b"", "the body is empty"),
         (b"[]", "object"),
         (b"[" * 100_000, "object"),
         (b'{"transactionId": ' + b'{"a":' * 50_000, ""),
