@@ -284,7 +284,7 @@ def _print_alert(alert: Alert) -> None:
     fields = msgspec.to_builtins(alert)
     steps = fields.pop("history", [])
     cli_output.print_table(
-        ("member", "value"), [(name, value) for name, value in fields.items() if value is not None]
+        ("member", "value"), [(name, value) for name, value in fields.items() if value]
     )
     print()
     cli_output.print_table(

@@ -24,14 +24,13 @@ class Alert(msgspec.Struct, rename="camel"):
     batch_id: str | None = None
     expiry: str | None = None
     operation: str = ""
-    outcome: str = ""
+    text: str = ""
     source_process: str = ""
     raising_market: str = ""
     raised_at: str | int = ""
     stored_batch_id: str | None = None
     stored_expiry: str | None = None
     location_token: str | None = None
-    steps: list[dict[str, Any]] = []
     history: list[dict[str, Any]] = []
 
 
