@@ -223,7 +223,8 @@ class MarketEntry:
     dueAt: str | None = None
     """Not told before, if distribution to the market is slowed down."""
     replayed: bool = False
-    """Whether it took more than one attempt; `at` is then the time of the replay."""
+    """Whether it took more than one attempt, or more than a minute from when it was due; `at` is
+    then the time of the replay."""
 
 
 @dataclass(slots=True)
