@@ -181,7 +181,7 @@ async def test_the_list_of_requests_goes_on_page_by_page(start_stand: StartStand
         ("PMDR", b"", 400, "the body is empty"),
         ("PMDR", b"\xff\xfe", 400, "not UTF-8"),
         ("PPDC", b"serialNumber,batchId\nA,B\n", 400, "Content-Type: text/csv"),
-        ("PPDC", b'{"batchId": "A"}\n"S1"\n', 400, "Content-Type: application/x-ndjson"),
+        ("PPDC", b'{"transactionId": "A"}\n"S1"\n', 400, "Content-Type: application/x-ndjson"),
         ("PMDR", b'{"transactionId": 1}', 400, "$.transactionId"),
         ("PMDR", b'{"transactionId": "x"}', 400, "34 characters"),
         ("XXXX", b"{}", 404, "PMDR"),
@@ -227,6 +227,19 @@ async def test_without_a_token_there_is_nothing(start_stand: StartStand) -> None
         await stand.obp.get("requests/x"),
     ):
         assert (status, problem["title"]) == (401, "Not logged in")
+        assert "no client's" in problem["detail"]
+    async with stand.http.get(f"{stand.hub.url}/obp/v1/requests") as response:
+        assert response.status == 401
+        assert "there is no token" in (await response.json())["detail"]
+
+
+async def test_what_is_not_there_is_404_and_a_message_cannot_be_got(
+    start_stand: StartStand,
+) -> None:
+    stand = await start_stand("IE")
+    assert (await stand.obp.get("nix"))[0] == 404
+    for message_type in ("PPDC", "SBPS"):
+        assert (await stand.obp.get(message_type))[0] == 405
 
 
 async def test_the_limits_answer_clearly_and_store_nothing(start_stand: StartStand) -> None:

@@ -48,7 +48,7 @@ class _Message(msgspec.Struct, rename="camel"):
             b'{"mainColour": "red", "parts": [{}, {"colours": {"top": ["x"]}}]}',
             "Invalid enum value 'x': one of red, blue - at `$.parts[1].colours[...][0]`",
         ),
-        (b'{"mainColour": "red", "form": "XML"}', "'XML': one of JSON, CSV - at `$.form`"),
+        (b'{"mainColour": "red", "form": "XML"}', "'XML': one of CSV, JSON - at `$.form`"),
         (b'{"mainColour": "red", "short": "xx"}', "one character - at `$.short`"),
         (b'{"mainColour": "red", "bare": "xx"}', "matching regex"),
     ],
