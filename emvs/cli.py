@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 from emvs.clients.streams import make_streams_usable
+from emvs.clients.version import options
 from emvs.infra.launch import cli_certificates, defaults
 from emvs.infra.launch.ending import end, make_console
 from emvs.infra.launch.errors import MEANINGS, ExitCode
@@ -29,6 +30,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.callback()(options)
 clock_app = typer.Typer(help="Show or move the clock of all systems.", no_args_is_help=False)
 app.add_typer(clock_app, name="clock")
 app.add_typer(cli_certificates.app, name="cert")

@@ -48,8 +48,8 @@ def read_filter(query: Mapping[str, str], *, more: frozenset[str] = frozenset())
         _plain(query.get("productCode")),
         _state(query.get("state")),
         _market(query.get("market")),
-        _time_ms(query, "from"),
-        _time_ms(query, "to"),
+        read_time_ms(query, "from"),
+        read_time_ms(query, "to"),
     )
 
 
@@ -79,7 +79,8 @@ def _market(text: str | None) -> str | None:
     return text or None
 
 
-def _time_ms(query: Mapping[str, str], name: str) -> int | None:
+def read_time_ms(query: Mapping[str, str], name: str) -> int | None:
+    """Return a time among these, None if it is not there. Raises BadRequestError."""
     text = query.get(name)
     if not text:
         return None

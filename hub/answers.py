@@ -50,6 +50,7 @@ async def request_status(pool: Pool, transaction_id: str, client: Client) -> Req
         history=[StatusEntry(status, utc(at_ms)) for status, at_ms in steps],
         defects=remarks.defects,
         defectCount=remarks.defect_count,
+        defectsTruncated=remarks.defect_count > len(remarks.defects),
         warnings=remarks.warnings,
         markets=market_entries(rows, remarks.defects, with_serials=True),
         serialQuality=report,

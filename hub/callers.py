@@ -11,7 +11,10 @@ from hub.organisations import Client, Organisations
 
 def client_of(organisations: Organisations, request: web.Request) -> Client:
     """Return the client that a request comes from. Raises UnauthorisedError."""
-    client = organisations.authenticate(bearer_token(request))
+    token = bearer_token(request)
+    if token is None:
+        raise UnauthorisedError("there is no token: send Authorization: Bearer and the client's")
+    client = organisations.authenticate(token)
     if client is None:
-        raise UnauthorisedError("a client's bearer token is wanted")
+        raise UnauthorisedError("the token is no client's: mistyped, replaced, or forgotten")
     return client

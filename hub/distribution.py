@@ -23,7 +23,7 @@ from typing import Final
 from emvs.infra.clock import Clock
 from emvs.infra.logs import get_logger
 from emvs.interconnect import DeliveryResult
-from emvs.obp_messages import MarketStatus, UnloadedPack
+from emvs.obp_messages import MarketStatus
 from emvs.state_deliveries import StatesResult
 from hub import state_distribution
 from hub.config import RetryConfig
@@ -35,17 +35,17 @@ from hub.national_client import NationalClient, NationalSystemError
 from hub.outbox import Outbox
 from hub.progress import ProgressBoard
 from hub.serial_digests import SerialDigests
-from hub.settling import give_up, settle_request
+from hub.settling import give_up, settle_request, unloaded
 from hub.store import deliveries as store
 from hub.store import delivery_lines as lines
 from hub.store import requests
 from hub.store.connections import Pool
 from hub.store.deliveries import DeliveryEnd
 from hub.store.delivery_lines import WaitingDelivery
+from hub.store.long_answers import PAGE_COUNT
 
 _READ_AHEAD_COUNT: Final = 64
 """Deliveries read at a time, without their bodies."""
-_REFUSED_LISTED_MAX: Final = 1_000
 """Refused packs an answer names; the rest are counted (our choice)."""
 _HELD_MAX: Final = 16
 """Batches or products at which a system may fail while others are tried; beyond, it is the system
@@ -332,10 +332,7 @@ def _part_of(delivery: WaitingDelivery) -> _Held:
 
 def end_of(result: DeliveryResult) -> DeliveryEnd:
     """Return how a delivery ended that the national system answered."""
-    refused = [
-        UnloadedPack(printable(pack.serialNumber, 40), printable(pack.code, 40))
-        for pack in result.refusedSerials[:_REFUSED_LISTED_MAX]
-    ]
+    refused = unloaded(result.refusedSerials[:PAGE_COUNT])
     error = None
     if not result.accepted:
         error = printable(f"{result.code or 'refused'}: {result.text or 'no reason given'}")
@@ -345,6 +342,7 @@ def end_of(result: DeliveryResult) -> DeliveryEnd:
         result.loadedCount,
         len(result.refusedSerials),
         refused,
+        result.refusedSerials if len(result.refusedSerials) > PAGE_COUNT else (),
     )
 
 

@@ -6,16 +6,19 @@ from typing import Final
 
 from aiohttp import web
 
-from emvs.errors import NotFoundError, TooLargeError, UnauthorisedError
+from emvs.errors import BadRequestError, NotFoundError, TooLargeError, UnauthorisedError
 from emvs.infra.body_parts import BodyParts
 from emvs.infra.web import bearer_token, decode_body, json_response, read_body
 from emvs.interconnect import ChangesMessage, IntermarketRequest
 from hub.answers import request_list, request_status
+from hub.body_forms import check_form, hinted
 from hub.callers import client_of
 from hub.config import LimitsConfig
 from hub.intermarket import Intermarket
 from hub.line_uploads import LINE_TYPES, Note, read_line_upload
+from hub.long_answers import defect_page, refused_page
 from hub.message_bodies import as_json
+from hub.message_list import MESSAGES
 from hub.organisations import Organisations
 from hub.pack_answers import pack_answers
 from hub.progress import ProgressBoard
@@ -23,7 +26,7 @@ from hub.reception import Reception
 from hub.store.connections import Pool
 from hub.synchronisation import Synchronisation
 from hub.upload_room import SMALL_BODY_BYTES_MAX, UploadRoom
-from hub.uploads import MESSAGE_KINDS, Upload, read_upload
+from hub.uploads import MESSAGE_KINDS, SERIAL_MESSAGES, Upload, read_upload
 
 _INTERMARKET_BODY_BYTES_MAX: Final = 16 * 1024
 _INTERMARKET_BODY_S_MAX: Final = 5.0
@@ -56,6 +59,7 @@ class ObpHandlers:
         if kind is None:
             known = ", ".join(MESSAGE_KINDS)
             raise NotFoundError(f"no message {message_type!a} is taken here, only {known}")
+        check_form(request, takes_lines=message_type in SERIAL_MESSAGES)
         bytes_max = min(self._limits.body_bytes_max, kind.body_bytes_max)
         if (request.content_length or 0) > bytes_max:
             raise TooLargeError(
@@ -77,7 +81,10 @@ class ObpHandlers:
         if request.content_type not in LINE_TYPES:
             body = await read_body(request, bytes_max=bytes_max, timeout_s=wait_s_max)
             body = await as_json(request, body, MESSAGE_KINDS[message_type].message)
-            return read_upload(message_type, body, serials_max=serials_max)
+            try:
+                return read_upload(message_type, body, serials_max=serials_max)
+            except BadRequestError as error:
+                raise hinted(error, body) from error.__cause__
         return await read_line_upload(
             message_type,
             request.content_type,
@@ -86,6 +93,13 @@ class ObpHandlers:
             note=note,
             transaction_id=request.query.get("transactionId"),
         )
+
+    async def not_asked(self, request: web.Request) -> web.Response:
+        """`GET` of what is no list: 405 of a message type, 404 of all else."""
+        word = request.match_info["message_type"]
+        if word in MESSAGES:
+            raise web.HTTPMethodNotAllowed("GET", ["POST"])
+        raise NotFoundError(f"there is nothing called {word[:40]!a} here")
 
     async def quality(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/requests/{transaction id}/quality`: the report on its serial numbers."""
@@ -117,6 +131,18 @@ class ObpHandlers:
         client = client_of(self._organisations, request)
         transaction_id = request.match_info["transaction_id"]
         return json_response(await pack_answers(self._pool, transaction_id, client, request.query))
+
+    async def defects(self, request: web.Request) -> web.Response:
+        """`GET /obp/v1/requests/{transaction id}/defects?after=...&limit=...`."""
+        client = client_of(self._organisations, request)
+        transaction_id = request.match_info["transaction_id"]
+        return json_response(await defect_page(self._pool, transaction_id, client, request.query))
+
+    async def refused(self, request: web.Request) -> web.Response:
+        """`GET /obp/v1/requests/{transaction id}/refused?market=...&after=...&limit=...`."""
+        client = client_of(self._organisations, request)
+        transaction_id = request.match_info["transaction_id"]
+        return json_response(await refused_page(self._pool, transaction_id, client, request.query))
 
     async def recent(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/requests?after=...&limit=...&order=...`."""

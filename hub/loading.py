@@ -39,6 +39,7 @@ from hub.store import captures, catalogue, requests
 from hub.store.alerts import adopt_alerts
 from hub.store.connections import Connection, Pool, transaction
 from hub.store.deliveries import NewDelivery, insert_deliveries
+from hub.store.long_answers import insert_defect_pages
 from hub.store.quality import want_report
 from hub.store.requests import Remarks, RequestRow, UncheckedRequest
 from hub.uploads import CatalogueMessage, Message, stored_message
@@ -289,6 +290,7 @@ async def _note_check(connection: Connection, row: RequestRow, judgement: Judgem
             judgement.warnings,
         ),
     )
+    await insert_defect_pages(connection, row.number, defects.further_pages())
 
 
 async def _end_invalid(connection: Connection, row: RequestRow, now_ms: int) -> None:

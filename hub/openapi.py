@@ -22,12 +22,19 @@ from emvs.account_messages import (
     SessionToken,
 )
 from emvs.alert_messages import AlertDecision
-from emvs.obp_messages import Acknowledgement, RequestList, RequestStatus
+from emvs.obp_messages import (
+    Acknowledgement,
+    DefectPage,
+    RefusedPage,
+    RequestList,
+    RequestStatus,
+)
 from emvs.report_messages import Report
 from emvs.transaction_ids import MESSAGE_TYPES
 from hub.callback_handlers import Redelivery
+from hub.line_uploads import LINE_TYPES
 from hub.message_list import MESSAGES
-from hub.uploads import MESSAGE_KINDS
+from hub.uploads import MESSAGE_KINDS, SERIAL_MESSAGES
 
 _TITLE: Final = "EU Hub of the EMVS in a box, manufacturers' interface"
 _DESCRIPTION: Final = """\
@@ -88,6 +95,22 @@ CALLS: Final = (
     Call("GET", "/obp/v1/requests", "requests in order", None, RequestList, query=_LIST),
     Call("GET", "/obp/v1/requests/{transaction_id}", "what became of one", None, RequestStatus),
     Call("GET", "/obp/v1/requests/{transaction_id}/packs", "pack by pack", query=_PAGE),
+    Call(
+        "GET",
+        "/obp/v1/requests/{transaction_id}/defects",
+        "all that is wrong with it",
+        None,
+        DefectPage,
+        query=_PAGE,
+    ),
+    Call(
+        "GET",
+        "/obp/v1/requests/{transaction_id}/refused",
+        "all packs that a market refused",
+        None,
+        RefusedPage,
+        query=("market", *_PAGE),
+    ),
     Call("GET", "/obp/v1/requests/{transaction_id}/quality", "what its serial numbers are worth"),
     Call(
         "GET",
@@ -155,6 +178,7 @@ _PROBLEMS: Final = {
     "404": "Unknown.",
     "409": "Not possible as things stand, or the transaction id stands on another message.",
     "413": "Too large; nothing was stored.",
+    "415": "The body's content type or coding is not read here.",
     "503": "Not available now; nothing was done.",
 }
 
@@ -210,6 +234,11 @@ def _operation(call: Call, by_type: dict[int, Any]) -> dict[str, Any]:
             "content": {
                 "application/json": {"schema": by_type[id(call.body)]},
                 "application/xml": {"schema": {"type": "string"}},
+                **{
+                    name: {"schema": {"type": "string"}}
+                    for name in sorted(LINE_TYPES)
+                    if call.path.rpartition("/")[2] in SERIAL_MESSAGES
+                },
             },
         }
     if not call.needs_token:

@@ -61,15 +61,22 @@ class Credentials(StrEnum):
     """An initial token, to be registered within 24 hours."""
 
 
+_TOKEN: Final = "16 to 200 characters of ASCII that can be seen"  # noqa: S105 - no password.
+
+
 class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
     """Body of `POST /organisations`. With a token it can be repeated; without, a new one is
     made and the client's earlier one no longer holds."""
 
-    organisation_id: Annotated[str, Meta(pattern=r"\A[0-9A-Z]{5}\Z")]
+    organisation_id: Annotated[
+        str, Meta(pattern=r"\A[0-9A-Z]{5}\Z", description="5 digits or capital letters")
+    ]
     name: Annotated[str, Meta(min_length=1, max_length=255)]
     kind: OrganisationKind
-    client_id: Annotated[str, Meta(pattern=r"\A[0-9A-Z]{3}\Z")]
-    token: Annotated[str, Meta(pattern=r"\A[!-~]{16,200}\Z")] | None = None
+    client_id: Annotated[
+        str, Meta(pattern=r"\A[0-9A-Z]{3}\Z", description="3 digits or capital letters")
+    ]
+    token: Annotated[str, Meta(pattern=r"\A[!-~]{16,200}\Z", description=_TOKEN)] | None = None
     """One without an end."""
     credentials: Credentials | None = None
     """Which kind is given out; left out, a token without an end where those are allowed."""

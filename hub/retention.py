@@ -22,6 +22,7 @@ from hub.store.alerts import delete_old_alerts, forget_serials_of_closed
 from hub.store.captured_events import forget_events
 from hub.store.connections import Pool
 from hub.store.deliveries import forget_refused_serials
+from hub.store.long_answers import forget_defect_pages, forget_refused_pages
 from hub.store.notices import forget_notices, forget_urgent_notices
 from hub.store.pack_answers import forget_packs
 from hub.store.requests import drop_messages, forget_serials_in_remarks
@@ -31,6 +32,8 @@ _SLICE_COUNT: Final = 1_000
 """Rows changed by one statement, so that none takes long, however much is due."""
 _WORK: Final[tuple[Callable[[Pool, int, int], Awaitable[int]], ...]] = (
     forget_refused_serials,
+    forget_refused_pages,
+    forget_defect_pages,
     forget_packs,
     forget_serials_in_remarks,
     drop_messages,

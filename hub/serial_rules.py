@@ -20,6 +20,8 @@ from hub.defects import Code, Defects
 
 _SLICE_COUNT: Final = 4_096
 """Good ones take a millisecond, bad ones two or three."""
+_LISTED_AT_ONCE: Final = 500
+"""Defects put into words in a turn: a millisecond or two."""
 _CHARACTERS: Final = {Scheme.GTIN: SET_82, Scheme.PPN: IFA_SERIAL_CHARACTERS}
 _ALLOWED: Final = {scheme: text.encode("ascii") for scheme, text in _CHARACTERS.items()}
 _MATCH: Final = {
@@ -105,7 +107,9 @@ async def _list(
 ) -> None:
     repeated = {serial_numbers[position] for position, rule in found if rule == "duplicate"}
     first_positions = await _first_positions(repeated, serial_numbers)
-    for position, rule in found:
+    for place, (position, rule) in enumerate(found):
+        if place % _LISTED_AT_ONCE == 0:
+            await asyncio.sleep(0)
         path, value = f"serialNumbers[{position}]", serial_numbers[position]
         if rule == "duplicate":
             again = f"the same serial number stands at serialNumbers[{first_positions[value]}]"

@@ -17,6 +17,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from emvs.clients.streams import make_streams_usable
+from emvs.clients.version import options
 from emvs.errors import EmvsError
 from emvs.scan import Scan, ScanError, parse_scan, scan_from_fields
 from emvs.states import State
@@ -58,6 +59,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.callback()(options)
 
 
 class _Done(NamedTuple):

@@ -41,6 +41,7 @@ MESSAGES_MAX: Final = 1_000
 """Messages that one capture may become (our choice)."""
 _REFERENCE: Final = string.digits + string.ascii_uppercase
 _LISTED_MAX: Final = 100
+"""Errors of each job in a list of them, and repeats."""
 
 
 class Captures:
@@ -186,7 +187,8 @@ class Captures:
         row = await store.find_capture(self._pool, capture_id)
         if row is None or row.organisation_id != client.organisation_id:
             raise NotFoundError("there is no capture with this id")
-        return _job(row, await store.requests_of(self._pool, row.number))
+        requests = await store.requests_of(self._pool, row.number)
+        return _job(row, requests, errors_max=EVENTS_MAX)
 
     async def page(
         self, client: Client, *, after: int, count: int
@@ -195,7 +197,10 @@ class Captures:
         next page begins."""
         page = Page(after, count + 1, Order.NEWEST)
         rows = await store.list_captures(self._pool, client.organisation_id, page)
-        jobs = [_job(row, await store.requests_of(self._pool, row.number)) for row in rows[:count]]
+        jobs = [
+            _job(row, await store.requests_of(self._pool, row.number), errors_max=_LISTED_MAX)
+            for row in rows[:count]
+        ]
         return jobs, rows[count - 1].number if len(rows) > count else None
 
 
@@ -206,11 +211,11 @@ class CaptureTooLargeError(BadRequestError):
     title = "Capture limit exceeded"
 
 
-def _job(row: CaptureRow, requests: list[CaptureRequestRow]) -> dict[str, Any]:
+def _job(row: CaptureRow, requests: list[CaptureRequestRow], *, errors_max: int) -> dict[str, Any]:
     running = not all(request.checked for request in requests)
-    errors = list(row.errors)
+    errors = row.errors[:errors_max]
     for request in requests:
-        for defect in request.defects[: max(0, _LISTED_MAX - len(errors))]:
+        for defect in request.defects[: max(0, errors_max - len(errors))]:
             detail = f"{defect['text']} - {defect['field']} of {request.transaction_id}"
             title = f"{defect['code'] or 'Warning'} {defect['rule']}"
             errors.append(problem(title, detail))
@@ -226,6 +231,7 @@ def _job(row: CaptureRow, requests: list[CaptureRequestRow]) -> dict[str, Any]:
         "success": not running and not errors and not invalid,
         "captureErrorBehaviour": row.behaviour,
         "errors": errors,
+        "emvs:errorCount": len(row.errors) + sum(request.defect_count for request in requests),
         "emvs:repeatCount": row.repeat_count,
         "emvs:repeats": [
             {

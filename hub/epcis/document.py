@@ -16,7 +16,6 @@ from hub.epcis.events import EventError, Group, packs_of
 from hub.epcis.problems import problem
 
 _SLICE_COUNT: Final = 2_048
-_ERRORS_LISTED_MAX: Final = 100
 
 
 @dataclass(slots=True)
@@ -27,17 +26,15 @@ class Captured:
     groups: list[tuple[Group, list[str]]] = field(default_factory=list)
     """In the order of the events; each with its serial numbers."""
     errors: list[dict[str, Any]] = field(default_factory=list)
-    error_count: int = 0
+    """At most one for each event."""
     events: list[tuple[EventKey, set[int]]] = field(default_factory=list)
     """Those that are taken; each with the places of its packs in `groups`."""
     repeats: list[Repeat] = field(default_factory=list)
     """Left out, as they were captured before."""
 
     def add_error(self, place: str, text: str) -> None:
-        """Add what is wrong with an event; beyond a bound it is only counted."""
-        self.error_count += 1
-        if len(self.errors) < _ERRORS_LISTED_MAX:
-            self.errors.append(problem("Event not captured", f"{text} - at `{place}`"))
+        """Add what is wrong with an event."""
+        self.errors.append(problem("Event not captured", f"{text} - at `{place}`"))
 
 
 def events_of(document: Any) -> list[Any]:

@@ -16,6 +16,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from emvs.epc_identifiers import PackEpc, parse_epc
+from emvs.expiry import parse_expiry
 from hub.epcis.event_keys import event_id_of
 
 _SLICE_COUNT: Final = 2_048
@@ -132,7 +133,9 @@ class _Common:
     def group(self, epc: PackEpc, at: str) -> Group:
         batch_id = self.batch_id or epc.batch_id
         if batch_id is None:
-            raise EventError(at, "the batch is told nowhere: cbvmda:lotNumber, or /10/ in a link")
+            inside = f"{self.place}.ilmd" if self.message_type == "PPDC" else self.place
+            text = "the batch is told nowhere: cbvmda:lotNumber, or /10/ in a link"
+            raise EventError(inside, text)
         if len(batch_id) > _BATCH_LENGTH_MAX or not batch_id.isprintable():
             raise EventError(at, f"{batch_id[:_BATCH_LENGTH_MAX]!a} is no batch id")
         if epc.batch_id not in (None, batch_id):
@@ -141,7 +144,8 @@ class _Common:
             return Group(self.message_type, epc.product_code, batch_id, state=self.state)
         expiry = self.expiry or epc.expiry
         if expiry is None:
-            raise EventError(at, "the expiry date is told nowhere: cbvmda:itemExpirationDate")
+            text = "the expiry date is told nowhere: cbvmda:itemExpirationDate, or ?17= in a link"
+            raise EventError(f"{self.place}.ilmd", text)
         if epc.expiry not in (None, expiry):
             raise EventError(at, f"the link says expiry {epc.expiry!a}, the event {expiry!a}")
         return Group("PPDC", epc.product_code, batch_id, expiry)
@@ -189,10 +193,11 @@ def _day(text: str | None, place: str) -> str | None:
     if text is None:
         return None
     match = _DAY.fullmatch(text)
-    if match is None:
+    expiry = "".join(part or "00" for part in match.groups()) if match else ""
+    if parse_expiry(expiry) is None:
         raise EventError(
             f"{place}.ilmd",
-            "itemExpirationDate is YYYY-MM-DD, or YYYY-MM where the barcode has no day",
+            f"{text[:40]!a} is no day: itemExpirationDate is YYYY-MM-DD, or YYYY-MM where the"
+            " barcode has no day",
         )
-    year, month, day = match.groups()
-    return f"{year}{month}{day or '00'}"
+    return expiry

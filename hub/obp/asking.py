@@ -6,13 +6,21 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from emvs.account_messages import ClientCertificate, OrganisationAccount, SessionToken
-from emvs.obp_messages import RequestList, RequestStatus, RequestSummary
+from emvs.obp_messages import (
+    Defect,
+    DefectPage,
+    RefusedPage,
+    RequestList,
+    RequestStatus,
+    RequestSummary,
+    UnloadedPack,
+)
 from emvs.report_messages import Report, ReportFormat, ReportStatus
 from emvs.state_messages import PackAnswer, PackAnswers
 from hub.obp.connection import Call, Connection, decoded
@@ -35,6 +43,7 @@ from hub.obp.retrying import polling_pauses_s
 _PAGE: Final = "500"
 _PACKS_PAGE: Final = "1000"
 _EPCIS: Final = "/epcis/"
+_Page = TypeVar("_Page")
 
 
 class Asking:
@@ -66,21 +75,51 @@ class Asking:
 
     async def pack_answers(self, transaction_id: str) -> AsyncIterator[PackAnswer]:
         """Yield what the markets made of each pack of a change or verification."""
-        after = 0
-        while True:
-            page = await self._connection.ask(
-                Call(
-                    "GET",
-                    f"requests/{_quoted(transaction_id)}/packs",
-                    {"limit": _PACKS_PAGE, "after": str(after)},
-                ),
-                PackAnswers,
-            )
+        after: int | None = 0
+        while after is not None:
+            page = await self._page_of(transaction_id, "packs", PackAnswers, after=str(after))
             for answer in page.packs:
                 yield answer
-            if page.next is None:
-                return
             after = page.next
+
+    async def defects(self, transaction_id: str) -> AsyncIterator[Defect]:
+        """Yield all that is wrong with a message: a status lists the first 1,000 defects."""
+        after: int | None = 0
+        while after is not None:
+            page = await self._page_of(transaction_id, "defects", DefectPage, after=str(after))
+            for defect in page.defects:
+                yield defect
+            after = page.next
+
+    async def refused(self, transaction_id: str, market: str) -> AsyncIterator[UnloadedPack]:
+        """Yield all packs that a market refused: a status lists the first 1,000."""
+        after: int | None = 0
+        while after is not None:
+            page = await self._page_of(
+                transaction_id, "refused", RefusedPage, after=str(after), market=market
+            )
+            for pack in page.packs:
+                yield pack
+            after = page.next
+
+    async def complete(self, status: RequestStatus) -> RequestStatus:
+        """Return a status with all defects and refused packs that the hub keeps."""
+        if status.defectsTruncated:
+            status.defects = [one async for one in self.defects(status.transactionId)]
+            status.defectsTruncated = len(status.defects) < status.defectCount
+        for entry in status.markets:
+            if entry.refusedTruncated:
+                packs = self.refused(status.transactionId, entry.market)
+                entry.refusedSerials = [pack async for pack in packs]
+                entry.refusedTruncated = len(entry.refusedSerials) < entry.refusedCount
+        return status
+
+    async def _page_of(
+        self, transaction_id: str, what: str, kind: type[_Page], **query: str
+    ) -> _Page:
+        path = f"requests/{_quoted(transaction_id)}/{what}"
+        query["limit"] = _PACKS_PAGE
+        return await self._connection.ask(Call("GET", path, query), kind)
 
     async def alerts(self, **filters: str) -> AsyncIterator[Alert]:
         """Yield alerts on own products in the order of their last change.

@@ -7,6 +7,7 @@ import sys
 import typer
 
 from emvs.clients.streams import make_streams_usable
+from emvs.clients.version import options
 from hub.obp import (
     cli_asking,
     cli_callbacks,
@@ -30,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.callback()(options)
 cli_jobs.register(app)
 cli_recalls.register(app)
 cli_asking.register(app)

@@ -67,6 +67,8 @@ def status(
         if transaction_id is None:
             return await _list(client)
         found = await client.status(transaction_id)
+        if as_json:
+            found = await client.complete(found)
         code = {DISTRIBUTED: ExitCode.OK, INVALID: ExitCode.REFUSED}.get(found.status)
         if code is None:
             code = ExitCode.REFUSED if found.status in ENDED else ExitCode.NOT_ENDED
@@ -282,7 +284,7 @@ def _print_alert(alert: Alert) -> None:
     fields = msgspec.to_builtins(alert)
     steps = fields.pop("history", [])
     cli_output.print_table(
-        ("member", "value"), [(name, value) for name, value in fields.items() if value is not None]
+        ("member", "value"), [(name, value) for name, value in fields.items() if value]
     )
     print()
     cli_output.print_table(

@@ -65,6 +65,8 @@ def _print(job: CaptureJob) -> None:
         print(f"  {job.repeat_count} events were captured before, and left out")
     for error in job.errors[:_SHOWN_MAX]:
         print(printable(f"  {error.get('title')}: {error.get('detail')}"))
+    if job.error_count > _SHOWN_MAX:
+        print(f"  and {job.error_count - _SHOWN_MAX:,} more; --json lists them")
     cli_output.print_table(
         ("type", "status", "product", "batch", "packs", "transaction id"),
         [

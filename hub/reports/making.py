@@ -230,6 +230,7 @@ async def _alerts(sources: Sources, wanted: ReportRequest, owner: str) -> Table:
         for alert in page:
             shown = {name: getattr(alert.report, name) for name in _ALERT}
             shown |= {name: _time(shown[name]) for name in ("raisedAt", "eventAt")}
+            shown["code"] = f"#{shown['code']}"
             is_wanted = not wanted.markets or alert.report.raisingMarket in wanted.markets
             if is_wanted and wanted.batchId in {None, alert.report.batchId}:
                 rows.append(shown)

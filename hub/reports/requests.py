@@ -18,7 +18,7 @@ from emvs.report_messages import (
     ReportRetrieval,
     ReportStatus,
 )
-from hub.alert_filters import read_filter
+from hub.alert_filters import read_filter, read_time_ms
 from hub.config import ReportConfig
 from hub.hub_ids import request_number
 from hub.identity import store as identity
@@ -165,11 +165,15 @@ def _check(wanted: ReportRequest) -> None:
         raise BadRequestError("a pack audit wants productCode and serialNumber")
     if wanted.serialNumber is not None and not is_audit:
         raise BadRequestError("serialNumber goes with PACK_AUDIT alone - at `$.serialNumber`")
+    _check_alert_filters(wanted)
+
+
+def _check_alert_filters(wanted: ReportRequest) -> None:
     if wanted.reportType == "ALERT":
-        times = {"from": wanted.since, "to": wanted.until}
-        given = {name: text for name, text in times.items() if text}
+        times = {"since": wanted.since, "until": wanted.until}
+        for name in times:
+            read_time_ms({name: text for name, text in times.items() if text}, name)
         if wanted.productCode:
-            given["productCode"] = wanted.productCode
-        read_filter(given)
+            read_filter({"productCode": wanted.productCode})
     elif wanted.since or wanted.until:
         raise BadRequestError("since and until go with ALERT alone")

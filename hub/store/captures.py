@@ -45,6 +45,8 @@ class CaptureRequestRow:
     checked_at_ms: int | None
     """When it was found valid or not."""
     defects: list[dict[str, Any]]
+    """The first of them."""
+    defect_count: int
 
 
 async def insert_capture(connection: Connection, capture: CaptureRow) -> int:
@@ -127,7 +129,8 @@ async def requests_of(database: Queryable, number: int) -> list[CaptureRequestRo
     """Return the requests a capture became, in their order."""
     rows = await database.fetch(
         "select r.transaction_id, r.message_type, r.serial_count, r.product_code, r.batch_id,"
-        " r.checked, s.status as last_step, f.at_ms as checked_at_ms, r.defects::text as defects"
+        " r.checked, s.status as last_step, f.at_ms as checked_at_ms, r.defects::text as defects,"
+        " r.defect_count"
         " from epcis_capture_request c join request r on r.number = c.request_number"
         " left join lateral (select status from request_step"
         " where request_number = r.number order by position desc limit 1) s on true"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from emvs.interconnect import RefusedSerial
 from emvs.obp_messages import MarketStatus, UnloadedPack
 from emvs.state_deliveries import StatesResult
 from hub.store.connections import Connection, Queryable, changed_count
@@ -38,6 +39,9 @@ class DeliveryEnd:
     loaded_count: int = 0
     refused_count: int = 0
     refused: Sequence[UnloadedPack] = ()
+    """The first of them."""
+    further: Sequence[RefusedSerial] = ()
+    """All of them as they were answered, if there are more than the first."""
     packs: StatesResult | None = None
     """Of state updates and verifications, if they were answered."""
     refused_digest: bytes | None = None

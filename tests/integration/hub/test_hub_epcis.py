@@ -212,6 +212,20 @@ async def test_a_lot_number_that_is_none_spoils_its_event_alone(
     assert (await stand.obp.ended(request["transactionId"]))["status"] == "STDS"
 
 
+async def test_a_job_lists_every_event_that_is_wrong(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    good = VECTORS["commissioning"]["epcisBody"]["eventList"][0]
+    dated = good | {"ilmd": good["ilmd"] | {"cbvmda:itemExpirationDate": "2030-13-01"}}
+    undated = good | {"ilmd": {"cbvmda:lotNumber": "LOT"}}
+    events = [{**event, "number": number} for number in range(75) for event in (dated, undated)]
+    job = await finished(stand, {**VECTORS["commissioning"], "epcisBody": {"eventList": events}})
+    assert (len(job["errors"]), job["emvs:errorCount"]) == (150, 150)
+    assert "2030-13-01" in job["errors"][0]["detail"]
+    assert job["errors"][149]["detail"].endswith("at `$.epcisBody.eventList[149].ilmd`")
+    _, (listed,), _ = await call(stand, "GET", "/epcis/capture")
+    assert (len(listed["errors"]), listed["emvs:errorCount"]) == (100, 150)
+
+
 def with_ids(document: dict[str, Any]) -> dict[str, Any]:
     """Return the document with an eventID in every event."""
     named: dict[str, Any] = copy.deepcopy(document)

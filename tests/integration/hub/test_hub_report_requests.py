@@ -16,7 +16,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"reportType": "MARKET", "serialNumber": "S1"}, "$.serialNumber"),
     ({"reportType": "MARKET", "batchId": "x" * 41}, "$.batchId"),
     ({"reportType": "MARKET", "since": "2026-01-01T00:00:00Z"}, "ALERT"),
-    ({"reportType": "ALERT", "since": "yesterday"}, "ISO 8601"),
+    ({"reportType": "ALERT", "since": "yesterday"}, "since is no ISO 8601"),
+    ({"reportType": "ALERT", "until": "1812-01-01"}, "until is from"),
     ({"reportType": "PACK_AUDIT", "productCode": "1"}, "serialNumber"),
     ({"reportType": "MARKET", "colour": "blue"}, "colour"),
 ]
