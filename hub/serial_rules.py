@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from emvs.character_sets import IFA_SERIAL_CHARACTERS, SET_82
+from emvs.character_sets import IFA_SERIAL_CHARACTERS, SET_82, all_within
 from emvs.limits import SERIAL_LENGTH_MAX
 from emvs.scheme import Scheme
 from hub.defects import Code, Defects
@@ -56,7 +56,7 @@ async def check_serials(
     for start, some in _slices(serial_numbers):
         fresh = set(some).difference(seen)
         bad_count = len(some) - len(fresh)
-        if not _all_well_formed(some, scheme):
+        if not all_within(some, _ALLOWED[scheme]):
             bad_count += _malformed_count(some, scheme)
         if bad_count and (room := defects.room - len(found)):
             found += _named(start, some, seen, scheme)[:room]
@@ -71,15 +71,6 @@ async def check_serials(
 def _slices(serial_numbers: list[str]) -> Iterator[tuple[int, list[str]]]:
     for start in range(0, len(serial_numbers), _SLICE_COUNT):
         yield start, serial_numbers[start : start + _SLICE_COUNT]
-
-
-def _all_well_formed(some: list[str], scheme: Scheme) -> bool:
-    lengths = set(map(len, some))
-    if min(lengths) == 0 or max(lengths) > SERIAL_LENGTH_MAX:
-        return False
-    joined = "".join(some)
-    # What is left after deleting every allowed character: one pass in C over the whole text.
-    return joined.isascii() and not joined.encode("ascii").translate(None, _ALLOWED[scheme])
 
 
 def _malformed_count(some: list[str], scheme: Scheme) -> int:
