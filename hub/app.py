@@ -161,12 +161,13 @@ class Hub:
     def _build(self) -> None:
         config, pool, clock = self.config, self._pool, self.clock
         self.progress = ProgressBoard(clock)
-        self.quality = Quality(pool=pool)
+        self.quality = Quality(
+            pool=pool, digests=self.digests, is_delivering=self.outbox.is_delivering
+        )
         self.loader = Loader(
             pool=pool,
             clock=clock,
             outbox=self.outbox,
-            digests=self.digests,
             progress=self.progress,
             quality=self.quality,
             distribution=self.distribution,
