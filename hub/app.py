@@ -162,7 +162,9 @@ class Hub:
         config, pool, clock = self.config, self._pool, self.clock
         self.progress = ProgressBoard(clock)
         self.quality = Quality(
-            pool=pool, digests=self.digests, is_delivering=self.outbox.is_delivering
+            pool=pool,
+            digests=self.digests,
+            is_busy=lambda: self.loader.is_loading or self.outbox.is_delivering(),
         )
         self.loader = Loader(
             pool=pool,

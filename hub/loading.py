@@ -70,11 +70,13 @@ class Loader:
         self._outbox = outbox
         self._systems = frozenset(outbox.bells)
         self.bell = asyncio.Event()
+        self.is_loading = False
         self.valid_count = 0
         self.invalid_count = 0
 
     async def drain(self) -> None:
         """Look at requests until none is left."""
+        self.is_loading = True
         try:
             while await self._next_is_done():
                 pass
@@ -82,6 +84,8 @@ class Loader:
             # The last commit may have succeeded without an answer: the couriers look themselves.
             self._outbox.ring_all()
             raise
+        finally:
+            self.is_loading = False
 
     async def _next_is_done(self) -> bool:
         """Look at the next request; return False if there is none."""

@@ -1,8 +1,8 @@
 """Looking at the serial numbers of uploads, behind their backs: no upload waits for it.
 
 One upload at a time, in steps of milliseconds between which everybody else has a turn; while
-deliveries are under way, one that is long enough for them to use nearly all of the processor. First
-the digest is made (`hub.serial_digests`), then the report.
+uploads are looked at or delivered, a turn is long enough for them to use nearly all of the
+processor. First the digest is made (`hub.serial_digests`), then the report.
 """
 
 from __future__ import annotations
@@ -20,19 +20,17 @@ from hub.store.connections import Pool, transaction
 from hub.store.requests import serials_of
 
 _BUSY_TURN_S: Final = 0.05
-"""What others have between two steps while there is something to deliver: a quarter of a million
+"""What others have between two steps while uploads wait for something: a quarter of a million
 serial numbers take some ten seconds then instead of one."""
 
 
 class Quality:
     """Makes the reports; `bell` rings when an upload was loaded."""
 
-    def __init__(
-        self, *, pool: Pool, digests: SerialDigests, is_delivering: Callable[[], bool]
-    ) -> None:
+    def __init__(self, *, pool: Pool, digests: SerialDigests, is_busy: Callable[[], bool]) -> None:
         self._pool = pool
         self._digests = digests
-        self._is_delivering = is_delivering
+        self._is_busy = is_busy
         self.bell = asyncio.Event()
 
     async def drain(self) -> None:
@@ -57,4 +55,4 @@ class Quality:
             await self._give_turn()
 
     async def _give_turn(self) -> None:
-        await asyncio.sleep(_BUSY_TURN_S if self._is_delivering() else 0)
+        await asyncio.sleep(_BUSY_TURN_S if self._is_busy() else 0)

@@ -50,10 +50,13 @@ async def check_serials(
         text = "a message brings at least one serial number"
         defects.add(Code.A16, "serialNumbers", None, "absent", text)
         return
-    seen: set[str] = set()
+    good_count = await _good_count(serial_numbers, scheme, note)
+    if good_count == len(serial_numbers):
+        return
+    seen = set(serial_numbers[:good_count])
     found: list[tuple[int, str]] = []
     count = 0
-    for start, some in _slices(serial_numbers):
+    for start, some in _slices(serial_numbers, good_count):
         fresh = set(some).difference(seen)
         bad_count = len(some) - len(fresh)
         if not all_within(some, _ALLOWED[scheme]):
@@ -68,8 +71,20 @@ async def check_serials(
     defects.count_unlisted(count - len(found))
 
 
-def _slices(serial_numbers: list[str]) -> Iterator[tuple[int, list[str]]]:
-    for start in range(0, len(serial_numbers), _SLICE_COUNT):
+async def _good_count(serial_numbers: list[str], scheme: Scheme, note: Note) -> int:
+    """Return how many there are before the first slice that has a defect."""
+    seen: set[str] = set()
+    for start, some in _slices(serial_numbers):
+        seen.update(some)
+        if len(seen) < start + len(some) or not all_within(some, _ALLOWED[scheme]):
+            return start
+        note(start + len(some))
+        await asyncio.sleep(0)
+    return len(serial_numbers)
+
+
+def _slices(serial_numbers: list[str], first: int = 0) -> Iterator[tuple[int, list[str]]]:
+    for start in range(first, len(serial_numbers), _SLICE_COUNT):
         yield start, serial_numbers[start : start + _SLICE_COUNT]
 
 

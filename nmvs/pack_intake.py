@@ -9,7 +9,7 @@ half the cost of packs that come in any order.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -24,8 +24,19 @@ from nmvs.pack_keys import KEY_BYTES, PackKeys
 SORTED_COUNT: Final = 65_536
 """Packs sorted at a time: some 5 ms. Fewer are less of neighbours, more keep PostgreSQL waiting for
 the first."""
+_FIRST_COUNT: Final = 16_384
 _KEYS_AT_ONCE: Final = 2_048
 """Keys computed between two turns of the event loop: about a millisecond."""
+
+
+def _parts(count: int) -> Iterator[tuple[int, int]]:
+    """Yield where parts of so many packs start and stop: the first is small, as PostgreSQL waits
+    for it."""
+    start, size = 0, _FIRST_COUNT
+    while start < count:
+        stop = min(start + size, count)
+        yield start, stop
+        start, size = stop, SORTED_COUNT
 
 
 async def keys_of(keys: PackKeys, product_code: str, serial_numbers: Sequence[str]) -> bytes:
@@ -61,8 +72,8 @@ class PackIntake:
         Raises PackIndexFullError when there are more than the index has room for.
         """
         yield PACK_ROWS_BEGIN
-        for start in range(0, len(self._serial_numbers), SORTED_COUNT):
-            fresh, keys = await self._new_ones(start, start + SORTED_COUNT)
+        for start, stop in _parts(len(self._serial_numbers)):
+            fresh, keys = await self._new_ones(start, stop)
             if not fresh:
                 continue
             self.new_count += len(fresh)
@@ -71,12 +82,16 @@ class PackIntake:
             self.new_keys.append(keys)
             async for part in new_pack_rows(keys, fresh, batch_number):
                 yield part
+        # While PostgreSQL works off what it was sent last.
+        for count in range(0, self.new_count, SLICE_COUNT_MAX):
+            self._index.make_room(len(self._index) + count)
+            await asyncio.sleep(0)
         yield PACK_ROWS_END
 
     async def _new_ones(self, start: int, stop: int) -> tuple[list[str], bytes]:
         """Return the packs of some that are not known yet, and their keys."""
         candidates: list[str] = []
-        for first in range(start, min(stop, len(self._serial_numbers)), SLICE_COUNT_MAX):
+        for first in range(start, stop, SLICE_COUNT_MAX):
             some = self._serial_numbers[first : min(first + SLICE_COUNT_MAX, stop)]
             candidates += self._well_formed(some)
             await asyncio.sleep(0)
