@@ -7,13 +7,11 @@ accepted is answered so and not repeated; trouble is raised, and the hub tries a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Final
 
 import asyncpg
 import msgspec
-import numpy as np
 
 from emvs.character_sets import is_set82
 from emvs.errors import BadRequestError, UnavailableError
@@ -25,23 +23,19 @@ from emvs.interconnect import (
     PacksDelivery,
     ProductDelivery,
     RecallDelivery,
-    RefusedSerial,
     WithdrawalDelivery,
 )
 from emvs.limits import SERIALS_PER_MESSAGE_MAX
-from emvs.scanner_hints import Shape, shape_of
+from emvs.scanner_hints import Shape
 from emvs.scheme import Scheme
 from emvs.states import State
 from nmvs.catalogue import Catalogue, Product, shared_versions
 from nmvs.delivery_store import DeliveryStore
-from nmvs.pack_copy import new_pack_rows
-from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex
+from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex, PackIndexFullError
+from nmvs.pack_intake import PackIntake, keys_of
 from nmvs.pack_keys import KEY_BYTES, PackKeys
 from nmvs.start_up import fill_catalogue
 from nmvs.store import Store
-
-_KEYS_AT_ONCE: Final = 2_048
-"""Keys computed between two turns of the event loop: about a millisecond."""
 
 _log = get_logger(__name__)
 
@@ -203,19 +197,9 @@ class Deliveries:
     async def _load(
         self, delivery_id: str, message: PacksDelivery, product: Product
     ) -> DeliveryResult:
-        fresh, keys, refused = await self._split(message)
-        if len(self._index) + len(fresh) > self._index.packs_max:
-            return await self._refuse(
-                delivery_id,
-                "NMVS_TE_TX_03",
-                f"the pack index is full: it holds {self._index.packs_max} packs at most",
-            )
-        shape = await _shape_of(fresh)
+        intake = PackIntake(self._keys, self._index, message.productCode, message.serialNumbers)
         known_batch = product.batches.get(message.batchId)
         number = known_batch.number if known_batch else self._catalogue.next_batch_number()
-        result = DeliveryResult(
-            delivery_id, accepted=True, loadedCount=len(fresh), refusedSerials=refused
-        )
         batch_row = (
             product.code,
             message.batchId,
@@ -223,14 +207,18 @@ class Deliveries:
             message.expiry,
             message.productVersion,
         )
-        await self._written.put_packs(
-            delivery_id,
-            _json(result),
-            self._clock.now(),
-            batch_row,
-            new_pack_rows(keys, fresh, number),
-            serial_shape=shape,
-        )
+        result = DeliveryResult(delivery_id, accepted=True)
+
+        def outcome() -> tuple[str, Shape | None]:
+            result.loadedCount, result.refusedSerials = intake.new_count, intake.refused
+            return _json(result), intake.shape
+
+        try:
+            await self._written.put_packs(
+                delivery_id, self._clock.now(), batch_row, intake.rows(number), outcome
+            )
+        except PackIndexFullError as error:
+            return await self._refuse(delivery_id, "NMVS_TE_TX_03", str(error))
         batch = self._catalogue.put_batch(
             product,
             message.batchId,
@@ -238,11 +226,13 @@ class Deliveries:
             expiry=message.expiry,
             product_version=message.productVersion,
         )
-        batch.add_serial_shape(shape)
-        await self._insert(keys, number)
+        batch.add_serial_shape(intake.shape)
+        for keys in intake.new_keys:
+            await self._insert(keys, number)
         self._packs_came.set()
-        self.packs_loaded_count += len(fresh)
-        _log.info("packs loaded", action="packs_loaded", delivery=delivery_id, packs=len(fresh))
+        count = intake.new_count
+        self.packs_loaded_count += count
+        _log.info("packs loaded", action="packs_loaded", delivery=delivery_id, packs=count)
         return result
 
     async def _insert(self, keys: bytes, batch_number: int) -> None:
@@ -252,36 +242,10 @@ class Deliveries:
             self._index.insert_many(part, batch_number, states=State.ACTIVE)
             await asyncio.sleep(0)
 
-    async def _split(self, message: PacksDelivery) -> tuple[list[str], bytes, list[RefusedSerial]]:
-        """Return the serial numbers that are new, their keys, and those that are refused."""
-        serial_numbers, refused = await _well_formed(message.serialNumbers)
-        keys = await self._keys_of(message.productCode, serial_numbers)
-        found = np.empty(len(serial_numbers), np.bool_)
-        for start in range(0, len(serial_numbers), SLICE_COUNT_MAX):
-            part = keys[start * KEY_BYTES : (start + SLICE_COUNT_MAX) * KEY_BYTES]
-            found[start : start + SLICE_COUNT_MAX] = self._index.find_many(part) >= 0
-            await asyncio.sleep(0)
-        if not found.any():
-            return serial_numbers, keys, refused
-        refused += [
-            RefusedSerial(serial_numbers[position], "NMVS_FE_SN_02")
-            for position in np.flatnonzero(found)
-        ]
-        fresh = [serial_numbers[position] for position in np.flatnonzero(~found)]
-        return fresh, np.frombuffer(keys, "V16")[~found].tobytes(), refused
-
-    async def _keys_of(self, product_code: str, serial_numbers: Sequence[str]) -> bytes:
-        parts: list[bytes] = []
-        for start in range(0, len(serial_numbers), _KEYS_AT_ONCE):
-            part = serial_numbers[start : start + _KEYS_AT_ONCE]
-            parts.append(self._keys.keys(product_code, part))
-            await asyncio.sleep(0)
-        return b"".join(parts)
-
     async def _index_stored(self, message: PacksDelivery) -> None:
         """Put into memory what the database has of a delivery whose commit was not seen."""
-        serial_numbers, _ = await _well_formed(message.serialNumbers)
-        keys = await self._keys_of(message.productCode, serial_numbers)
+        serial_numbers = [text for text in message.serialNumbers if is_set82(text)]
+        keys = await keys_of(self._keys, message.productCode, serial_numbers)
         missing = [
             keys[start : start + KEY_BYTES]
             for start in range(0, len(keys), KEY_BYTES)
@@ -317,16 +281,6 @@ class Deliveries:
         return result
 
 
-async def _shape_of(serial_numbers: Sequence[str]) -> Shape | None:
-    shape: Shape | None = None
-    for start in range(0, len(serial_numbers), _KEYS_AT_ONCE):
-        part = shape_of(serial_numbers[start : start + _KEYS_AT_ONCE])
-        assert part is not None, "the part is not empty"
-        shape = part.joined(shape)
-        await asyncio.sleep(0)
-    return shape
-
-
 def _batch_refusal(product: Product, message: PacksDelivery) -> tuple[str, str] | None:
     """Return code and text if no pack of the message can be taken."""
     if parse_expiry(message.expiry) is None:
@@ -348,26 +302,6 @@ def _batch_refusal(product: Product, message: PacksDelivery) -> tuple[str, str] 
             f"batch {message.batchId} belongs to version {batch.product_version} of the product",
         )
     return None
-
-
-async def _well_formed(serial_numbers: list[str]) -> tuple[list[str], list[RefusedSerial]]:
-    """Return each well-formed serial number once, and those that are refused."""
-    unique: dict[str, None] = {}
-    refused: list[RefusedSerial] = []
-    for start in range(0, len(serial_numbers), SLICE_COUNT_MAX):
-        part = serial_numbers[start : start + SLICE_COUNT_MAX]
-        if all(map(is_set82, part)):
-            unique.update(dict.fromkeys(part))
-        else:
-            unique.update((text, None) for text in part if is_set82(text))
-            refused += [_malformed(text) for text in part if not is_set82(text)]
-        await asyncio.sleep(0)
-    return list(unique), refused
-
-
-def _malformed(text: str) -> RefusedSerial:
-    # The database holds every character but one.
-    return RefusedSerial(text.replace("\0", "\N{SYMBOL FOR NULL}"), "NMVS_FE_SN_01")
 
 
 def _json(result: DeliveryResult) -> str:
