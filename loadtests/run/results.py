@@ -97,7 +97,7 @@ def evaluate(
     sent = int((rows["operation"] < Operation.BULK_VERIFY).sum())
     unsent = sum(_last(notes, index, "unsent", 0) for index in _indexes(notes))
     # Who has died has told of nothing that it did not send.
-    if not _are_all_over(notes):
+    if plan.model != "closed" and not _are_all_over(notes):
         unsent = max(unsent, round(total(plan.scans, plan.duration_s) * _single_share(plan)) - sent)
     is_stopped = any(note.get("stopped", False) for note in notes)
     empty = sorted({name for note in notes for name in note["empty"]})

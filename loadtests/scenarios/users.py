@@ -16,6 +16,7 @@ from locust import FastHttpUser, task
 from locust.user.task import LOCUST_STATE_RUNNING
 
 from loadtests.scenarios.arrivals import Arrival, Errand
+from loadtests.scenarios.generator import Generator
 from loadtests.scenarios.manufacturer import Message, plan_messages
 from loadtests.scenarios.mix import CLUSTER_SHARES, PAUSE_S, Operation, Role
 from loadtests.scenarios.process import PROCESS
@@ -60,16 +61,22 @@ class _Lane(FastHttpUser):
         generator = PROCESS.generator
         assert generator is not None, "the run has begun"
         sites = [site.number for site in generator.plan.sites if site.role is self.role]
-        if not sites or generator.now() > generator.plan.duration_s:
+        if not sites or _is_over(generator):
             gevent.sleep(_IDLE_S)
             return
         site = random.choice(sites)  # noqa: S311 - made-up traffic.
         sizes = range(1, len(CLUSTER_SHARES) + 1)
         for _ in range(random.choices(sizes, CLUSTER_SHARES)[0]):  # noqa: S311
+            if _is_over(generator):
+                return
             generator.busy_lanes += 1
             generator.do(Arrival(generator.now(), 0, Errand.SCAN, site), waited=True)
             generator.busy_lanes -= 1
             gevent.sleep(random.uniform(*PAUSE_S))  # noqa: S311
+
+
+def _is_over(generator: Generator) -> bool:
+    return generator.is_stopped or generator.now() > generator.plan.duration_s
 
 
 class CommunityPharmacy(_Lane):
