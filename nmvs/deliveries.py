@@ -1,7 +1,9 @@
 """What the hub delivers: products, packs, recalls, withdrawals. Applied once, however often sent.
 
 One delivery at a time: the database first, memory after the commit. A delivery that cannot be
-accepted is answered so and not repeated; trouble is raised, and the hub tries again.
+accepted is answered so and not repeated; trouble is raised, and the hub tries again. Answers are
+DeliveryResults in JSON, as they are stored: one may name a quarter of a million packs, and is
+neither built nor read in one go.
 """
 
 from __future__ import annotations
@@ -9,9 +11,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
 import asyncpg
 import msgspec
+import numpy as np
 
 from emvs.character_sets import is_set82
 from emvs.errors import BadRequestError, UnavailableError
@@ -32,10 +36,13 @@ from emvs.states import State
 from nmvs.catalogue import Catalogue, Product, shared_versions
 from nmvs.delivery_store import DeliveryStore
 from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex, PackIndexFullError
-from nmvs.pack_intake import PackIntake, keys_of
+from nmvs.pack_intake import PackIntake
 from nmvs.pack_keys import KEY_BYTES, PackKeys
 from nmvs.start_up import fill_catalogue
 from nmvs.store import Store
+
+_STORED_AT_ONCE: Final = 2_048
+"""Packs looked for in memory, and read from the database, between two turns of the event loop."""
 
 _log = get_logger(__name__)
 
@@ -85,14 +92,14 @@ class Deliveries:
                 self._in_doubt = True
                 raise
 
-    async def product(self, delivery_id: str, message: ProductDelivery) -> DeliveryResult:
+    async def product(self, delivery_id: str, message: ProductDelivery) -> str:
         """Store a version of a product."""
         if message.scheme not in Scheme.__members__:
             raise BadRequestError(f"{message.scheme!a} is no product code scheme")
         async with self._turn():
             if known := await self._known(delivery_id):
                 return known
-            result = DeliveryResult(delivery_id, accepted=True)
+            result = _json(DeliveryResult(delivery_id, accepted=True))
             row = (
                 message.productCode,
                 message.scheme,
@@ -107,7 +114,7 @@ class Deliveries:
             )
             await self._written.put_product(
                 delivery_id,
-                _json(result),
+                result,
                 self._clock.now(),
                 row,
                 message.markets,
@@ -125,7 +132,7 @@ class Deliveries:
             )
             return result
 
-    async def recall(self, delivery_id: str, message: RecallDelivery) -> DeliveryResult:
+    async def recall(self, delivery_id: str, message: RecallDelivery) -> str:
         """Recall a batch. Delegated Regulation (EU) 2016/161, Art. 40(a)."""
         async with self._turn():
             if known := await self._known(delivery_id):
@@ -140,10 +147,10 @@ class Deliveries:
                 return await self._refuse(
                     delivery_id, "NMVS_FE_LOT_01", f"batch {message.batchId} is recalled already"
                 )
-            result = DeliveryResult(delivery_id, accepted=True)
+            result = _json(DeliveryResult(delivery_id, accepted=True))
             await self._written.put_recall(
                 delivery_id,
-                _json(result),
+                result,
                 self._clock.now(),
                 (message.productCode, message.batchId),
                 message.reason,
@@ -151,7 +158,7 @@ class Deliveries:
             self._catalogue.recall(batch, message.reason)
             return result
 
-    async def withdrawal(self, delivery_id: str, message: WithdrawalDelivery) -> DeliveryResult:
+    async def withdrawal(self, delivery_id: str, message: WithdrawalDelivery) -> str:
         """Withdraw a product from this market. Art. 40(a)."""
         async with self._turn():
             if known := await self._known(delivery_id):
@@ -161,14 +168,14 @@ class Deliveries:
                 return await self._refuse(delivery_id, "NMVS_NC_PC_01", "the product is unknown")
             if product.withdrawn:
                 return await self._refuse(delivery_id, "NMVS_NC_PC_12", "withdrawn already")
-            result = DeliveryResult(delivery_id, accepted=True)
+            result = _json(DeliveryResult(delivery_id, accepted=True))
             await self._written.put_withdrawal(
-                delivery_id, _json(result), self._clock.now(), product.code, message.reason
+                delivery_id, result, self._clock.now(), product.code, message.reason
             )
             self._catalogue.withdraw(product, message.reason)
             return result
 
-    async def packs(self, delivery_id: str, message: PacksDelivery) -> DeliveryResult:
+    async def packs(self, delivery_id: str, message: PacksDelivery) -> str:
         """Load packs of a batch; those whose serial number is stored already are refused.
 
         Art. 35(3) and 42: a product code and serial number are stored once.
@@ -194,9 +201,7 @@ class Deliveries:
                 await self._index_stored(message)
                 raise UnavailableError("some of the packs were stored before; repeat") from error
 
-    async def _load(
-        self, delivery_id: str, message: PacksDelivery, product: Product
-    ) -> DeliveryResult:
+    async def _load(self, delivery_id: str, message: PacksDelivery, product: Product) -> str:
         intake = PackIntake(self._keys, self._index, message.productCode, message.serialNumbers)
         known_batch = product.batches.get(message.batchId)
         number = known_batch.number if known_batch else self._catalogue.next_batch_number()
@@ -207,11 +212,12 @@ class Deliveries:
             message.expiry,
             message.productVersion,
         )
-        result = DeliveryResult(delivery_id, accepted=True)
+        result = ""
 
         def outcome() -> tuple[str, Shape | None]:
-            result.loadedCount, result.refusedSerials = intake.new_count, intake.refused
-            return _json(result), intake.shape
+            nonlocal result
+            result = intake.result_json(delivery_id)
+            return result, intake.shape
 
         try:
             await self._written.put_packs(
@@ -244,40 +250,41 @@ class Deliveries:
 
     async def _index_stored(self, message: PacksDelivery) -> None:
         """Put into memory what the database has of a delivery whose commit was not seen."""
-        serial_numbers = [text for text in message.serialNumbers if is_set82(text)]
-        keys = await keys_of(self._keys, message.productCode, serial_numbers)
-        missing = [
-            keys[start : start + KEY_BYTES]
-            for start in range(0, len(keys), KEY_BYTES)
-            if self._index.find(keys[start : start + KEY_BYTES]) < 0
-        ]
-        if not missing:
+        for start in range(0, len(message.serialNumbers), _STORED_AT_ONCE):
+            some = message.serialNumbers[start : start + _STORED_AT_ONCE]
+            well_formed = [text for text in some if is_set82(text)]
+            keys = self._keys.keys(message.productCode, well_formed)
+            missing = np.flatnonzero(self._index.find_many(keys) < 0) * KEY_BYTES
+            if len(missing):
+                await self._index_some([keys[at : at + KEY_BYTES] for at in missing])
+            await asyncio.sleep(0)
+
+    async def _index_some(self, keys: list[bytes]) -> None:
+        stored = await self._store.packs(keys)
+        if not stored:
             return
         self._packs_came.set()
         await fill_catalogue(self._catalogue, self._store)
-        for start in range(0, len(missing), SLICE_COUNT_MAX):
-            stored = await self._store.packs(missing[start : start + SLICE_COUNT_MAX])
-            for key, pack in stored.items():
-                if self._index.find(key) < 0:
-                    self._index.insert(
-                        key,
-                        pack.batch_number,
-                        state=pack.state,
-                        set_by=pack.set_by,
-                        set_at_s=pack.set_at_s,
-                        repeat_count=pack.repeat_count,
-                        version=pack.version,
-                    )
+        packs = stored.values()
+        self._index.insert_many(
+            b"".join(stored),
+            np.array([pack.batch_number for pack in packs]),
+            states=np.array([pack.state for pack in packs]),
+            set_by=np.array([pack.set_by for pack in packs]),
+            set_at_s=np.array([pack.set_at_s for pack in packs]),
+            repeat_counts=np.array([pack.repeat_count for pack in packs]),
+            versions=np.array([pack.version for pack in packs]),
+        )
 
-    async def _known(self, delivery_id: str) -> DeliveryResult | None:
+    async def _known(self, delivery_id: str) -> str | None:
         stored = await self._written.delivery_result(delivery_id)
         if stored is not None:  # Perhaps by a commit whose answer was lost.
             await fill_catalogue(self._catalogue, self._store)
-        return msgspec.json.decode(stored, type=DeliveryResult) if stored else None
+        return stored
 
-    async def _refuse(self, delivery_id: str, code: str, text: str) -> DeliveryResult:
-        result = DeliveryResult(delivery_id, accepted=False, code=code, text=text)
-        await self._written.put_delivery(delivery_id, _json(result), self._clock.now())
+    async def _refuse(self, delivery_id: str, code: str, text: str) -> str:
+        result = _json(DeliveryResult(delivery_id, accepted=False, code=code, text=text))
+        await self._written.put_delivery(delivery_id, result, self._clock.now())
         return result
 
 

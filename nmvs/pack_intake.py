@@ -9,13 +9,14 @@ half the cost of packs that come in any order.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
+import msgspec
 import numpy as np
 
 from emvs.character_sets import all_set82, is_set82
-from emvs.interconnect import RefusedSerial
+from emvs.interconnect import DeliveryResult, RefusedSerial
 from emvs.scanner_hints import Shape, shape_of
 from nmvs.pack_copy import PACK_ROWS_BEGIN, PACK_ROWS_END, new_pack_rows
 from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex, PackIndexFullError
@@ -24,6 +25,7 @@ from nmvs.pack_keys import KEY_BYTES, PackKeys
 SORTED_COUNT: Final = 65_536
 """Packs sorted at a time: some 5 ms. Fewer are less of neighbours, more keep PostgreSQL waiting for
 the first."""
+_NULL: Final = "\N{SYMBOL FOR NULL}"
 _FIRST_COUNT: Final = 16_384
 _KEYS_AT_ONCE: Final = 2_048
 """Keys computed between two turns of the event loop: about a millisecond."""
@@ -39,15 +41,6 @@ def _parts(count: int) -> Iterator[tuple[int, int]]:
         start, size = stop, SORTED_COUNT
 
 
-async def keys_of(keys: PackKeys, product_code: str, serial_numbers: Sequence[str]) -> bytes:
-    """Return the keys of packs, 16 bytes each. Lets the event loop run in between."""
-    parts: list[bytes] = []
-    for start in range(0, len(serial_numbers), _KEYS_AT_ONCE):
-        parts.append(keys.keys(product_code, serial_numbers[start : start + _KEYS_AT_ONCE]))
-        await asyncio.sleep(0)
-    return b"".join(parts)
-
-
 class PackIntake:
     """The packs of one delivery. What came of them is known when all rows were taken."""
 
@@ -59,7 +52,8 @@ class PackIntake:
         self._product_code = product_code
         self._serial_numbers = serial_numbers
         self._seen: set[str] = set()
-        self.refused: list[RefusedSerial] = []
+        self._refused: list[bytes] = []
+        """Refused ones in JSON, in slices."""
         self.shape: Shape | None = None
         """Of the serial numbers that are new."""
         self.new_keys: list[bytes] = []
@@ -88,6 +82,12 @@ class PackIntake:
             await asyncio.sleep(0)
         yield PACK_ROWS_END
 
+    def result_json(self, delivery_id: str) -> str:
+        """Return what came of the delivery, a DeliveryResult in JSON."""
+        result = DeliveryResult(delivery_id, accepted=True, loadedCount=self.new_count)
+        head = msgspec.json.encode(result).removesuffix(b"]}")  # The refused ones stand last.
+        return b"".join((head, b",".join(self._refused), b"]}")).decode()
+
     async def _new_ones(self, start: int, stop: int) -> tuple[list[str], bytes]:
         """Return the packs of some that are not known yet, and their keys."""
         candidates: list[str] = []
@@ -95,17 +95,15 @@ class PackIntake:
             some = self._serial_numbers[first : min(first + SLICE_COUNT_MAX, stop)]
             candidates += self._well_formed(some)
             await asyncio.sleep(0)
-        keys = await keys_of(self._keys, self._product_code, candidates)
+        keys = await self._keys_of(candidates)
         known = np.empty(len(candidates), np.bool_)
         for first in range(0, len(candidates), SLICE_COUNT_MAX):
             part = keys[first * KEY_BYTES : (first + SLICE_COUNT_MAX) * KEY_BYTES]
             known[first : first + SLICE_COUNT_MAX] = self._index.find_many(part) >= 0
+            stored = np.flatnonzero(known[first : first + SLICE_COUNT_MAX]) + first
+            self._refuse([candidates[position] for position in stored], "NMVS_FE_SN_02")
             await asyncio.sleep(0)
         if known.any():
-            self.refused += [
-                RefusedSerial(candidates[position], "NMVS_FE_SN_02")
-                for position in np.flatnonzero(known)
-            ]
             candidates = [candidates[position] for position in np.flatnonzero(~known)]
             keys = np.frombuffer(keys, "V16")[~known].tobytes()
         for first in range(0, len(candidates), SLICE_COUNT_MAX):
@@ -115,18 +113,28 @@ class PackIntake:
             await asyncio.sleep(0)
         return candidates, keys
 
+    async def _keys_of(self, serial_numbers: list[str]) -> bytes:
+        parts: list[bytes] = []
+        for start in range(0, len(serial_numbers), _KEYS_AT_ONCE):
+            some = serial_numbers[start : start + _KEYS_AT_ONCE]
+            parts.append(self._keys.keys(self._product_code, some))
+            await asyncio.sleep(0)
+        return b"".join(parts)
+
+    def _refuse(self, serial_numbers: list[str], code: str) -> None:
+        if serial_numbers:
+            refused = [RefusedSerial(text, code) for text in serial_numbers]
+            self._refused.append(msgspec.json.encode(refused)[1:-1])
+
     def _well_formed(self, some: list[str]) -> list[str]:
         """Return each well-formed serial number that was not there before, note the others."""
         if not all_set82(some):
-            self.refused += [_malformed(text) for text in some if not is_set82(text)]
+            # The database holds every character but one.
+            malformed = [text.replace("\0", _NULL) for text in some if not is_set82(text)]
+            self._refuse(malformed, "NMVS_FE_SN_01")
             some = [text for text in some if is_set82(text)]
         fresh = set(some)
         if len(fresh) < len(some) or not fresh.isdisjoint(self._seen):
             some = [text for text in dict.fromkeys(some) if text not in self._seen]
         self._seen |= fresh
         return some
-
-
-def _malformed(text: str) -> RefusedSerial:
-    # The database holds every character but one.
-    return RefusedSerial(text.replace("\0", "\N{SYMBOL FOR NULL}"), "NMVS_FE_SN_01")

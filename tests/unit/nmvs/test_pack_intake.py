@@ -3,8 +3,10 @@
 import asyncio
 import struct
 
+import msgspec
 import pytest
 
+from emvs.interconnect import DeliveryResult
 from emvs.scanner_hints import shape_of
 from nmvs.pack_index import PackIndex, PackIndexFullError
 from nmvs.pack_intake import PackIntake
@@ -42,12 +44,16 @@ def rows_of(copied: bytes) -> list[tuple[bytes, str, int]]:
     return rows
 
 
+def result_of(intake: PackIntake) -> DeliveryResult:
+    return msgspec.json.decode(intake.result_json("d1"), type=DeliveryResult)
+
+
 def test_rows_are_the_packs_with_their_keys_and_batch() -> None:
     intake, copied = intake_of(SERIALS, PackIndex(50_000))
     rows = rows_of(copied)
     assert sorted(rows) == sorted((KEYS.key(PRODUCT_CODE, s), s, 7) for s in SERIALS)
     assert b"".join(intake.new_keys) == KEYS.keys(PRODUCT_CODE, SERIALS)
-    assert (intake.new_count, intake.refused) == (len(SERIALS), [])
+    assert (intake.new_count, result_of(intake).refusedSerials) == (len(SERIALS), [])
     assert intake.shape == shape_of(SERIALS)
 
 
@@ -66,7 +72,7 @@ def test_serial_numbers_of_several_lengths_keep_their_keys() -> None:
 def test_one_that_comes_again_in_a_later_part_is_taken_once() -> None:
     intake, copied = intake_of([*SERIALS, SERIALS[0], SERIALS[19_999]], PackIndex(50_000))
     assert len(rows_of(copied)) == intake.new_count == len(SERIALS)
-    assert intake.refused == []
+    assert result_of(intake).refusedSerials == []
 
 
 def test_known_and_malformed_ones_are_refused() -> None:
@@ -74,13 +80,15 @@ def test_known_and_malformed_ones_are_refused() -> None:
     index.insert(KEYS.key(PRODUCT_CODE, SERIALS[3]), 1)
     intake, copied = intake_of([*SERIALS, "sp ace", "", "nul\0"], index)
     assert SERIALS[3] not in {serial for _, serial, _ in rows_of(copied)}
-    assert {(pack.serialNumber, pack.code) for pack in intake.refused} == {
+    result = result_of(intake)
+    assert (result.deliveryId, result.accepted) == ("d1", True)
+    assert {(pack.serialNumber, pack.code) for pack in result.refusedSerials} == {
         (SERIALS[3], "NMVS_FE_SN_02"),
         ("sp ace", "NMVS_FE_SN_01"),
         ("", "NMVS_FE_SN_01"),
         ("nul\N{SYMBOL FOR NULL}", "NMVS_FE_SN_01"),
     }
-    assert intake.new_count == len(SERIALS) - 1
+    assert intake.new_count == result.loadedCount == len(SERIALS) - 1
 
 
 def test_no_more_are_taken_than_the_index_has_room_for() -> None:
