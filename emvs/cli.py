@@ -14,6 +14,8 @@ from typing import Annotated
 
 import typer
 
+from emvs.clients.streams import make_streams_usable
+from emvs.clients.version import options
 from emvs.infra.launch import cli_certificates, defaults
 from emvs.infra.launch.ending import end, make_console
 from emvs.infra.launch.errors import MEANINGS, ExitCode
@@ -28,6 +30,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.callback()(options)
 clock_app = typer.Typer(help="Show or move the clock of all systems.", no_args_is_help=False)
 app.add_typer(clock_app, name="clock")
 app.add_typer(cli_certificates.app, name="cert")
@@ -268,11 +271,7 @@ def clock_advance(
 
 def main() -> None:
     """Run the command."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # Closed by whoever started us.
-            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
-        # A terminal that lacks a letter gets its number instead of ending the program.
-        getattr(sys, name).reconfigure(errors="backslashreplace")
+    make_streams_usable()
     try:
         app()
     except KeyboardInterrupt:

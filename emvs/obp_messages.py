@@ -176,6 +176,29 @@ class UnloadedPack:
 
 
 @dataclass(slots=True)
+class DefectPage:
+    """Some of a message's defects; `after=next` asks for those that follow."""
+
+    transactionId: str
+    defects: list[Defect]
+    defectCount: int
+    next: int | None
+    """None at the end of what is kept: at most 100,000, for a limited time."""
+
+
+@dataclass(slots=True)
+class RefusedPage:
+    """Some of the packs that a market refused; `after=next` asks for those that follow."""
+
+    transactionId: str
+    market: str
+    packs: list[UnloadedPack]
+    refusedCount: int
+    next: int | None
+    """None at the end of what is kept, for a limited time."""
+
+
+@dataclass(slots=True)
 class MarketEntry:
     """What became of a request in one market."""
 
@@ -190,7 +213,9 @@ class MarketEntry:
     loadedCount: int = 0
     refusedCount: int = 0
     refusedSerials: list[UnloadedPack] = field(default_factory=list)
-    """The first of them; kept for a limited time, as the hub holds no serial numbers."""
+    """The first 1,000; kept for a limited time, as the hub holds no serial numbers."""
+    refusedTruncated: bool = False
+    """Whether more were refused than are listed."""
     outcomes: dict[str, int] = field(default_factory=dict)
     """Of state updates and verifications: how many packs had which `emvs.outcomes.Outcome`."""
     originalAt: str | None = None
@@ -198,7 +223,8 @@ class MarketEntry:
     dueAt: str | None = None
     """Not told before, if distribution to the market is slowed down."""
     replayed: bool = False
-    """Whether it took more than one attempt; `at` is then the time of the replay."""
+    """Whether it took more than one attempt, or more than a minute from when it was due; `at` is
+    then the time of the replay."""
 
 
 @dataclass(slots=True)
@@ -258,9 +284,11 @@ class RequestStatus:
     history: list[StatusEntry]
     defects: list[Defect]
     defectCount: int
-    """May be larger than the list, which is bounded."""
+    """May be larger than the list, which has at most 1,000."""
     warnings: list[Defect]
     markets: list[MarketEntry]
+    defectsTruncated: bool = False
+    """Whether there are more defects than are listed."""
     progress: list[ProgressEntry] = field(default_factory=list)
     """Of messages with serial numbers."""
     serialQuality: SerialQuality | None = None

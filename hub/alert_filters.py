@@ -10,23 +10,20 @@ from emvs.alert_states import AlertState
 from emvs.errors import BadRequestError
 from emvs.markets import MARKETS
 from emvs.outcomes import HUB_CODES_FORWARDED
+from hub.paging import Page, read_page
 
 NOBODY: Final = "none"
 """Value of `owner` for alerts on product codes that belong to nobody here."""
-_LIMIT_DEFAULT: Final = 100
-_LIMIT_MAX: Final = 500
-_POSITION_LENGTH_MAX: Final = 18
 _YEARS: Final = range(1970, 2300)
 PARAMETERS: Final = frozenset(
-    {"after", "limit", "code", "productCode", "state", "market", "from", "to"}
+    {"after", "limit", "order", "code", "productCode", "state", "market", "from", "to"}
 )
 
 
 class AlertFilter(NamedTuple):
     """Which alerts; None filters nothing."""
 
-    after: int
-    limit: int
+    page: Page
     code: str | None
     product_code: str | None
     state: AlertState | None
@@ -45,26 +42,15 @@ def read_filter(query: Mapping[str, str], *, more: frozenset[str] = frozenset())
     known = PARAMETERS | more
     if unknown := sorted(query.keys() - known):
         raise BadRequestError(f"{unknown[0]!a} is no parameter: {', '.join(sorted(known))}")
-    limit = _number(query, "limit", _LIMIT_DEFAULT)
-    if not 1 <= limit <= _LIMIT_MAX:
-        raise BadRequestError(f"limit is from 1 to {_LIMIT_MAX}")
     return AlertFilter(
-        _number(query, "after", 0),
-        limit,
+        read_page(query),
         _code(query.get("code")),
         _plain(query.get("productCode")),
         _state(query.get("state")),
         _market(query.get("market")),
-        _time_ms(query, "from"),
-        _time_ms(query, "to"),
+        read_time_ms(query, "from"),
+        read_time_ms(query, "to"),
     )
-
-
-def _number(query: Mapping[str, str], name: str, default: int) -> int:
-    text = query.get(name, str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) <= _POSITION_LENGTH_MAX):
-        raise BadRequestError(f"{name} is a number")
-    return int(text)
 
 
 def _code(text: str | None) -> str | None:
@@ -93,7 +79,8 @@ def _market(text: str | None) -> str | None:
     return text or None
 
 
-def _time_ms(query: Mapping[str, str], name: str) -> int | None:
+def read_time_ms(query: Mapping[str, str], name: str) -> int | None:
+    """Return a time among these, None if it is not there. Raises BadRequestError."""
     text = query.get(name)
     if not text:
         return None

@@ -11,8 +11,9 @@ from emvs.alert_messages import AlertDecision, AlertReports
 from emvs.errors import UnauthorisedError
 from emvs.infra.web import bearer_token, decode_body, json_response, read_body
 from hub.alerts import Alerts
+from hub.callers import client_of
 from hub.message_bodies import read_message
-from hub.organisations import Client, Organisations
+from hub.organisations import Organisations
 
 _DECISION_BYTES_MAX: Final = 16 * 1024
 _REPORTS_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -41,23 +42,17 @@ class AlertHandlers:
 
     async def recent(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/alerts?after=...&limit=...&code=...&productCode=...&state=...`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         return json_response(await self._alerts.page(client, request.query))
 
     async def open(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/alerts/{alert id}`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         return json_response(await self._alerts.open(client, request.match_info["alert_id"]))
 
     async def decide(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/alerts/{alert id}/state`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         wanted = await read_message(request, AlertDecision, bytes_max=_DECISION_BYTES_MAX)
         alert_id = request.match_info["alert_id"]
         return json_response(await self._alerts.decide(client, alert_id, wanted))
-
-    def _client(self, request: web.Request) -> Client:
-        client = self._organisations.authenticate(bearer_token(request))
-        if client is None:
-            raise UnauthorisedError("a client's bearer token is wanted")
-        return client

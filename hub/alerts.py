@@ -62,7 +62,7 @@ class Alerts:
         return taken
 
     async def page(self, client: Client, query: Mapping[str, str]) -> dict[str, Any]:
-        """Return alerts of the client's organisation after a position, in order of change."""
+        """Return a page of the alerts of the client's organisation, in order of change."""
         wanted = read_filter(query)
         return await self._page(wanted, organisation_id=client.organisation_id)
 
@@ -91,20 +91,21 @@ class Alerts:
         ownerless: bool = False,
         with_owner: bool = False,
     ) -> dict[str, Any]:
+        page = wanted.page
         found = await store.list_alerts(
             self._pool,
-            wanted._replace(limit=wanted.limit + 1),
+            wanted._replace(page=page._replace(limit=page.limit + 1)),
             organisation_id=organisation_id,
             ownerless=ownerless,
         )
-        shown = found[: wanted.limit]
+        shown = found[: page.limit]
         return {
             "alerts": [
                 ({"organisationId": alert.organisation_id} if with_owner else {}) | _summary(alert)
                 for alert in shown
             ],
-            "next": str(shown[-1].position if shown else wanted.after),
-            "hasMore": len(found) > wanted.limit,
+            "next": str(shown[-1].position if shown else page.after),
+            "hasMore": len(found) > page.limit,
         }
 
     async def open(self, client: Client, alert_id: str) -> dict[str, Any]:

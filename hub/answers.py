@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from emvs.errors import BadRequestError, NotFoundError
@@ -9,13 +10,12 @@ from emvs.obp_messages import RequestList, RequestStatus, RequestSummary, Status
 from hub.hub_ids import acknowledgement_of, hub_transaction_id, request_number
 from hub.market_entries import market_entries
 from hub.organisations import Client
+from hub.paging import Page, read_limit, read_order
 from hub.store import deliveries, quality, requests
 from hub.store.connections import Pool, Queryable, snapshot
 from hub.store.requests import RequestRow
 from hub.times import utc
 
-PAGE_COUNT_MAX: Final = 500
-PAGE_COUNT: Final = 100
 _ACCEPTED: Final = "Accepted"
 _TRANSACTION_ID_LENGTH: Final = 34
 _NO_SUCH_REQUEST: Final = "there is no request with this transaction id"
@@ -50,6 +50,7 @@ async def request_status(pool: Pool, transaction_id: str, client: Client) -> Req
         history=[StatusEntry(status, utc(at_ms)) for status, at_ms in steps],
         defects=remarks.defects,
         defectCount=remarks.defect_count,
+        defectsTruncated=remarks.defect_count > len(remarks.defects),
         warnings=remarks.warnings,
         markets=market_entries(rows, remarks.defects, with_serials=True),
         serialQuality=report,
@@ -74,22 +75,19 @@ async def own_request(database: Queryable, transaction_id: str, client: Client) 
     return row
 
 
-async def request_list(pool: Pool, client: Client, *, after: str, limit: str) -> RequestList:
-    """Return a page of the organisation's requests, oldest first.
+async def request_list(pool: Pool, client: Client, query: Mapping[str, str]) -> RequestList:
+    """Return the page of the organisation's requests that a query string asks for.
 
     `after` is a hub transaction id, or empty for the first page. Raises BadRequestError.
     """
+    after = query.get("after", "")
     number = request_number(after) if after else 0
     if number is None:
         raise BadRequestError("after is a hubTransactionId, as `next` gives it")
-    is_number = limit.isascii() and limit.isdecimal() and len(limit) <= len(str(PAGE_COUNT_MAX))
-    if not (is_number and 1 <= int(limit) <= PAGE_COUNT_MAX):
-        raise BadRequestError(f"limit is from 1 to {PAGE_COUNT_MAX}")
-    rows = await requests.list_requests(
-        pool, client.organisation_id, after=number, count_max=int(limit)
-    )
+    page = Page(number, read_limit(query), read_order(query))
+    rows = await requests.list_requests(pool, client.organisation_id, page)
     summaries = [_summary(row, last_step) for row, last_step in rows]
-    full = len(summaries) == int(limit)
+    full = len(summaries) == page.limit
     return RequestList(summaries, summaries[-1].hubTransactionId if full else None)
 
 

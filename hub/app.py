@@ -1,4 +1,4 @@
-"""The hub put together: database, workers, ports. The composition root.
+"""The hub put together: database and workers. The composition root; its ports are `hub.sites`'.
 
 Everything that runs in the background has its owner here, and ends when the hub ends.
 """
@@ -11,53 +11,38 @@ from contextlib import AsyncExitStack
 from typing import Any, Final
 
 import aiohttp
-from aiohttp import web
 
 from emvs.errors import ConfigurationError
 from emvs.infra.clock import MovableClock
 from emvs.infra.database import CONNECTION_ERRORS, Database
 from emvs.infra.logs import get_logger
-from emvs.infra.management import add_common_routes
 from emvs.infra.migrations import migrate
-from emvs.infra.web import Site, render_errors, serve_app
+from emvs.infra.web import Site
 from hub import callbacks, ownership, retention, stranded
-from hub.alert_handlers import AlertHandlers
 from hub.alerts import Alerts
 from hub.audit import PackAudits
 from hub.callback_client import open_session
-from hub.callback_handlers import CallbackHandlers
 from hub.callbacks import Callbacks
 from hub.config import HubConfig
-from hub.descriptions import add_description_routes
 from hub.distribution import Courier
 from hub.distribution_settings import Distribution
-from hub.epcis.captures import Captures
-from hub.epcis.handlers import EpcisHandlers
-from hub.handlers import NationalHandlers, ObpHandlers
 from hub.identity.opening import Identity
 from hub.intermarket import Intermarket
 from hub.loading import Loader
-from hub.management import ManagementHandlers
-from hub.metrics import CallbackCollector, HubCollector
 from hub.national_client import NationalClient
 from hub.outbox import Outbox
 from hub.ownership import Ownership
 from hub.progress import ProgressBoard
 from hub.quality import Quality
 from hub.reception import Reception
-from hub.reports import requests as reports
-from hub.reports.handlers import ReportHandlers
+from hub.reports import maker as reports
 from hub.reports.opening import open_reports
 from hub.retention import Retention
-from hub.routes import add_callback_routes, add_management_routes, add_public_routes
 from hub.serial_digests import SerialDigests
-from hub.serials import StreamHandlers
+from hub.sites import open_sites
 from hub.store.organisations import clock_offset_s, put_clock_offset_s
 from hub.stranded import Stranded
-from hub.subscriptions import Subscriptions
-from hub.synchronisation import Synchronisation
 from hub.workers import Worker
-from hub.xml_twin.answering import answer_in_kind
 
 _CONNECTIONS_MAX: Final = 16
 _HEALTH_S_MAX: Final = 2.0
@@ -74,7 +59,8 @@ class Hub:
         """Set when the hub must not go on: `failure` tells why."""
         self.failure: BaseException | None = None
         self._systems = config.systems()
-        self._systems_by_token = config.national_systems_by_token()
+        self.systems_by_token = config.national_systems_by_token()
+        """Which national system shows which token."""
         self._exits = AsyncExitStack()
         self._sites: dict[str, Site] = {}
 
@@ -161,12 +147,15 @@ class Hub:
     def _build(self) -> None:
         config, pool, clock = self.config, self._pool, self.clock
         self.progress = ProgressBoard(clock)
-        self.quality = Quality(pool=pool)
+        self.quality = Quality(
+            pool=pool,
+            digests=self.digests,
+            is_busy=lambda: self.loader.is_loading or self.outbox.is_delivering(),
+        )
         self.loader = Loader(
             pool=pool,
             clock=clock,
             outbox=self.outbox,
-            digests=self.digests,
             progress=self.progress,
             quality=self.quality,
             distribution=self.distribution,
@@ -252,99 +241,20 @@ class Hub:
             ),
             Worker(
                 "reports",
-                owner.guarded(self.reports.drain),
-                self.reports.bell,
+                owner.guarded(self.reports.maker.drain),
+                self.reports.maker.bell,
                 period_s=reports.PERIOD_S,
             ),
             Worker("retention", owner.guarded(kept.drain), kept.bell, period_s=retention.PERIOD_S),
         ]
 
     async def _listen(self) -> None:
-        config = self.config
-        sites = {
-            "management": (self._management_app(), config.management_host, config.management_port),
-            "public": (self._public_app(), config.host, config.port),
-        }
-        for name, (app, host, port) in sites.items():
-            self._sites[name] = await serve_app(app, host, port)
-            self._exits.push_async_callback(self._sites[name].close)
-        await self.identity.listen(self._sites["public"], config.host)
+        self._sites = await open_sites(self, self._exits)
+        await self.identity.listen(self._sites["public"], self.config.host)
         _log.info("listening", action="listening", url=self.url, management=self.management)
 
-    def _public_app(self) -> web.Application:
-        app = web.Application(middlewares=[answer_in_kind, render_errors, self.identity.door()])
-        self.identity.add_routes(app.router)
-        add_description_routes(app.router)
-        ReportHandlers(self.reports, self.organisations).add_routes(app.router)
-        obp = ObpHandlers(
-            pool=self._pool,
-            organisations=self.organisations,
-            reception=self.reception,
-            limits=self.config.limits,
-            progress=self.progress,
-        )
-        national = NationalHandlers(
-            intermarket=self.intermarket,
-            synchronisation=Synchronisation(pool=self._pool, clock=self.clock, outbox=self.outbox),
-            systems_by_token=self._systems_by_token,
-        )
-        alerts = AlertHandlers(self.alerts, self.organisations, self._systems_by_token)
-        captures = Captures(
-            pool=self._pool,
-            clock=self.clock,
-            reception=self.reception,
-            serials_per_message=self.config.limits.serials_per_message_max,
-        )
-        EpcisHandlers(
-            captures, self.organisations, body_s_max=self.config.limits.body_read_s_max
-        ).add_routes(app)
-        add_callback_routes(app, self._callback_handlers())
-        streams = StreamHandlers(self._pool, self.progress, obp.client_of)
-        add_public_routes(app, obp, national, alerts, streams)
-        return app
-
-    def _callback_handlers(self) -> CallbackHandlers:
-        return CallbackHandlers(
-            pool=self._pool,
-            clock=self.clock,
-            organisations=self.organisations,
-            subscriptions=Subscriptions(
-                pool=self._pool,
-                clock=self.clock,
-                callbacks=self.callbacks,
-                config=self.config.callbacks,
-            ),
-        )
-
-    def _management_app(self) -> web.Application:
-        app = web.Application(middlewares=[render_errors])
-        collector = HubCollector(
-            reception=self.reception,
-            loader=self.loader,
-            outbox=self.outbox,
-            couriers=self.couriers,
-            intermarket=self.intermarket,
-        )
-        add_common_routes(
-            app,
-            clock=self.clock,
-            health=self._health,
-            move_clock=self._move_clock,
-            collectors=[collector, CallbackCollector(self.callbacks)],
-        )
-        handlers = ManagementHandlers(
-            pool=self._pool,
-            organisations=self.organisations,
-            couriers=self.couriers,
-            audits=self.audits,
-            alerts=self.alerts,
-            distribution=self.distribution,
-        )
-        add_management_routes(app, handlers)
-        self.identity.add_management_routes(app.router)
-        return app
-
-    async def _health(self) -> dict[str, Any]:
+    async def health(self) -> dict[str, Any]:
+        """Return what `GET /health` of the management port says."""
         status = "ok"
         try:
             await self._pool.fetchval("select 1", timeout=_HEALTH_S_MAX)
@@ -374,13 +284,14 @@ class Hub:
             self.broken.set()
             raise
 
-    async def _move_clock(self, seconds: int) -> None:
+    async def move_clock(self, seconds: int) -> None:
+        """Move the clock forward, and look at whatever may be due then."""
         # Durable first: a clock that went back after a restart would untell what was told.
         await put_clock_offset_s(self._pool, self.clock.offset_s + seconds)
         self.clock.advance(seconds)
         self.outbox.ring_all()  # What was not due may be now.
         self.retention.bell.set()
-        self.reports.bell.set()
+        self.reports.maker.bell.set()
         self.callbacks.bell.set()
         self.stranded.bell.set()
 

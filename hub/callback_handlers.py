@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -10,15 +9,16 @@ from aiohttp import web
 from msgspec import Meta
 
 from emvs.callback_messages import NOTICE_TYPES, NoticeStatus
-from emvs.errors import BadRequestError, ConflictError, NotFoundError, UnauthorisedError
+from emvs.errors import BadRequestError, ConflictError, NotFoundError
 from emvs.infra.clock import Clock
-from emvs.infra.web import bearer_token, json_response
+from emvs.infra.web import json_response
 from emvs.limits import TRADED_PRODUCTS_MAX
-from hub.answers import PAGE_COUNT, PAGE_COUNT_MAX
 from hub.callbacks import notice_message
+from hub.callers import client_of
 from hub.hub_ids import notice_id, request_number
 from hub.message_bodies import read_message
 from hub.organisations import Client, Organisations
+from hub.paging import POSITION_LENGTH_MAX, read_limit, read_page
 from hub.store import links, notices
 from hub.store.catalogue import product_facts
 from hub.store.connections import Pool, transaction
@@ -28,7 +28,6 @@ from hub.subscriptions import Subscription, Subscriptions
 from hub.times import utc
 
 _BODY_BYTES_MAX: Final = 64 * 1024
-_POSITION_LENGTH_MAX: Final = 18
 _LINK_FILTERS: Final = {
     "sourceProductCode": "source_product_code",
     "sourceBatchId": "source_batch_id",
@@ -42,7 +41,7 @@ class Redelivery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename
     """Body of `POST /obp/v1/notices/redeliver`: which notices are sent anew."""
 
     statuses: Annotated[list[NoticeStatus], Meta(min_length=1, max_length=4)]
-    after: Annotated[int, Meta(ge=0, lt=10**_POSITION_LENGTH_MAX)] = 0
+    after: Annotated[int, Meta(ge=0, lt=10**POSITION_LENGTH_MAX)] = 0
     """Only those with a higher `sequence`."""
 
 
@@ -64,44 +63,45 @@ class CallbackHandlers:
 
     async def subscribe(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/SBPS`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         wanted = await read_message(request, Subscription, bytes_max=_BODY_BYTES_MAX)
         return json_response(await self._subscriptions.register(client, wanted), status=201)
 
     async def subscriptions(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/subscriptions`."""
-        return json_response(await self._subscriptions.shown(self._client(request)))
+        return json_response(
+            await self._subscriptions.shown(client_of(self._organisations, request))
+        )
 
     async def roll(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/subscriptions/{subscription id}/roll`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         subscription_id = request.match_info["subscription_id"]
         return json_response(await self._subscriptions.roll(client, subscription_id))
 
     async def unsubscribe(self, request: web.Request) -> web.Response:
         """`DELETE /obp/v1/subscriptions/{subscription id}`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         subscription_id = request.match_info["subscription_id"]
         return json_response(await self._subscriptions.remove(client, subscription_id))
 
     async def notices(self, request: web.Request) -> web.Response:
-        """`GET /obp/v1/notices?after=...&limit=...&messageType=...&status=...`."""
-        client = self._client(request)
-        after, limit = _page(request.query)
+        """`GET /obp/v1/notices?after=...&limit=...&order=...&messageType=...&status=...`."""
+        client = client_of(self._organisations, request)
+        page = read_page(request.query)
         found = await notices.list_notices(
             self._pool,
             client.organisation_id,
-            after=after,
-            count_max=limit + 1,
+            page._replace(limit=page.limit + 1),
             message_type=_message_type(request.query.get("messageType")),
             status=_status(request.query.get("status")),
         )
-        shown = found[:limit]
+        shown = found[: page.limit]
         return json_response(
             {
                 "notices": [_notice(row, attempt) for row, attempt in shown],
-                "next": str(shown[-1][0].number if shown else after),
-                "hasMore": len(found) > limit,
+                "next": str(shown[-1][0].number if shown else page.after),
+                "hasMore": len(found) > page.limit,
             }
         )
 
@@ -113,14 +113,14 @@ class CallbackHandlers:
 
     async def redeliver(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/notices/{notice id}/redeliver`: send it at once, whatever became of it."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         row, _ = await self._find(request)
         count = await self._subscriptions.send_again(client, number=row.number)
         return json_response({"inLine": count}, status=202)
 
     async def redeliver_many(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/notices/redeliver`: send all that have one of these statuses."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         wanted = await read_message(request, Redelivery, bytes_max=_BODY_BYTES_MAX)
         count = await self._subscriptions.send_again(
             client, after=wanted.after, statuses=wanted.statuses
@@ -128,22 +128,21 @@ class CallbackHandlers:
         return json_response({"inLine": count}, status=202)
 
     async def links(self, request: web.Request) -> web.Response:
-        """`GET /obp/v1/links?after=...&limit=...&sourceBatchId=...`: the organisation's own."""
-        client = self._client(request)
-        after, limit = _page(request.query)
+        """`GET /obp/v1/links?after=...&limit=...&order=...&sourceBatchId=...`: one's own."""
+        client = client_of(self._organisations, request)
+        page = read_page(request.query)
         found = await links.list_links(
             self._pool,
             client.organisation_id,
-            after=after,
-            count_max=limit + 1,
+            page._replace(limit=page.limit + 1),
             filters={column: request.query.get(name) for name, column in _LINK_FILTERS.items()},
         )
-        shown = found[:limit]
+        shown = found[: page.limit]
         return json_response(
             {
                 "links": [_link(row) for row in shown],
-                "next": str(shown[-1].number if shown else after),
-                "hasMore": len(found) > limit,
+                "next": str(shown[-1].number if shown else page.after),
+                "hasMore": len(found) > page.limit,
             }
         )
 
@@ -151,7 +150,7 @@ class CallbackHandlers:
         """`GET /obp/v1/traded-products?after=...&limit=...`."""
         client = self._distributor(request)
         after = request.query.get("after", "")
-        _, limit = _page({**request.query, "after": "0"})
+        limit = read_limit(request.query)
         codes = await links.list_traded_products(
             self._pool, client.organisation_id, after=after, count_max=limit + 1
         )
@@ -188,7 +187,7 @@ class CallbackHandlers:
         return json_response({"productCode": product_code})
 
     async def _find(self, request: web.Request) -> tuple[NoticeRow, list[AttemptRow]]:
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         wanted = request.match_info["notice_id"]
         number = request_number(wanted)
         found = None
@@ -198,14 +197,8 @@ class CallbackHandlers:
             raise NotFoundError("your organisation has no notice with this id")
         return found
 
-    def _client(self, request: web.Request) -> Client:
-        client = self._organisations.authenticate(bearer_token(request))
-        if client is None:
-            raise UnauthorisedError("a client's bearer token is wanted")
-        return client
-
     def _distributor(self, request: web.Request) -> Client:
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         client.check_is_distributor(_TRADE)
         return client
 
@@ -245,20 +238,6 @@ def _link(row: LinkRow) -> dict[str, Any]:
         "linkedAt": utc(row.at_ms),
         "transactionId": row.transaction_id,
     }
-
-
-def _page(query: Mapping[str, str]) -> tuple[int, int]:
-    """Return after what, and how many. Raises BadRequestError."""
-    numbers = []
-    for name, default in (("after", 0), ("limit", PAGE_COUNT)):
-        text = query.get(name, str(default))
-        if not (text.isascii() and text.isdecimal() and len(text) <= _POSITION_LENGTH_MAX):
-            raise BadRequestError(f"{name} is a number")
-        numbers.append(int(text))
-    after, limit = numbers
-    if not 1 <= limit <= PAGE_COUNT_MAX:
-        raise BadRequestError(f"limit is from 1 to {PAGE_COUNT_MAX}")
-    return after, limit
 
 
 def _message_type(text: str | None) -> str | None:

@@ -52,7 +52,9 @@ class LimitsConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     body_bytes_max: Count = limits.HUB_BODY_BYTES_MAX
     body_read_s_max: Positive = 60.0
     uploads_in_memory_max: Count = 8
-    """Bodies read and decoded at one time; each may take ten times its bytes."""
+    """Bodies of more than 1 MiB, or packed, read and decoded at one time: some 50 MB each."""
+    small_uploads_in_memory_max: Count = 256
+    """Smaller ones: some kilobytes each as a rule."""
     requests_unchecked_max: Count = 2_000
     deliveries_waiting_per_market_max: Count = limits.DELIVERIES_WAITING_PER_MARKET_MAX
     intermarket_s_max: Positive = limits.INTERMARKET_MARKET_S_MAX
@@ -91,10 +93,17 @@ class ReportConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rows_max: Annotated[int, Meta(ge=1, le=1_000_000)] = 100_000
     """Rows of one report; what is beyond is left out, and said so."""
     waiting_per_organisation_max: Count = 20
+    at_once_max: Count = 4
+    """Reports made at one time, of one organisation one."""
     kept_s: Positive = 7 * 86_400.0
     """How long the content of a report is kept, by the system's clock."""
     market_s_max: Positive = 60.0
     """A market that takes longer to count its packs has not answered."""
+
+    @property
+    def kept_ms(self) -> int:
+        """`kept_s` in milliseconds."""
+        return int(self.kept_s * 1000)
 
 
 class HubConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,10 +8,14 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+import msgspec
+
 from emvs.obp_messages import Defect
 
 DEFECTS_LISTED_MAX: Final = 1_000
-"""Defects one answer lists; the rest are counted (our choice)."""
+"""Defects one answer lists; the others can be asked for in pages of as many (our choice)."""
+DEFECTS_KEPT_MAX: Final = 100_000
+"""Defects of one message that can be asked for; the rest are counted (our choice)."""
 _VALUE_LENGTH_MAX: Final = 60
 _TEXT_LENGTH_MAX: Final = 300
 
@@ -30,26 +34,43 @@ class Defects:
 
     def __init__(self) -> None:
         self.listed: list[Defect] = []
+        """The first page."""
         self.count = 0
+        self._pages: list[bytes] = []
+        self._last: list[Defect] = []
+        self._kept = 0
 
     def __bool__(self) -> bool:
         return self.count > 0
 
     def add(self, code: Code, field: str, value: str | None, rule: str, text: str) -> None:
-        """Add a defect; beyond `DEFECTS_LISTED_MAX` it is only counted."""
+        """Add a defect; beyond `DEFECTS_KEPT_MAX` it is only counted."""
         self.count += 1
+        if not self.room:
+            return
+        self._kept += 1
+        defect = Defect(code.value, field, shown_value(value), rule, text)
         if len(self.listed) < DEFECTS_LISTED_MAX:
-            self.listed.append(Defect(code.value, field, shown_value(value), rule, text))
+            self.listed.append(defect)
+            return
+        self._last.append(defect)
+        if len(self._last) == DEFECTS_LISTED_MAX:
+            self._pages.append(msgspec.json.encode(self._last))
+            self._last = []
+
+    def further_pages(self) -> list[bytes]:
+        """Return the defects behind the first page, in pages of as many, each as JSON."""
+        return [*self._pages, msgspec.json.encode(self._last)] if self._last else self._pages
 
     def count_unlisted(self, count: int) -> None:
-        """Count defects that are not listed because `room` is used up."""
-        assert count == 0 or self.room == 0, "there is room to list them"
+        """Count defects that are not kept because `room` is used up."""
+        assert count == 0 or self.room == 0, "there is room to keep them"
         self.count += count
 
     @property
     def room(self) -> int:
-        """How many defects can still be listed."""
-        return DEFECTS_LISTED_MAX - len(self.listed)
+        """How many defects can still be kept."""
+        return DEFECTS_KEPT_MAX - self._kept
 
 
 def market_defect(market: str, field: str, value: str | None, rule: str, text: str) -> Defect:

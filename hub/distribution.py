@@ -23,7 +23,7 @@ from typing import Final
 from emvs.infra.clock import Clock
 from emvs.infra.logs import get_logger
 from emvs.interconnect import DeliveryResult
-from emvs.obp_messages import MarketStatus, UnloadedPack
+from emvs.obp_messages import MarketStatus
 from emvs.state_deliveries import StatesResult
 from hub import state_distribution
 from hub.config import RetryConfig
@@ -35,15 +35,17 @@ from hub.national_client import NationalClient, NationalSystemError
 from hub.outbox import Outbox
 from hub.progress import ProgressBoard
 from hub.serial_digests import SerialDigests
-from hub.settling import give_up, settle_request
+from hub.settling import give_up, settle_request, unloaded
 from hub.store import deliveries as store
+from hub.store import delivery_lines as lines
 from hub.store import requests
 from hub.store.connections import Pool
-from hub.store.deliveries import DeliveryEnd, WaitingDelivery
+from hub.store.deliveries import DeliveryEnd
+from hub.store.delivery_lines import WaitingDelivery
+from hub.store.long_answers import PAGE_COUNT
 
 _READ_AHEAD_COUNT: Final = 64
 """Deliveries read at a time, without their bodies."""
-_REFUSED_LISTED_MAX: Final = 1_000
 """Refused packs an answer names; the rest are counted (our choice)."""
 _HELD_MAX: Final = 16
 """Batches or products at which a system may fail while others are tried; beyond, it is the system
@@ -122,7 +124,7 @@ class Courier:
         while not self._distribution.of(self._system).paused:
             now_s = asyncio.get_running_loop().time()
             self._held = {name: at_s for name, at_s in self._held.items() if at_s > now_s}
-            waiting = await store.next_waiting(
+            waiting = await lines.next_waiting(
                 self._pool,
                 self._system,
                 _READ_AHEAD_COUNT,
@@ -221,7 +223,7 @@ class Courier:
         """Return how long there is nothing to do unless something comes; None if it is up to that
         alone."""
         now_ms = self._clock.now_ms()
-        due_ms = await store.next_due_ms(self._pool, self._system, now_ms)
+        due_ms = await lines.next_due_ms(self._pool, self._system, now_ms)
         waits_s = [] if due_ms is None else [(due_ms - now_ms) / 1000]
         if self._held and not out_of_order:
             waits_s.append(min(self._held.values()) - asyncio.get_running_loop().time())
@@ -281,7 +283,7 @@ class Courier:
     async def _settle(self, delivery: WaitingDelivery, end: DeliveryEnd) -> None:
         now_ms = self._clock.now_ms()
         if delivery.request_number is None:
-            was_waiting = await store.drop_changes(self._pool, delivery.number, self._sent_bytes)
+            was_waiting = await lines.drop_changes(self._pool, delivery.number, self._sent_bytes)
         else:
             was_waiting = await settle_request(
                 self._pool, self._outbox, self._system, delivery, end, now_ms=now_ms
@@ -330,10 +332,7 @@ def _part_of(delivery: WaitingDelivery) -> _Held:
 
 def end_of(result: DeliveryResult) -> DeliveryEnd:
     """Return how a delivery ended that the national system answered."""
-    refused = [
-        UnloadedPack(printable(pack.serialNumber, 40), printable(pack.code, 40))
-        for pack in result.refusedSerials[:_REFUSED_LISTED_MAX]
-    ]
+    refused = unloaded(result.refusedSerials[:PAGE_COUNT])
     error = None
     if not result.accepted:
         error = printable(f"{result.code or 'refused'}: {result.text or 'no reason given'}")
@@ -343,6 +342,7 @@ def end_of(result: DeliveryResult) -> DeliveryEnd:
         result.loadedCount,
         len(result.refusedSerials),
         refused,
+        result.refusedSerials if len(result.refusedSerials) > PAGE_COUNT else (),
     )
 
 

@@ -21,7 +21,8 @@ from msgspec import Meta
 from emvs.errors import BadRequestError, NotFoundError
 from emvs.markets import MARKETS
 from hub.store.connections import Pool
-from hub.store.deliveries import NewDelivery, WaitingDelivery
+from hub.store.deliveries import NewDelivery
+from hub.store.delivery_lines import WaitingDelivery
 
 _DELAY_S_MAX: Final = 86_400.0
 _SWAPPED_MAX: Final = 64

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Final
 
 from aiohttp import web
 
-from emvs.errors import NotFoundError, OverloadedError, TooLargeError, UnauthorisedError
+from emvs.errors import BadRequestError, NotFoundError, TooLargeError, UnauthorisedError
 from emvs.infra.body_parts import BodyParts
 from emvs.infra.web import bearer_token, decode_body, json_response, read_body
 from emvs.interconnect import ChangesMessage, IntermarketRequest
-from hub.answers import PAGE_COUNT, request_list, request_status
+from hub.answers import request_list, request_status
+from hub.body_forms import check_form, hinted
+from hub.callers import client_of
 from hub.config import LimitsConfig
 from hub.intermarket import Intermarket
 from hub.line_uploads import LINE_TYPES, Note, read_line_upload
+from hub.long_answers import defect_page, refused_page
 from hub.message_bodies import as_json
-from hub.organisations import Client, Organisations
+from hub.message_list import MESSAGES
+from hub.organisations import Organisations
 from hub.pack_answers import pack_answers
 from hub.progress import ProgressBoard
 from hub.reception import Reception
 from hub.store.connections import Pool
 from hub.synchronisation import Synchronisation
-from hub.uploads import MESSAGE_KINDS, Upload, read_upload
+from hub.upload_room import SMALL_BODY_BYTES_MAX, UploadRoom
+from hub.uploads import MESSAGE_KINDS, SERIAL_MESSAGES, Upload, read_upload
 
-_SMALL_BODY_BYTES_MAX: Final = 1024 * 1024
-"""Bodies up to this size do not wait for room in memory."""
 _INTERMARKET_BODY_BYTES_MAX: Final = 16 * 1024
 _INTERMARKET_BODY_S_MAX: Final = 5.0
-_RETRY_AFTER_S: Final = 2
 
 
 class ObpHandlers:
@@ -50,16 +49,17 @@ class ObpHandlers:
         self._reception = reception
         self._limits = limits
         self._progress = progress
-        self._room = asyncio.Semaphore(limits.uploads_in_memory_max)
+        self._room = UploadRoom(limits)
 
     async def upload(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/{message type}`: store a request, answer 202 with its acknowledgement."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         message_type = request.match_info["message_type"]
         kind = MESSAGE_KINDS.get(message_type)
         if kind is None:
             known = ", ".join(MESSAGE_KINDS)
             raise NotFoundError(f"no message {message_type!a} is taken here, only {known}")
+        check_form(request, takes_lines=message_type in SERIAL_MESSAGES)
         bytes_max = min(self._limits.body_bytes_max, kind.body_bytes_max)
         if (request.content_length or 0) > bytes_max:
             raise TooLargeError(
@@ -67,7 +67,7 @@ class ObpHandlers:
             )
         # It is told to be coming until it is stored: in between it would not be known at all.
         with self._progress.receiving(client.organisation_id) as note:
-            async with self._memory(request):
+            async with self._room.place(request):
                 upload = await self._read(request, message_type, note, bytes_max=bytes_max)
                 acknowledgement = await self._reception.accept(upload, client)
         return json_response(acknowledgement, status=202)
@@ -81,7 +81,10 @@ class ObpHandlers:
         if request.content_type not in LINE_TYPES:
             body = await read_body(request, bytes_max=bytes_max, timeout_s=wait_s_max)
             body = await as_json(request, body, MESSAGE_KINDS[message_type].message)
-            return read_upload(message_type, body, serials_max=serials_max)
+            try:
+                return read_upload(message_type, body, serials_max=serials_max)
+            except BadRequestError as error:
+                raise hinted(error, body) from error.__cause__
         return await read_line_upload(
             message_type,
             request.content_type,
@@ -91,9 +94,16 @@ class ObpHandlers:
             transaction_id=request.query.get("transactionId"),
         )
 
+    async def not_asked(self, request: web.Request) -> web.Response:
+        """`GET` of what is no list: 405 of a message type, 404 of all else."""
+        word = request.match_info["message_type"]
+        if word in MESSAGES:
+            raise web.HTTPMethodNotAllowed("GET", ["POST"])
+        raise NotFoundError(f"there is nothing called {word[:40]!a} here")
+
     async def quality(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/requests/{transaction id}/quality`: the report on its serial numbers."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         status = await request_status(self._pool, request.match_info["transaction_id"], client)
         if status.serialQuality is None:
             raise NotFoundError(
@@ -104,13 +114,9 @@ class ObpHandlers:
         }
         return json_response({"report": status.serialQuality, "refusedAsReused": refused})
 
-    def client_of(self, request: web.Request) -> Client:
-        """Return the client whose token a request carries. Raises UnauthorisedError."""
-        return self._client(request)
-
     async def status(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/requests/{transaction id}`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         transaction_id = request.match_info["transaction_id"]
         try:
             status = await request_status(self._pool, transaction_id, client)
@@ -122,43 +128,26 @@ class ObpHandlers:
 
     async def packs(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/requests/{transaction id}/packs?after=...&limit=...`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         transaction_id = request.match_info["transaction_id"]
         return json_response(await pack_answers(self._pool, transaction_id, client, request.query))
 
+    async def defects(self, request: web.Request) -> web.Response:
+        """`GET /obp/v1/requests/{transaction id}/defects?after=...&limit=...`."""
+        client = client_of(self._organisations, request)
+        transaction_id = request.match_info["transaction_id"]
+        return json_response(await defect_page(self._pool, transaction_id, client, request.query))
+
+    async def refused(self, request: web.Request) -> web.Response:
+        """`GET /obp/v1/requests/{transaction id}/refused?market=...&after=...&limit=...`."""
+        client = client_of(self._organisations, request)
+        transaction_id = request.match_info["transaction_id"]
+        return json_response(await refused_page(self._pool, transaction_id, client, request.query))
+
     async def recent(self, request: web.Request) -> web.Response:
-        """`GET /obp/v1/requests?after=...&limit=...`."""
-        client = self._client(request)
-        after = request.query.get("after", "")
-        limit = request.query.get("limit", str(PAGE_COUNT))
-        return json_response(await request_list(self._pool, client, after=after, limit=limit))
-
-    def _client(self, request: web.Request) -> Client:
-        client = self._organisations.authenticate(bearer_token(request))
-        if client is None:
-            raise UnauthorisedError("a client's bearer token is wanted")
-        return client
-
-    @asynccontextmanager
-    async def _memory(self, request: web.Request) -> AsyncIterator[None]:
-        """Wait until there is room in memory for a large body; small ones have it."""
-        length = request.content_length
-        plain = "Content-Encoding" not in request.headers
-        if plain and length is not None and length <= _SMALL_BODY_BYTES_MAX:
-            yield
-            return
-        try:
-            async with asyncio.timeout(self._limits.body_read_s_max):
-                await self._room.acquire()
-        except TimeoutError as error:
-            raise OverloadedError(
-                "too many large uploads come at once; nothing was stored",
-                retry_after_s=_RETRY_AFTER_S,
-            ) from error
-        try:
-            yield
-        finally:
-            self._room.release()
+        """`GET /obp/v1/requests?after=...&limit=...&order=...`."""
+        client = client_of(self._organisations, request)
+        return json_response(await request_list(self._pool, client, request.query))
 
 
 class NationalHandlers:
@@ -188,7 +177,7 @@ class NationalHandlers:
         """`POST /nmvs/v1/changes`: store changes of packs for the packs' other markets."""
         system = self._system(request)
         body = await read_body(
-            request, bytes_max=_SMALL_BODY_BYTES_MAX, timeout_s=_INTERMARKET_BODY_S_MAX
+            request, bytes_max=SMALL_BODY_BYTES_MAX, timeout_s=_INTERMARKET_BODY_S_MAX
         )
         message = decode_body(body, ChangesMessage)
         return json_response(await self._synchronisation.accept(message, system))

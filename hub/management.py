@@ -16,7 +16,7 @@ from hub.distribution_settings import Distribution, DistributionChange
 from hub.identity.sessions import Token
 from hub.organisations import Organisations, Registration
 from hub.store.connections import Pool
-from hub.store.deliveries import queues
+from hub.store.delivery_lines import queues
 from hub.times import utc
 
 

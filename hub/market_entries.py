@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from emvs.markets import MARKETS
 from emvs.obp_messages import Defect, MarketEntry, MarketStatus
 from hub.store.deliveries import DeliveryRow
 from hub.times import utc
+
+_LATE_MS: Final = 60_000
+"""What a market took longer than this after its time has waited out an outage or pause (our
+choice): one that is there is told within seconds."""
 
 
 def market_entries(
@@ -28,10 +33,11 @@ def market_entries(
             loadedCount=row.loaded_count,
             refusedCount=row.refused_count,
             refusedSerials=row.refused if with_serials else [],
+            refusedTruncated=with_serials and 0 < len(row.refused) < row.refused_count,
             outcomes=row.outcomes,
             originalAt=utc(row.created_at_ms),
             dueAt=utc(row.due_at_ms) if row.due_at_ms > row.created_at_ms else None,
-            replayed=row.attempts > 1,
+            replayed=_is_replayed(row),
         )
         for row in rows
         for market in row.markets
@@ -47,3 +53,9 @@ def market_entries(
         if defect.market is not None
     ]
     return entries + rejected
+
+
+def _is_replayed(row: DeliveryRow) -> bool:
+    if row.attempts > 1 or row.settled_at_ms is None:
+        return row.attempts > 1
+    return row.settled_at_ms - max(row.created_at_ms, row.due_at_ms) > _LATE_MS

@@ -22,12 +22,19 @@ from emvs.account_messages import (
     SessionToken,
 )
 from emvs.alert_messages import AlertDecision
-from emvs.obp_messages import Acknowledgement, RequestList, RequestStatus
+from emvs.obp_messages import (
+    Acknowledgement,
+    DefectPage,
+    RefusedPage,
+    RequestList,
+    RequestStatus,
+)
 from emvs.report_messages import Report
 from emvs.transaction_ids import MESSAGE_TYPES
 from hub.callback_handlers import Redelivery
+from hub.line_uploads import LINE_TYPES
 from hub.message_list import MESSAGES
-from hub.uploads import MESSAGE_KINDS
+from hub.uploads import MESSAGE_KINDS, SERIAL_MESSAGES
 
 _TITLE: Final = "EU Hub of the EMVS in a box, manufacturers' interface"
 _DESCRIPTION: Final = """\
@@ -65,6 +72,7 @@ class Call(NamedTuple):
 
 
 _PAGE: Final = ("after", "limit")
+_LIST: Final = (*_PAGE, "order")
 _ALERT_FILTERS: Final = ("code", "productCode", "state", "market", "from", "to")
 _LINK_FILTERS: Final = ("sourceProductCode", "sourceBatchId", "targetProductCode", "targetBatchId")
 _REPORT_MEDIA: Final = ("application/json", "application/xml", "text/csv")
@@ -84,9 +92,25 @@ def _sent(message_type: str, answer: Any, status: int, media: tuple[str, ...] = 
 
 CALLS: Final = (
     *(_sent(message_type, Acknowledgement, 202) for message_type in MESSAGE_KINDS),
-    Call("GET", "/obp/v1/requests", "requests in order", None, RequestList, query=_PAGE),
+    Call("GET", "/obp/v1/requests", "requests in order", None, RequestList, query=_LIST),
     Call("GET", "/obp/v1/requests/{transaction_id}", "what became of one", None, RequestStatus),
     Call("GET", "/obp/v1/requests/{transaction_id}/packs", "pack by pack", query=_PAGE),
+    Call(
+        "GET",
+        "/obp/v1/requests/{transaction_id}/defects",
+        "all that is wrong with it",
+        None,
+        DefectPage,
+        query=_PAGE,
+    ),
+    Call(
+        "GET",
+        "/obp/v1/requests/{transaction_id}/refused",
+        "all packs that a market refused",
+        None,
+        RefusedPage,
+        query=("market", *_PAGE),
+    ),
     Call("GET", "/obp/v1/requests/{transaction_id}/quality", "what its serial numbers are worth"),
     Call(
         "GET",
@@ -98,20 +122,20 @@ CALLS: Final = (
     Call("POST", "/obp/v1/serials", "serial numbers on order"),
     _sent("RPRQ", Report, 202),
     _sent("RRRQ", Report, 200, _REPORT_MEDIA),
-    Call("GET", "/obp/v1/reports", "reports in order", query=_PAGE),
+    Call("GET", "/obp/v1/reports", "reports in order", query=_LIST),
     Call("GET", "/obp/v1/reports/{report_id}", "a report", None, Report, media=_REPORT_MEDIA),
-    Call("GET", "/obp/v1/alerts", "alerts on own products", query=(*_PAGE, *_ALERT_FILTERS)),
+    Call("GET", "/obp/v1/alerts", "alerts on own products", query=(*_LIST, *_ALERT_FILTERS)),
     Call("GET", "/obp/v1/alerts/{alert_id}", "an alert, opened"),
     Call("POST", "/obp/v1/alerts/{alert_id}/state", "decide on an alert", AlertDecision),
     _sent("SBPS", _AnyAnswer, 201),
     Call("GET", "/obp/v1/subscriptions", "callback endpoints"),
     Call("POST", "/obp/v1/subscriptions/{subscription_id}/roll", "make one the primary one"),
     Call("DELETE", "/obp/v1/subscriptions/{subscription_id}", "remove one"),
-    Call("GET", "/obp/v1/notices", "callbacks in order", query=(*_PAGE, "messageType", "status")),
+    Call("GET", "/obp/v1/notices", "callbacks in order", query=(*_LIST, "messageType", "status")),
     Call("GET", "/obp/v1/notices/{notice_id}", "a callback with its attempts"),
     Call("POST", "/obp/v1/notices/{notice_id}/redeliver", "send it again", status=202),
     Call("POST", "/obp/v1/notices/redeliver", "send several again", Redelivery, status=202),
-    Call("GET", "/obp/v1/links", "repackaging links", query=(*_PAGE, *_LINK_FILTERS)),
+    Call("GET", "/obp/v1/links", "repackaging links", query=(*_LIST, *_LINK_FILTERS)),
     Call("GET", "/obp/v1/traded-products", "products of others that are traded", query=_PAGE),
     Call("PUT", "/obp/v1/traded-products/{product_code}", "trade a product"),
     Call("DELETE", "/obp/v1/traded-products/{product_code}", "trade it no longer"),
@@ -154,6 +178,7 @@ _PROBLEMS: Final = {
     "404": "Unknown.",
     "409": "Not possible as things stand, or the transaction id stands on another message.",
     "413": "Too large; nothing was stored.",
+    "415": "The body's content type or coding is not read here.",
     "503": "Not available now; nothing was done.",
 }
 
@@ -209,6 +234,11 @@ def _operation(call: Call, by_type: dict[int, Any]) -> dict[str, Any]:
             "content": {
                 "application/json": {"schema": by_type[id(call.body)]},
                 "application/xml": {"schema": {"type": "string"}},
+                **{
+                    name: {"schema": {"type": "string"}}
+                    for name in sorted(LINE_TYPES)
+                    if call.path.rpartition("/")[2] in SERIAL_MESSAGES
+                },
             },
         }
     if not call.needs_token:

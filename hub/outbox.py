@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from emvs.errors import OverloadedError
 from hub.store.connections import Pool
-from hub.store.deliveries import waiting_count, waiting_counts
+from hub.store.delivery_lines import waiting_count, waiting_counts
 
 _RETRY_AFTER_S = 30
 
@@ -70,6 +70,10 @@ class Outbox:
             for system, count in self.waiting.items()
             if count and system not in self.bells
         }
+
+    def is_delivering(self) -> bool:
+        """Tell whether something waits for a system that is connected."""
+        return any(self.waiting[system] for system in self.bells)
 
     def settled(self, system: str) -> None:
         """Count one less."""

@@ -1,6 +1,7 @@
 """Forgetting what old requests need no longer: serial numbers in answers, their own content; old
-reports; serial numbers of alerts long closed; and alerts on which nothing has happened for as long
-as a market keeps those on packs that are not stored (`emvs.retention`).
+reports; messages about accounts; serial numbers of alerts long closed; and alerts on which nothing
+has happened, and recalls that were told, for as long as a market keeps alerts on packs that are not
+stored (`emvs.retention`).
 
 Delegated Regulation (EU) 2016/161, Art. 33(2): the hub holds everything except serial numbers. A
 manufacturer needs those in an answer for a while; how long is a setting. What a message said is in
@@ -15,11 +16,14 @@ from typing import Final
 
 from emvs.infra.clock import Clock
 from emvs.retention import released_at_latest
-from hub.reports.store import forget_reports, forget_retrievals
+from hub.identity.store import forget_answers
+from hub.reports.store import forget_reports
 from hub.store.alerts import delete_old_alerts, forget_serials_of_closed
+from hub.store.captured_events import forget_events
 from hub.store.connections import Pool
 from hub.store.deliveries import forget_refused_serials
-from hub.store.notices import forget_notices
+from hub.store.long_answers import forget_defect_pages, forget_refused_pages
+from hub.store.notices import forget_notices, forget_urgent_notices
 from hub.store.pack_answers import forget_packs
 from hub.store.requests import drop_messages, forget_serials_in_remarks
 
@@ -28,13 +32,16 @@ _SLICE_COUNT: Final = 1_000
 """Rows changed by one statement, so that none takes long, however much is due."""
 _WORK: Final[tuple[Callable[[Pool, int, int], Awaitable[int]], ...]] = (
     forget_refused_serials,
+    forget_refused_pages,
+    forget_defect_pages,
     forget_packs,
     forget_serials_in_remarks,
     drop_messages,
     forget_serials_of_closed,
     forget_notices,
     forget_reports,
-    forget_retrievals,
+    forget_answers,
+    forget_events,
 )
 
 
@@ -54,5 +61,6 @@ class Retention:
             while await forget(self._pool, before_ms, _SLICE_COUNT) == _SLICE_COUNT:
                 pass
         oldest_ms = int(released_at_latest(self._clock.now()).timestamp() * 1000)
-        while await delete_old_alerts(self._pool, oldest_ms, _SLICE_COUNT) == _SLICE_COUNT:
-            pass
+        for forget in (delete_old_alerts, forget_urgent_notices):
+            while await forget(self._pool, oldest_ms, _SLICE_COUNT) == _SLICE_COUNT:
+                pass

@@ -21,10 +21,13 @@ def add_public_routes(
     """Add what manufacturers and national systems call."""
     streams.add_routes(app)
     app.router.add_post("/obp/v1/{message_type}", obp.upload)
+    app.router.add_get("/obp/v1/{message_type}", obp.not_asked, allow_head=False)
     app.router.add_get("/obp/v1/requests/{transaction_id}/quality", obp.quality)
     app.router.add_get("/obp/v1/requests", obp.recent)
     app.router.add_get("/obp/v1/requests/{transaction_id}", obp.status)
     app.router.add_get("/obp/v1/requests/{transaction_id}/packs", obp.packs)
+    app.router.add_get("/obp/v1/requests/{transaction_id}/defects", obp.defects)
+    app.router.add_get("/obp/v1/requests/{transaction_id}/refused", obp.refused)
     app.router.add_post("/nmvs/v1/intermarket", national.intermarket)
     app.router.add_get("/obp/v1/alerts", alerts.recent)
     app.router.add_get("/obp/v1/alerts/{alert_id}", alerts.open)

@@ -29,6 +29,7 @@ from emvs.serial_generator import (
     serial_slices,
 )
 from hub.answers import request_status
+from hub.body_forms import check_form
 from hub.organisations import Client
 from hub.progress import ProgressBoard
 from hub.store.connections import Pool
@@ -79,6 +80,7 @@ class StreamHandlers:
     async def serials(self, request: web.Request) -> web.StreamResponse:
         """`POST /obp/v1/serials`: serial numbers on order."""
         self._client_of(request)
+        check_form(request, takes_lines=False)
         body = await read_body(request, bytes_max=_BODY_BYTES_MAX, timeout_s=_WAIT_S_MAX)
         wanted = decode_body(body, SerialOrderMessage)
         try:

@@ -7,22 +7,34 @@ When the last market of a request has had its word, or is given up, the request 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from emvs.infra.database import CONNECTION_ERRORS
-from emvs.obp_messages import MarketStatus
+from emvs.interconnect import RefusedSerial
+from emvs.obp_messages import MarketStatus, UnloadedPack
 from hub import state_distribution
+from hub.defects import printable
 from hub.outbox import Outbox
 from hub.store import deliveries as store
+from hub.store import delivery_lines as lines
 from hub.store import requests
 from hub.store.connections import Pool, transaction
-from hub.store.deliveries import DeliveryEnd, WaitingDelivery
+from hub.store.deliveries import DeliveryEnd
+from hub.store.delivery_lines import WaitingDelivery
+from hub.store.long_answers import PAGE_COUNT, insert_refused
 
 NEVER_GIVEN_UP: Final = frozenset({"recalls", "withdrawals", "changes"})
 """Kinds of deliveries on which patients' safety depends: the market has to hear them. Without a
 change, two markets would never agree on a pack again, and nobody would be told."""
 _AT_ONCE: Final = 64
+
+
+def unloaded(refused: Iterable[RefusedSerial]) -> list[UnloadedPack]:
+    """Return packs that a national system refused as answers show them."""
+    return [
+        UnloadedPack(printable(pack.serialNumber, 40), printable(pack.code, 40)) for pack in refused
+    ]
 
 
 async def settle_request(
@@ -76,6 +88,10 @@ async def _settle(
                 connected=connected,
                 now_ms=now_ms,
             )
+        if was_waiting:
+            for page, start in enumerate(range(0, len(end.further), PAGE_COUNT)):
+                packs = unloaded(end.further[start : start + PAGE_COUNT])
+                await insert_refused(connection, delivery.number, packs, page)
         statuses = await store.statuses_of(connection, number)
         if was_waiting and MarketStatus.WAITING not in statuses:
             all_good = all(status is MarketStatus.DISTRIBUTED for status in statuses)
@@ -103,7 +119,7 @@ async def give_up(
     and its serial numbers with it.
     """
     count = 0
-    while overdue := await store.waiting_since(
+    while overdue := await lines.waiting_since(
         pool,
         system,
         created_until_ms=created_until_ms,

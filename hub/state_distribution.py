@@ -32,7 +32,8 @@ from hub.state_rules import VERIFY, operation_of
 from hub.store import deliveries, pack_answers, requests
 from hub.store.catalogue import product_facts
 from hub.store.connections import Connection, Pool, Queryable
-from hub.store.deliveries import NewDelivery, WaitingDelivery
+from hub.store.deliveries import NewDelivery
+from hub.store.delivery_lines import WaitingDelivery
 from hub.store.pack_answers import PAGE_COUNT, StoredAnswer
 from hub.store.requests import RequestRow
 

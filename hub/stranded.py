@@ -16,6 +16,7 @@ from hub.config import RetryConfig
 from hub.outbox import Outbox
 from hub.settling import give_up
 from hub.store import deliveries as store
+from hub.store import delivery_lines as lines
 from hub.store.connections import Pool
 
 PERIOD_S: Final = 600.0
@@ -39,7 +40,7 @@ class Stranded:
             await self._look_after(system)
 
     async def _look_after(self, system: str) -> None:
-        first = await store.next_waiting(self._pool, system, 1)
+        first = await lines.next_waiting(self._pool, system, 1)
         if not first:
             return
         now_ms = self._clock.now_ms()

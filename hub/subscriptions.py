@@ -33,6 +33,7 @@ from hub.times import utc
 MESSAGE_TYPE: Final = "SBPS"
 _SECRET_BYTES: Final = 32
 _NOT_FOUND: Final = "your organisation has no such subscription"
+_SECRET: Final = "16 to 200 characters of ASCII that can be seen"  # noqa: S105 - no password.
 
 
 class Subscription(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename="camel"):
@@ -40,7 +41,7 @@ class Subscription(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
 
     transaction_id: str
     url: str
-    secret: Annotated[str, Meta(pattern=r"\A[!-~]{16,200}\Z")] | None = None
+    secret: Annotated[str, Meta(pattern=r"\A[!-~]{16,200}\Z", description=_SECRET)] | None = None
 
 
 class Subscriptions:

@@ -18,7 +18,7 @@ from emvs.interconnect import ChangesMessage, ChangesReceipt, StateChange
 from emvs.limits import CHANGES_PER_MESSAGE_MAX
 from emvs.markets import MARKETS
 from hub.outbox import Outbox
-from hub.store import deliveries
+from hub.store import deliveries, delivery_lines
 from hub.store.catalogue import product_facts
 from hub.store.connections import Pool, transaction
 from hub.store.deliveries import NewDelivery
@@ -83,11 +83,11 @@ class Synchronisation:
         async with transaction(self._pool) as connection:
             for system in sorted(by_system):  # Always in one order: rows are locked.
                 changes = by_system[system]
-                last = await deliveries.lock_last_changes(connection, system)
+                last = await delivery_lines.lock_last_changes(connection, system)
                 if last is not None:
                     before = msgspec.json.decode(last[1], type=ChangesMessage).changes
                     if len(before) + len(changes) <= CHANGES_PER_MESSAGE_MAX:
-                        await deliveries.put_body(connection, last[0], _body(before + changes))
+                        await delivery_lines.put_body(connection, last[0], _body(before + changes))
                         continue
                 new = NewDelivery(system, [system], "changes", _body(changes))
                 now_ms = self._clock.now_ms()

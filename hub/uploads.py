@@ -52,6 +52,10 @@ MESSAGE_KINDS: Final = {
     **dict.fromkeys(UPDATE_KINDS, MessageKind(StateUpdateMessage, _WITH_SERIALS)),
     VERIFY: MessageKind(VerifyMessage, _WITH_SERIALS),
 }
+SERIAL_MESSAGES: Final = frozenset(
+    name for name, kind in MESSAGE_KINDS.items() if kind.body_bytes_max == _WITH_SERIALS
+)
+"""Types of messages with serial numbers."""
 PACKS_OF_BATCH_TYPES: Final = frozenset({*UPDATE_KINDS, VERIFY})
 """Types of messages about packs that were uploaded before."""
 _IDENTIFIER_SHOWN_MAX: Final = 40

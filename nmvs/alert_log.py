@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from emvs.alert_states import (
+    REASONS,
     AlertChange,
     AlertParty,
     AlertReason,
@@ -200,6 +201,9 @@ def _error(alert: StandingAlert, change: AlertChange) -> EmvsError | None:
         return ConflictError(f"the alert is {alert.state}; it cannot become {change.state}")
     if why in _FORBIDDEN:
         return ForbiddenError(f"{change.party}: {why}")
+    if why is Refusal.REASON_OF_OTHERS:
+        own = [reason for reason, (parties, _) in REASONS.items() if change.party in parties]
+        return BadRequestError(f"{why}; {change.party} gives one of {', '.join(own)}")
     return BadRequestError(why)
 
 

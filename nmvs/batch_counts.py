@@ -1,7 +1,7 @@
 """Counting what this market holds of batches, for the hub. Reads the database only.
 
-All batches of a question are counted in one reading of the packs, in slices between which the
-event loop runs; one question at a time.
+All batches of a question are counted in one reading of the packs near them, in slices between which
+the event loop runs; one question at a time.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BATCHES: Final = (
     " as asked (product_code, batch_id, position)"
     " join batch as b using (product_code, batch_id) join product as p using (product_code)"
 )
-_PACKS: Final = (
+PACKS_OF_BATCHES: Final = (
     "select batch_number, state, serial_number from pack where batch_number = any($1::int[])"
 )
 
@@ -74,7 +74,9 @@ class BatchCounting:
                 count.isKnown = True
                 count.isRecalled, count.isWithdrawn = row["is_recalled"], row["is_withdrawn"]
                 positions[row["batch_number"]] = row["position"]
-            packs = await connection.cursor(_PACKS, list(positions)) if positions else None
+            packs = (
+                await connection.cursor(PACKS_OF_BATCHES, list(positions)) if positions else None
+            )
             while packs is not None and (rows := await packs.fetch(_SLICE_COUNT)):
                 serials: dict[int, list[str]] = {}
                 for batch_number, state, serial_number in rows:

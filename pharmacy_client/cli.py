@@ -16,6 +16,8 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from emvs.clients.streams import make_streams_usable
+from emvs.clients.version import options
 from emvs.errors import EmvsError
 from emvs.scan import Scan, ScanError, parse_scan, scan_from_fields
 from emvs.states import State
@@ -57,6 +59,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.callback()(options)
 
 
 class _Done(NamedTuple):
@@ -182,11 +185,7 @@ for module in (cli_batch, cli_doctor, cli_login, cli_queue, cli_scan, cli_terms)
 
 def main() -> None:
     """Run the command."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # Closed by whoever started us.
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
-        # A terminal that lacks a letter gets its number instead of ending the program.
-        getattr(sys, name).reconfigure(errors="backslashreplace")
+    make_streams_usable()
     try:
         app()
     except KeyboardInterrupt:  # Outside of a command; in one there is a message for it.

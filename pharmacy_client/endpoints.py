@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from emvs.clients.files import UnreadableFileError, read_bounded
 from emvs.markets import MARKETS, Dialect
 from pharmacy_client.errors import ProfileError
 
@@ -120,11 +121,6 @@ def _read_endpoints(path: Path) -> _Endpoints:
 def read_file(path: Path) -> bytes:
     """Return the bytes of a file. ProfileError if it cannot be read or is too large."""
     try:
-        with path.open("rb") as file:
-            data = file.read(_FILE_BYTES_MAX + 1)
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name.
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ProfileError(f"{path} cannot be read: {reason}.") from error
-    if len(data) > _FILE_BYTES_MAX:
-        raise ProfileError(f"{path} is larger than {_FILE_BYTES_MAX} bytes.")
-    return data
+        return read_bounded(path, _FILE_BYTES_MAX)
+    except UnreadableFileError as error:
+        raise ProfileError(str(error)) from error

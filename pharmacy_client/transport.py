@@ -7,16 +7,15 @@ itself repeats a GET, never another method, when a kept-alive connection turns o
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 import time
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Final
 
 import aiohttp
 from yarl import URL
 
+from emvs.clients.connecting import UnusableCertificateError, reason_of, tls_context
 from pharmacy_client.errors import (
     AnswerTimeoutError,
     PharmacyClientError,
@@ -118,7 +117,7 @@ class AiohttpTransport:
             )
         if isinstance(error, aiohttp.ClientConnectorError):
             return SystemUnreachableError(
-                f"No connection to {where}: {_reason(error.os_error)}. Is the system running?",
+                f"No connection to {where}: {reason_of(error.os_error)}. Is the system running?",
                 exchange=exchange,
             )
         if isinstance(error, aiohttp.InvalidURL):
@@ -179,22 +178,8 @@ def _place(url: str) -> str:
     return "/".join(url.split("/", 3)[:3])
 
 
-def _reason(error: OSError) -> str:
-    # asyncio puts addresses where the reason should be; of several failures it keeps no number.
-    if error.errno and error.errno > 0:
-        return os.strerror(error.errno)
-    return error.strerror or str(error)
-
-
 def _ssl_context(profile: Profile) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=profile.ca)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if profile.certificate is not None:
-            context.load_cert_chain(
-                Path(profile.certificate), None if profile.key is None else Path(profile.key)
-            )
-    except OSError as error:  # An ssl.SSLError is one.
-        names = ", ".join(name for name in (profile.ca, profile.certificate, profile.key) if name)
-        raise ProfileError(f"Certificates cannot be loaded ({names}): {error}") from error
-    return context
+        return tls_context(profile.ca, profile.certificate, profile.key)
+    except UnusableCertificateError as error:
+        raise ProfileError(str(error)) from error

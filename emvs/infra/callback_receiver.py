@@ -151,6 +151,8 @@ def _describe_status(content: dict[str, Any]) -> str:
 
 def _describe_market(entry: dict[str, Any]) -> str:
     counts = [f"{count} {outcome}" for outcome, count in entry.get("outcomes", {}).items()]
+    if not counts and (refused := entry.get("refusedCount")):
+        counts = [f"{entry.get('loadedCount', 0)} packs loaded", f"{refused} refused"]
     line = f"{entry.get('market')} {entry.get('status')}"
     return f"{line} ({', '.join(counts)})" if counts else line
 

@@ -19,6 +19,7 @@ from aiohttp import web
 from emvs.errors import BadRequestError, EmvsError, OverloadedError, TooLargeError, UnavailableError
 from emvs.infra.body_parts import BodyParts, coding_of
 from emvs.infra.database import CONNECTION_ERRORS
+from emvs.infra.json_trouble import trouble
 from emvs.infra.logs import get_logger
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -98,7 +99,7 @@ def decode_body(body: bytes, kind: type[_Message]) -> _Message:
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequestError(str(error) or "the JSON is nested too deeply") from error
+        raise BadRequestError(trouble(body, kind, error)) from error
 
 
 def json_response(

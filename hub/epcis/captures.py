@@ -18,11 +18,15 @@ import msgspec
 from emvs.errors import BadRequestError, NotFoundError
 from emvs.infra.clock import Clock
 from emvs.transaction_ids import IdentifierType, TransactionId, reference_length
-from hub.epcis.events import Captured, Group, events_of, take_apart
+from hub.epcis.document import Captured, events_of, keys_of, take_apart
+from hub.epcis.event_keys import document_digest
+from hub.epcis.events import Group
 from hub.epcis.problems import problem
 from hub.organisations import ACTORS, Client
+from hub.paging import Order, Page
 from hub.reception import Reception
 from hub.store import captures as store
+from hub.store.captured_events import CapturedEvent, known_events, put_events
 from hub.store.captures import CaptureRequestRow, CaptureRow
 from hub.store.catalogue import batch_facts
 from hub.store.connections import Connection, Pool
@@ -36,7 +40,8 @@ EVENTS_MAX: Final = 10_000
 MESSAGES_MAX: Final = 1_000
 """Messages that one capture may become (our choice)."""
 _REFERENCE: Final = string.digits + string.ascii_uppercase
-_DEFECTS_MAX: Final = 100
+_LISTED_MAX: Final = 100
+"""Errors of each job in a list of them, and repeats."""
 
 
 class Captures:
@@ -53,10 +58,11 @@ class Captures:
         """Of two captures about one new batch, the second sees what the first has sent."""
 
     async def capture(self, body: bytes, client: Client, behaviour: str) -> str:
-        """Store a document's events as requests; return the capture's id.
+        """Store a document's events as requests; return the capture's id, for a repeated document
+        that of the first.
 
-        Raises BadRequestError if it is no document, OverloadedError if there is no room: nothing
-        is stored then.
+        Events that were captured before are left out. Raises BadRequestError if it is no document,
+        OverloadedError if there is no room: nothing is stored then.
         """
         if behaviour not in (ROLLBACK, PROCEED):
             raise BadRequestError("GS1-Capture-Error-Behaviour is rollback or proceed")
@@ -68,19 +74,37 @@ class Captures:
         events = events_of(document)
         if len(events) > EVENTS_MAX:
             raise CaptureTooLargeError(f"at most {EVENTS_MAX} events are taken in one capture")
-        captured = await take_apart(events, serials_per_message=self._serials_per_message)
-        del document, events
-        if len(captured.groups) > MESSAGES_MAX:
-            raise CaptureTooLargeError(
-                f"the events make {len(captured.groups)} messages, at most {MESSAGES_MAX} are taken"
-            )
+        keys = await keys_of(events)
         async with self._one_at_a_time:
-            return await self._store(captured, client, behaviour)
+            known = await known_events(
+                self._pool, client.organisation_id, [one.key for one in keys]
+            )
+            captured = await take_apart(
+                events, keys, known, serials_per_message=self._serials_per_message
+            )
+            del document, events
+            if len(captured.groups) > MESSAGES_MAX:
+                raise CaptureTooLargeError(
+                    f"the events make {len(captured.groups)} messages, at most {MESSAGES_MAX} are"
+                    " taken"
+                )
+            digest = document_digest(keys)
+            earlier = await self._earlier(captured, digest, client, behaviour)
+            return earlier or await self._store(captured, digest, client, behaviour)
 
-    async def _store(self, captured: Captured, client: Client, behaviour: str) -> str:
-        groups = captured.groups
-        if captured.errors and behaviour == ROLLBACK:
-            groups = []
+    async def _earlier(
+        self, captured: Captured, digest: bytes, client: Client, behaviour: str
+    ) -> str | None:
+        """Return the id of the capture that this one repeats, None if it does not."""
+        if captured.events or not captured.repeats:
+            return None
+        return await store.find_repeated(self._pool, client.organisation_id, digest, behaviour)
+
+    async def _store(
+        self, captured: Captured, digest: bytes, client: Client, behaviour: str
+    ) -> str:
+        is_nothing = bool(captured.errors) and behaviour == ROLLBACK
+        groups = [] if is_nothing else captured.groups
         uploads = await self._uploads(groups, client)
         capture = CaptureRow(
             0,
@@ -90,10 +114,21 @@ class Captures:
             self._clock.now_ms(),
             captured.event_count,
             captured.errors,
+            len(captured.repeats),
+            captured.repeats[:_LISTED_MAX],
+            digest,
         )
 
         async def note(connection: Connection, request_numbers: list[int]) -> None:
             number = await store.insert_capture(connection, capture)
+            if not is_nothing:
+                events = (
+                    CapturedEvent(key, [request_numbers[place] for place in sorted(places)])
+                    for key, places in captured.events
+                )
+                await put_events(
+                    connection, client.organisation_id, number, events, capture.created_at_ms
+                )
             await store.insert_capture_requests(
                 connection, number, request_numbers, is_rollback=behaviour == ROLLBACK
             )
@@ -152,16 +187,20 @@ class Captures:
         row = await store.find_capture(self._pool, capture_id)
         if row is None or row.organisation_id != client.organisation_id:
             raise NotFoundError("there is no capture with this id")
-        return _job(row, await store.requests_of(self._pool, row.number))
+        requests = await store.requests_of(self._pool, row.number)
+        return _job(row, requests, errors_max=EVENTS_MAX)
 
     async def page(
         self, client: Client, *, after: int, count: int
     ) -> tuple[list[dict[str, Any]], int | None]:
-        """Return some of the organisation's captures, and where the next page begins."""
-        rows = await store.list_captures(
-            self._pool, client.organisation_id, after=after, count_max=count + 1
-        )
-        jobs = [_job(row, await store.requests_of(self._pool, row.number)) for row in rows[:count]]
+        """Return some of the organisation's captures, the newest first, and after which one the
+        next page begins."""
+        page = Page(after, count + 1, Order.NEWEST)
+        rows = await store.list_captures(self._pool, client.organisation_id, page)
+        jobs = [
+            _job(row, await store.requests_of(self._pool, row.number), errors_max=_LISTED_MAX)
+            for row in rows[:count]
+        ]
         return jobs, rows[count - 1].number if len(rows) > count else None
 
 
@@ -172,16 +211,18 @@ class CaptureTooLargeError(BadRequestError):
     title = "Capture limit exceeded"
 
 
-def _job(row: CaptureRow, requests: list[CaptureRequestRow]) -> dict[str, Any]:
+def _job(row: CaptureRow, requests: list[CaptureRequestRow], *, errors_max: int) -> dict[str, Any]:
     running = not all(request.checked for request in requests)
-    errors = list(row.errors)
+    errors = row.errors[:errors_max]
     for request in requests:
-        for defect in request.defects[: max(0, _DEFECTS_MAX - len(errors))]:
+        for defect in request.defects[: max(0, errors_max - len(errors))]:
             detail = f"{defect['text']} - {defect['field']} of {request.transaction_id}"
             title = f"{defect['code'] or 'Warning'} {defect['rule']}"
             errors.append(problem(title, detail))
     invalid = any(request.last_step == "STIV" for request in requests)
-    finished_ms = max((request.last_at_ms or 0 for request in requests), default=row.created_at_ms)
+    finished_ms = max(
+        (request.checked_at_ms or 0 for request in requests), default=row.created_at_ms
+    )
     return {
         "captureID": row.capture_id,
         "createdAt": utc(row.created_at_ms),
@@ -190,6 +231,16 @@ def _job(row: CaptureRow, requests: list[CaptureRequestRow]) -> dict[str, Any]:
         "success": not running and not errors and not invalid,
         "captureErrorBehaviour": row.behaviour,
         "errors": errors,
+        "emvs:errorCount": len(row.errors) + sum(request.defect_count for request in requests),
+        "emvs:repeatCount": row.repeat_count,
+        "emvs:repeats": [
+            {
+                "event": repeat.place,
+                "eventID": repeat.event_id,
+                "captureID": repeat.capture_id or row.capture_id,
+            }
+            for repeat in row.repeats
+        ],
         "emvs:requests": [
             {
                 "transactionId": request.transaction_id,

@@ -9,20 +9,21 @@ from typing import Final
 import orjson
 from aiohttp import web
 
-from emvs.errors import BadRequestError, EmvsError, OverloadedError, UnauthorisedError
+from emvs.errors import BadRequestError, EmvsError, OverloadedError
 from emvs.infra.database import CONNECTION_ERRORS
-from emvs.infra.web import bearer_token, read_body
+from emvs.infra.web import read_body
 from emvs.limits import HUB_BODY_BYTES_MAX
+from hub.callers import client_of
 from hub.epcis.captures import EVENTS_MAX, ROLLBACK, Captures
 from hub.epcis.problems import NotAcceptableError, UnsupportedMediaTypeError, problem
-from hub.organisations import Client, Organisations
+from hub.organisations import Organisations
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _JSON_TYPES: Final = frozenset({"application/json", "application/ld+json"})
 _PAGE_COUNT: Final = 30
 _PAGE_COUNT_MAX: Final = 100
 _AT_ONCE: Final = 2
-"""Documents in memory at one time: each may take ten times its bytes."""
+"""Documents in memory at one time: each takes some six times its bytes."""
 _RETRY_AFTER_S: Final = 5
 
 HEADERS: Final = {
@@ -64,7 +65,7 @@ class EpcisHandlers:
 
     async def capture(self, request: web.Request) -> web.Response:
         """`POST /epcis/capture`: take a document in; 202 with the address of its job."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         if request.content_type not in _JSON_TYPES:
             raise UnsupportedMediaTypeError("a capture is JSON: application/json or .../ld+json")
         try:
@@ -86,13 +87,13 @@ class EpcisHandlers:
 
     async def job(self, request: web.Request) -> web.Response:
         """`GET /epcis/capture/{captureID}`: how a capture stands."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         job = await self._captures.job(request.match_info["capture_id"], client)
         return _json(job)
 
     async def jobs(self, request: web.Request) -> web.Response:
         """`GET /epcis/capture?perPage=...&nextPageToken=...`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         count = _figure(request, "perPage", _PAGE_COUNT, _PAGE_COUNT_MAX)
         after = _figure(request, "nextPageToken", 0, 2**62)
         jobs, following = await self._captures.page(client, after=after, count=max(count, 1))
@@ -101,12 +102,6 @@ class EpcisHandlers:
             link = f"/epcis/capture?perPage={count}&nextPageToken={following}"
             response.headers["Link"] = f'<{link}>; rel="next"'
         return response
-
-    def _client(self, request: web.Request) -> Client:
-        client = self._organisations.authenticate(bearer_token(request))
-        if client is None:
-            raise UnauthorisedError("a client's bearer token is wanted")
-        return client
 
 
 def _figure(request: web.Request, name: str, default: int, figure_max: int) -> int:

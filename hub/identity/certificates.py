@@ -18,8 +18,8 @@ from emvs.account_messages import ClientCertificate
 from emvs.errors import BadRequestError, ConflictError, NotFoundError
 from emvs.infra.certificate_authority import CertificateAuthority
 from emvs.infra.clock import MovableClock
-from hub.identity import store
-from hub.identity.store import CertificateRow
+from hub.identity import credential_store
+from hub.identity.credential_store import CertificateRow
 from hub.organisations import Client
 from hub.store.connections import Pool
 from hub.times import utc
@@ -49,7 +49,9 @@ class Certificates:
         """Read what there is; the authority is made once."""
         began = self._clock.real_now() - _ROOT_BACKDATED
         fresh = CertificateAuthority.create("EU Hub root", began).to_pem()
-        self.authority = CertificateAuthority.load(await store.secret(self._pool, _NAME, fresh))
+        self.authority = CertificateAuthority.load(
+            await credential_store.secret(self._pool, _NAME, fresh)
+        )
         await self._reread()
 
     def problem(self, fingerprint: bytes | None) -> str | None:
@@ -120,7 +122,7 @@ class Certificates:
             _ms(certificate.not_valid_after_utc),
             None,
         )
-        await store.put_certificate(self._pool, row)
+        await credential_store.put_certificate(self._pool, row)
         self._by_fingerprint[row.fingerprint] = row
         return self._shown(row)
 
@@ -134,7 +136,9 @@ class Certificates:
         """Revoke a certificate for good. Raises NotFoundError."""
         for row in self._of(organisation_id, client_id):
             if row.fingerprint.hex() == fingerprint.lower():
-                await store.revoke_certificate(self._pool, row.fingerprint, self._clock.now_ms())
+                await credential_store.revoke_certificate(
+                    self._pool, row.fingerprint, self._clock.now_ms()
+                )
                 await self._reread()
                 return self._shown(self._by_fingerprint[row.fingerprint])
         raise NotFoundError("the client has no such certificate")
@@ -163,7 +167,7 @@ class Certificates:
         )
 
     async def _reread(self) -> None:
-        rows = await store.all_certificates(self._pool)
+        rows = await credential_store.all_certificates(self._pool)
         self._by_fingerprint = {row.fingerprint: row for row in rows}
 
 

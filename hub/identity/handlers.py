@@ -15,13 +15,14 @@ from emvs.account_messages import (
 )
 from emvs.errors import ForbiddenError, UnauthorisedError
 from emvs.infra.web import bearer_token, json_response
+from hub.callers import client_of
 from hub.identity import store
 from hub.identity.accounts import Accounts
 from hub.identity.certificates import Certificates
 from hub.identity.door import has_certificate
 from hub.identity.sessions import REGISTER, RESET
 from hub.message_bodies import read_message
-from hub.organisations import Client, Organisations
+from hub.organisations import Organisations
 from hub.store.connections import Pool
 from hub.times import utc
 
@@ -67,23 +68,25 @@ class IdentityHandlers:
 
     async def organisation(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/organisation`."""
-        return json_response(await self._accounts.organisation(self._client(request)))
+        return json_response(
+            await self._accounts.organisation(client_of(self._organisations, request))
+        )
 
     async def change_organisation(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/ORGR`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         message = await _read(request, OrganisationMessage)
         return json_response(await self._accounts.change_organisation(client, message))
 
     async def change_client(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/CLIR`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         message = await _read(request, ClientMessage)
         return json_response(await self._accounts.change_client(client, message))
 
     async def subscribe_to_reports(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/SBRS`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         message = await _read(request, ReportingMessage)
         return json_response(await self._accounts.subscribe_to_reports(client, message))
 
@@ -111,7 +114,7 @@ class IdentityHandlers:
 
     async def certificates(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/certificates`: the client's own."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         return json_response({"certificates": self._certificates.of_client(*client[:2])})
 
     async def authority(self, _: web.Request) -> web.Response:
@@ -129,12 +132,6 @@ class IdentityHandlers:
             with_certificate=has_certificate(request),
         )
         return json_response(answer)
-
-    def _client(self, request: web.Request) -> Client:
-        client = self._organisations.authenticate(bearer_token(request))
-        if client is None:
-            raise UnauthorisedError("a client's bearer token is wanted")
-        return client
 
 
 class IdentityDesk:

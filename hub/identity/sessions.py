@@ -18,8 +18,8 @@ from typing import Final, NamedTuple
 
 from emvs.errors import ConflictError, ForbiddenError, UnauthorisedError
 from emvs.infra.clock import Clock
-from hub.identity import store
-from hub.identity.store import TokenRow
+from hub.identity import credential_store, store
+from hub.identity.credential_store import TokenRow
 from hub.store.connections import Connection, Pool, transaction
 from hub.times import utc
 
@@ -53,7 +53,7 @@ class Sessions:
     async def load(self) -> None:
         """Read what there is."""
         fresh = secrets.token_hex(_SECRET_BYTES)
-        self._secret = bytes.fromhex(await store.secret(self._pool, _NAME, fresh))
+        self._secret = bytes.fromhex(await credential_store.secret(self._pool, _NAME, fresh))
         await self._reread()
 
     def find(self, digest: bytes) -> TokenRow | None:
@@ -87,7 +87,7 @@ class Sessions:
 
         `refresh` has to follow the commit.
         """
-        await store.use_tokens(connection, organisation_id, client_id, seed)
+        await credential_store.use_tokens(connection, organisation_id, client_id, seed)
         return await self._put(connection, organisation_id, client_id, seed, is_initial=True)
 
     def initial_again(self, organisation_id: str, client_id: str, seed: str) -> Token:
@@ -110,15 +110,17 @@ class Sessions:
         async with transaction(self._pool) as connection:
             # Whoever shows the same token at the same time comes before or after, not in between.
             await store.lock_organisation(connection, token.organisation_id)
-            token = await store.find_token(connection, token.digest) or token
+            token = await credential_store.find_token(connection, token.digest) or token
             if token.used_by == transaction_id:
                 text = self._text(*owner, transaction_id, is_initial=False)
-                known = await store.find_token(connection, digest_of(text))
+                known = await credential_store.find_token(connection, digest_of(text))
                 return _again(text, known)
             self._check_exchange(token, is_reset=is_reset, with_certificate=with_certificate)
-            await store.use_tokens(connection, *owner, transaction_id)
+            await credential_store.use_tokens(connection, *owner, transaction_id)
             before_ms = self._clock.now_ms() - _KEPT_MS
-            await store.forget_tokens(connection, *owner, before_ms, count_max=_KEPT_COUNT)
+            await credential_store.forget_tokens(
+                connection, *owner, before_ms, count_max=_KEPT_COUNT
+            )
             made = await self._put(connection, *owner, transaction_id, is_initial=False)
         await self._reread()
         return made
@@ -147,7 +149,7 @@ class Sessions:
         row = TokenRow(
             digest_of(text), organisation_id, client_id, is_initial, now_ms, ends_at_ms, None
         )
-        await store.put_token(connection, row)
+        await credential_store.put_token(connection, row)
         return Token(text, ends_at_ms)
 
     def _text(self, organisation_id: str, client_id: str, seed: str, *, is_initial: bool) -> str:
@@ -156,7 +158,7 @@ class Sessions:
         return base64.urlsafe_b64encode(made).rstrip(b"=").decode()
 
     async def _reread(self) -> None:
-        rows = await store.all_tokens(self._pool)
+        rows = await credential_store.all_tokens(self._pool)
         self._by_digest = {row.digest: row for row in rows}
 
 

@@ -6,13 +6,21 @@ import asyncio
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterable
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import msgspec
 
 from emvs.account_messages import ClientCertificate, OrganisationAccount, SessionToken
-from emvs.obp_messages import RequestList, RequestStatus, RequestSummary
+from emvs.obp_messages import (
+    Defect,
+    DefectPage,
+    RefusedPage,
+    RequestList,
+    RequestStatus,
+    RequestSummary,
+    UnloadedPack,
+)
 from emvs.report_messages import Report, ReportFormat, ReportStatus
 from emvs.state_messages import PackAnswer, PackAnswers
 from hub.obp.connection import Call, Connection, decoded
@@ -35,6 +43,7 @@ from hub.obp.retrying import polling_pauses_s
 _PAGE: Final = "500"
 _PACKS_PAGE: Final = "1000"
 _EPCIS: Final = "/epcis/"
+_Page = TypeVar("_Page")
 
 
 class Asking:
@@ -50,10 +59,13 @@ class Asking:
             Call("GET", f"requests/{_quoted(transaction_id)}"), RequestStatus
         )
 
-    async def requests(self, *, after: str = "") -> AsyncIterator[RequestSummary]:
-        """Yield the organisation's requests, oldest first, from the one after a hub id."""
+    async def requests(
+        self, *, after: str = "", newest_first: bool = False
+    ) -> AsyncIterator[RequestSummary]:
+        """Yield the organisation's requests, beginning after the one with a hub id."""
+        query = {"limit": _PAGE} | ({"order": "newest"} if newest_first else {})
         while True:
-            query = {"limit": _PAGE} | ({"after": after} if after else {})
+            query |= {"after": after} if after else {}
             page = await self._connection.ask(Call("GET", "requests", query), RequestList)
             for summary in page.requests:
                 yield summary
@@ -63,26 +75,57 @@ class Asking:
 
     async def pack_answers(self, transaction_id: str) -> AsyncIterator[PackAnswer]:
         """Yield what the markets made of each pack of a change or verification."""
-        after = 0
-        while True:
-            page = await self._connection.ask(
-                Call(
-                    "GET",
-                    f"requests/{_quoted(transaction_id)}/packs",
-                    {"limit": _PACKS_PAGE, "after": str(after)},
-                ),
-                PackAnswers,
-            )
+        after: int | None = 0
+        while after is not None:
+            page = await self._page_of(transaction_id, "packs", PackAnswers, after=str(after))
             for answer in page.packs:
                 yield answer
-            if page.next is None:
-                return
             after = page.next
+
+    async def defects(self, transaction_id: str) -> AsyncIterator[Defect]:
+        """Yield all that is wrong with a message: a status lists the first 1,000 defects."""
+        after: int | None = 0
+        while after is not None:
+            page = await self._page_of(transaction_id, "defects", DefectPage, after=str(after))
+            for defect in page.defects:
+                yield defect
+            after = page.next
+
+    async def refused(self, transaction_id: str, market: str) -> AsyncIterator[UnloadedPack]:
+        """Yield all packs that a market refused: a status lists the first 1,000."""
+        after: int | None = 0
+        while after is not None:
+            page = await self._page_of(
+                transaction_id, "refused", RefusedPage, after=str(after), market=market
+            )
+            for pack in page.packs:
+                yield pack
+            after = page.next
+
+    async def complete(self, status: RequestStatus) -> RequestStatus:
+        """Return a status with all defects and refused packs that the hub keeps."""
+        if status.defectsTruncated:
+            status.defects = [one async for one in self.defects(status.transactionId)]
+            status.defectsTruncated = len(status.defects) < status.defectCount
+        for entry in status.markets:
+            if entry.refusedTruncated:
+                packs = self.refused(status.transactionId, entry.market)
+                entry.refusedSerials = [pack async for pack in packs]
+                entry.refusedTruncated = len(entry.refusedSerials) < entry.refusedCount
+        return status
+
+    async def _page_of(
+        self, transaction_id: str, what: str, kind: type[_Page], **query: str
+    ) -> _Page:
+        path = f"requests/{_quoted(transaction_id)}/{what}"
+        query["limit"] = _PACKS_PAGE
+        return await self._connection.ask(Call("GET", path, query), kind)
 
     async def alerts(self, **filters: str) -> AsyncIterator[Alert]:
         """Yield alerts on own products in the order of their last change.
 
-        `filters` are those of the interface: code, productCode, state, market, from, to, after.
+        `filters` are those of the interface: code, productCode, state, market, from, to, after,
+        order.
         """
         after = filters.pop("after", "0")
         while True:
@@ -117,7 +160,7 @@ class Asking:
         Without a secret one is made here, so that it is known even if the answer is lost.
         """
         secret = secret or secrets.token_urlsafe(32)
-        transaction_id = self._journal.new_transaction_id("SBPS")
+        transaction_id = self._journal.ids.new("SBPS")
         body = {"transactionId": transaction_id, "url": url, "secret": secret}
         found = await self._connection.ask(Call("POST", "SBPS", body=body), Subscription)
         found.secret = secret
@@ -135,7 +178,7 @@ class Asking:
         return (await self._connection.ask(call, Subscriptions)).subscriptions
 
     async def notices(self, **filters: str) -> AsyncIterator[NoticeEntry]:
-        """Yield notices in order. `filters`: messageType, status, after."""
+        """Yield notices in order. `filters`: messageType, status, after, order."""
         after = filters.pop("after", "0")
         while True:
             query = {"limit": _PAGE, "after": after, **filters}
@@ -162,7 +205,7 @@ class Asking:
     async def request_report(self, report_type: str, **members: Any) -> Report:
         """Ask for a report: `RPRQ`. Members: format, productCode, batchId, serialNumber, markets,
         since, until."""
-        transaction_id = self._journal.new_transaction_id("RPRQ")
+        transaction_id = self._journal.ids.new("RPRQ")
         told = {"transactionId": transaction_id, "reportType": report_type, **members}
         return await self._connection.ask(Call("POST", "RPRQ", body=without_absent(told)), Report)
 
@@ -221,16 +264,14 @@ class Asking:
     async def capture(self, document: bytes, *, proceed: bool = False) -> str:
         """Hand in an EPCIS 2.0 document; return the id of its job.
 
-        The hub makes the transaction ids, so what may have been taken is not sent again: after an
-        UnreachableError with `may_have_acted` look at the hub's list of requests first. Without
-        `proceed` all of it is loaded or nothing.
+        The hub knows events that it has captured: what may have been taken is sent again, and the
+        job is that of the first time. Without `proceed` all of it is loaded or nothing.
         """
         behaviour = "proceed" if proceed else "rollback"
         call = Call(
             "POST",
             "capture",
             body=msgspec.Raw(document),
-            repeatable=False,
             base=_EPCIS,
             headers={"GS1-Capture-Error-Behaviour": behaviour},
         )
@@ -274,17 +315,17 @@ class Asking:
 
         Until `keep_token` is called, a repeat has the same transaction id and gets the same token.
         """
-        transaction_id = self._journal.pending_id(message_type)
+        transaction_id = self._journal.ids.pending(message_type)
         call = Call("POST", message_type, body={"transactionId": transaction_id})
         try:
             return await self._connection.ask(call, SessionToken)
         except (HubRefusedError, LoginRefusedError):
-            self._journal.settled(message_type)
+            self._journal.ids.settled(message_type)
             raise
 
     def keep_token(self, message_type: str) -> None:
         """Note that the new token is stored where the next run finds it."""
-        self._journal.settled(message_type)
+        self._journal.ids.settled(message_type)
 
 
 def _quoted(name: str) -> str:

@@ -6,38 +6,19 @@ left to be sent, as if all had been.
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import Any, Final
-
-SCHEMA: Final = """
-create table if not exists begun (
-  owner text not null,
-  head blob not null,
-  title text not null,
-  begun_at text not null,
-  primary key (owner, head)
-);
-"""
+from hub.obp.journal_database import JournalDatabase
 
 
 class BegunJobs:
     """What one client has begun. A command's head is all of it but the serial numbers."""
 
-    def __init__(
-        self,
-        owner: str,
-        transaction: Callable[[], AbstractContextManager[sqlite3.Connection]],
-        rows: Callable[..., list[Any]],
-    ) -> None:
+    def __init__(self, database: JournalDatabase, owner: str) -> None:
+        self._database = database
         self._owner = owner
-        self._transaction = transaction
-        self._rows = rows
 
     def note(self, head: bytes, title: str, begun_at: str) -> None:
         """Note that a command has begun to write its messages."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute(
                 "insert or replace into begun values (?, ?, ?, ?)",
                 (self._owner, head, title, begun_at),
@@ -45,7 +26,7 @@ class BegunJobs:
 
     def forget(self, head: bytes | None = None) -> None:
         """Forget a command, or all: it is prepared, was refused, or nobody wants it."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute(
                 "delete from begun where owner = ? and (?2 is null or head = ?2)",
                 (self._owner, head),
@@ -54,4 +35,4 @@ class BegunJobs:
     def titles(self) -> list[str]:
         """Return what was begun and not prepared to its end, oldest first."""
         query = "select title from begun where owner = ? order by begun_at, title"
-        return [str(title) for (title,) in self._rows(query, self._owner)]
+        return [str(title) for (title,) in self._database.rows(query, self._owner)]

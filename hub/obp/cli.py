@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
 import typer
 
+from emvs.clients.streams import make_streams_usable
+from emvs.clients.version import options
 from hub.obp import (
     cli_asking,
     cli_callbacks,
     cli_enrolment,
     cli_epcis,
     cli_jobs,
+    cli_recalls,
     cli_reports,
     cli_selftest,
     cli_serials,
@@ -29,7 +31,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.callback()(options)
 cli_jobs.register(app)
+cli_recalls.register(app)
 cli_asking.register(app)
 cli_callbacks.register(app)
 cli_epcis.register(app)
@@ -41,11 +45,7 @@ app.add_typer(cli_serials.app, name="serials")
 
 def main() -> None:
     """Run the command."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # Closed by whoever started us.
-            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
-        # A terminal that lacks a letter gets its number instead of ending the program.
-        getattr(sys, name).reconfigure(errors="backslashreplace")
+    make_streams_usable()
     try:
         app()
     except KeyboardInterrupt:  # Outside of a command; in one there is a message for it.

@@ -13,7 +13,7 @@ from emvs.alert_states import AlertReason, AlertState
 from emvs.state_messages import PackAnswer
 from hub.obp import cli_output
 from hub.obp.cli_following import Waiting, exit_code_of, run_job
-from hub.obp.cli_jobs import (
+from hub.obp.cli_options import (
     BatchOption,
     CodeOption,
     ColumnOption,
@@ -67,6 +67,8 @@ def status(
         if transaction_id is None:
             return await _list(client)
         found = await client.status(transaction_id)
+        if as_json:
+            found = await client.complete(found)
         code = {DISTRIBUTED: ExitCode.OK, INVALID: ExitCode.REFUSED}.get(found.status)
         if code is None:
             code = ExitCode.REFUSED if found.status in ENDED else ExitCode.NOT_ENDED
@@ -76,7 +78,7 @@ def status(
         return Done(code, answer, lambda: cli_output.print_status(found))
 
     async def _list(client: ObpClient) -> Done:
-        last = await latest(client.requests(), count)
+        last = await latest(client.requests(newest_first=True), count)
         unsent, cut_off = client.unfinished(), client.cut_off()
 
         def show() -> None:
@@ -243,7 +245,7 @@ def alerts(  # noqa: PLR0917
             answer = {"ok": True, **msgspec.to_builtins(found)}
             return Done(ExitCode.OK, answer, lambda: _print_alert(found))
         wanted = {name: str(value) for name, value in filters.items() if value is not None}
-        listed = await latest(client.alerts(**wanted), count)
+        listed = await latest(client.alerts(order="newest", **wanted), count)
         heads = ("raised", "code", "state", "market", "product", "serial number", "alert id")
         return Done(
             ExitCode.OK,
@@ -282,7 +284,7 @@ def _print_alert(alert: Alert) -> None:
     fields = msgspec.to_builtins(alert)
     steps = fields.pop("history", [])
     cli_output.print_table(
-        ("member", "value"), [(name, value) for name, value in fields.items() if value is not None]
+        ("member", "value"), [(name, value) for name, value in fields.items() if value]
     )
     print()
     cli_output.print_table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -16,6 +17,7 @@ from hub.obp.cli_running import (
     EndpointsOption,
     JsonOption,
     ProfileOption,
+    first,
     latest,
     run_asking,
 )
@@ -43,7 +45,9 @@ def callbacks(  # noqa: PLR0917
     delivery: Annotated[
         NoticeStatus | None, typer.Option("--status", help="Only with this status.")
     ] = None,
-    after: Annotated[int, typer.Option(help="Only later than this sequence.", min=0)] = 0,
+    after: Annotated[
+        int, typer.Option(help="The first after this sequence, not the latest.", min=0)
+    ] = 0,
     count: CountOption = 100,
     redeliver: Annotated[
         str | None,
@@ -65,9 +69,13 @@ def callbacks(  # noqa: PLR0917
             )
             text = f"{in_line} notices are sent anew"
             return Done(ExitCode.OK, {"ok": True, "inLine": in_line}, lambda: print(text))
-        filters = {"messageType": message_type, "status": delivery, "after": str(after)}
+        filters = {"messageType": message_type, "status": delivery}
         wanted = {name: str(value) for name, value in filters.items() if value is not None}
-        listed = await latest(client.notices(**wanted), count)
+        listed = (
+            await first(client.notices(after=str(after), **wanted), count)
+            if after
+            else await latest(client.notices(order="newest", **wanted), count)
+        )
         rows = [
             (
                 one.created_at[:19],
@@ -107,44 +115,60 @@ def subscriptions(
 
 
 @subscriptions_app.command("add")
-def subscribe(
+def subscribe(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
     context: typer.Context,
     url: Annotated[str, typer.Argument(help="Address that takes the hub's calls.")],
     secret: Annotated[
         str | None,
         typer.Option(help="Secret of the signatures; one is made without it.", envvar="OBP_SECRET"),
     ] = None,
+    profile: ProfileOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Register an endpoint: the first is the primary one."""
 
     async def ask(client: ObpClient) -> Done:
         return _shown([await client.subscribe(url, secret=secret)])
 
-    run_asking(context.obj, ask)
+    run_asking(_desk(context.obj, profile, endpoints, as_json), ask)
 
 
 @subscriptions_app.command("roll")
 def roll(
-    context: typer.Context, subscription_id: Annotated[str, typer.Argument(help="Its id.")]
+    context: typer.Context,
+    subscription_id: Annotated[str, typer.Argument(help="Its id.")],
+    profile: ProfileOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Make an endpoint the primary one."""
 
     async def ask(client: ObpClient) -> Done:
         return _shown(await client.roll(subscription_id))
 
-    run_asking(context.obj, ask)
+    run_asking(_desk(context.obj, profile, endpoints, as_json), ask)
 
 
 @subscriptions_app.command("remove")
 def unsubscribe(
-    context: typer.Context, subscription_id: Annotated[str, typer.Argument(help="Its id.")]
+    context: typer.Context,
+    subscription_id: Annotated[str, typer.Argument(help="Its id.")],
+    profile: ProfileOption = None,
+    endpoints: EndpointsOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Remove an endpoint."""
 
     async def ask(client: ObpClient) -> Done:
         return _shown(await client.unsubscribe(subscription_id))
 
-    run_asking(context.obj, ask)
+    run_asking(_desk(context.obj, profile, endpoints, as_json), ask)
+
+
+def _desk(before: Desk, profile: Path | None, endpoints: Path | None, as_json: bool) -> Desk:
+    """Return what the options say, which may stand before the command's last word or after it."""
+    return Desk(profile or before.profile, endpoints or before.endpoints, as_json or before.as_json)
 
 
 def _shown(found: list[Subscription]) -> Done:

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from emvs.errors import UsageError
 from hub.obp.cli_running import Desk, Done, EndpointsOption, JsonOption, ProfileOption, find, finish
 from hub.obp.exit_codes import ExitCode
 from hub.obp.profile import DEFAULT_ENDPOINTS, secure_address
@@ -23,18 +24,16 @@ def register(app: typer.Typer) -> None:
 def enrol(  # noqa: PLR0917 - typer calls it by name: each parameter is an option.
     organisation: Annotated[str, typer.Option(help="Organisation id, five characters.")],
     client: Annotated[str, typer.Option(help="Client id, three characters.")],
-    initial_token: Annotated[
-        str,
-        typer.Option(
-            help="As the portal told it; valid for 24 hours.",
-            envvar="OBP_INITIAL_TOKEN",
-            prompt=True,
-            hide_input=True,
-        ),
-    ],
     folder: Annotated[
         Path, typer.Option("--directory", help="For profile, key, certificate and journal.")
     ],
+    initial_token: Annotated[
+        str | None,
+        typer.Option(
+            help="As the portal told it; valid for 24 hours. Asked for in a terminal.",
+            envvar="OBP_INITIAL_TOKEN",
+        ),
+    ] = None,
     url: Annotated[
         str | None,
         typer.Option(
@@ -60,13 +59,18 @@ def enrol(  # noqa: PLR0917 - typer calls it by name: each parameter is an optio
     def trust(fingerprint: str) -> bool:
         if root_sha256 is not None:
             return root_sha256.replace(":", "").lower() == fingerprint
-        if sys.stdin is None or not sys.stdin.isatty():
+        if not _has_terminal():
             return False
         return typer.confirm(f"Trust the root certificate {fingerprint}?", err=True)
 
     def run() -> Done:
         from hub.obp import enrolment  # noqa: PLC0415 - loads slowly.
 
+        shown = initial_token
+        if not shown and _has_terminal():
+            shown = typer.prompt("Initial token", hide_input=True)
+        if not shown:
+            raise UsageError("there is no initial token: OBP_INITIAL_TOKEN or --initial-token")
         address, root = (url, ca) if url else secure_address(endpoints or DEFAULT_ENDPOINTS)
         made = asyncio.run(
             enrolment.enrol(
@@ -75,7 +79,7 @@ def enrol(  # noqa: PLR0917 - typer calls it by name: each parameter is an optio
                 organisation_id=organisation,
                 client_id=client,
                 kind="parallel_distributor" if distributor else "obp",
-                initial_token=initial_token,
+                initial_token=shown,
                 ca=ca or root,
                 trust=trust,
             )
@@ -84,6 +88,10 @@ def enrol(  # noqa: PLR0917 - typer calls it by name: each parameter is an optio
         return Done(ExitCode.OK, {"ok": True, "profile": str(made)}, lambda: print(text))
 
     finish(run, as_json=as_json)
+
+
+def _has_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
 
 
 def token(

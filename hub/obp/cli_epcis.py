@@ -9,7 +9,7 @@ import msgspec
 import typer
 
 from hub.obp import cli_output
-from hub.obp.cli_jobs import TimeoutOption, read_document
+from hub.obp.cli_options import TimeoutOption, read_document
 from hub.obp.cli_running import (
     Desk,
     Done,
@@ -61,8 +61,12 @@ def capture(  # noqa: PLR0917 - typer calls it by name: each parameter is an opt
 def _print(job: CaptureJob) -> None:
     word = "done" if job.success else "WITH ERRORS"
     print(f"capture {job.captureID} ({job.captureErrorBehaviour}): {word}")
+    if job.repeat_count:
+        print(f"  {job.repeat_count} events were captured before, and left out")
     for error in job.errors[:_SHOWN_MAX]:
         print(printable(f"  {error.get('title')}: {error.get('detail')}"))
+    if job.error_count > _SHOWN_MAX:
+        print(f"  and {job.error_count - _SHOWN_MAX:,} more; --json lists them")
     cli_output.print_table(
         ("type", "status", "product", "batch", "packs", "transaction id"),
         [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -13,6 +12,19 @@ import typer
 from emvs.limits import SERIALS_PER_MESSAGE_MAX
 from emvs.obp_messages import BatchName, PostalOrganisation
 from hub.obp.cli_following import Waiting, follow, run_job
+from hub.obp.cli_options import (
+    WHAT,
+    BatchOption,
+    CodeOption,
+    ColumnOption,
+    FormatOption,
+    NoWaitOption,
+    SerialsOption,
+    TimeoutOption,
+    UncheckedOption,
+    read_document,
+    serial_numbers_of,
+)
 from hub.obp.cli_running import (
     CUT_OFF,
     Desk,
@@ -27,67 +39,14 @@ from hub.obp.client import ObpClient
 from hub.obp.errors import InputError
 from hub.obp.exit_codes import ExitCode
 from hub.obp.jobs import Batch, Change, Job
-from hub.obp.serial_sources import SerialFormat, checked, read_serial_numbers, unchecked
 
-_WHAT = "What"
-_WAIT = "Waiting"
-_DOCUMENT_BYTES_MAX: Final = 16 * 1024 * 1024
 _STATES: Final = "Destroyed, Stolen, Locked, Sample or FreeSample"
-
-CodeOption = Annotated[
-    str, typer.Option("--product", help="GTIN, NTIN or PPN.", rich_help_panel=_WHAT)
-]
-BatchOption = Annotated[str, typer.Option("--batch", help="Batch.", rich_help_panel=_WHAT)]
-SerialsOption = Annotated[
-    Path,
-    typer.Option(
-        "--serials",
-        help="File of serial numbers: text, .csv, .ndjson, each also .gz; - is standard input.",
-        rich_help_panel=_WHAT,
-    ),
-]
-FormatOption = Annotated[
-    SerialFormat | None,
-    typer.Option("--format", help="Form of that file, if its name does not tell."),
-]
-ColumnOption = Annotated[
-    str | None, typer.Option(help="Column (CSV) or member (NDJSON) with the serial numbers.")
-]
-UncheckedOption = Annotated[
-    bool, typer.Option("--unchecked", help="Send what the hub will refuse, too.")
-]
-ReasonOption = Annotated[str, typer.Option(help="Reason, a text.", rich_help_panel=_WHAT)]
-MarketsOption = Annotated[
-    list[str], typer.Option("--market", help="Market such as IE; repeat it.", rich_help_panel=_WHAT)
-]
-NoWaitOption = Annotated[
-    bool,
-    typer.Option(
-        "--no-wait", help="Return when the hub has acknowledged it.", rich_help_panel=_WAIT
-    ),
-]
-TimeoutOption = Annotated[
-    float | None,
-    typer.Option(help="Wait at most so many seconds for the end.", min=0, rich_help_panel=_WAIT),
-]
-
-
-def serial_numbers_of(
-    path: Path, product_code: str, form: SerialFormat | None, column: str | None, *, all_of: bool
-) -> Any:
-    """Return an iterator over a file's serial numbers; `all_of` leaves them unchecked."""
-    numbered = read_serial_numbers(path, form=form, column=column)
-    if all_of:
-        return unchecked(numbered)
-    return checked(numbered, product_code=product_code, source=str(path))
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(upload)
     app.command()(product)
-    app.command()(recall)
-    app.command()(withdraw)
     app.command()(change)
     app.command()(link)
     app.command()(resume)
@@ -97,7 +56,7 @@ def upload(  # noqa: PLR0913, PLR0917 - typer calls it by name: each parameter i
     product_code: CodeOption,
     batch: BatchOption,
     expiry: Annotated[
-        str, typer.Option(help="Expiry as in the barcode, YYMMDD.", rich_help_panel=_WHAT)
+        str, typer.Option(help="Expiry as in the barcode, YYMMDD.", rich_help_panel=WHAT)
     ],
     serials: SerialsOption,
     form: FormatOption = None,
@@ -199,64 +158,23 @@ def product(  # noqa: PLR0913, PLR0917
     run_job(Desk(profile, endpoints, as_json), prepare, Waiting(no_wait, timeout))
 
 
-def recall(  # noqa: PLR0917
-    product_code: CodeOption,
-    batch: BatchOption,
-    reason: ReasonOption,
-    market: MarketsOption,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
-    no_wait: NoWaitOption = False,
-    timeout: TimeoutOption = None,
-    profile: ProfileOption = None,
-    endpoints: EndpointsOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Recall a batch in markets. Final: nobody can take it back."""
-    _sure(f"Recall batch {batch} of {product_code} in {', '.join(market)} for good?", yes=yes)
-
-    async def prepare(client: ObpClient) -> Job:
-        return await client.prepare_recall(product_code, batch, reason=reason, markets=market)
-
-    run_job(Desk(profile, endpoints, as_json), prepare, Waiting(no_wait, timeout))
-
-
-def withdraw(  # noqa: PLR0917
-    product_code: CodeOption,
-    reason: ReasonOption,
-    market: MarketsOption,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask first.")] = False,
-    no_wait: NoWaitOption = False,
-    timeout: TimeoutOption = None,
-    profile: ProfileOption = None,
-    endpoints: EndpointsOption = None,
-    as_json: JsonOption = False,
-) -> None:
-    """Withdraw a product from markets. Final: nobody can take it back."""
-    _sure(f"Withdraw {product_code} from {', '.join(market)} for good?", yes=yes)
-
-    async def prepare(client: ObpClient) -> Job:
-        return await client.prepare_withdrawal(product_code, reason=reason, markets=market)
-
-    run_job(Desk(profile, endpoints, as_json), prepare, Waiting(no_wait, timeout))
-
-
 def change(  # noqa: PLR0913, PLR0917
     what: Annotated[Change, typer.Argument(help="What is done to the packs.")],
     product_code: CodeOption,
     batch: BatchOption,
     serials: SerialsOption,
     state: Annotated[
-        str | None, typer.Option(help=f"For decommission: {_STATES}.", rich_help_panel=_WHAT)
+        str | None, typer.Option(help=f"For decommission: {_STATES}.", rich_help_panel=WHAT)
     ] = None,
     undo: Annotated[
-        bool, typer.Option("--undo", help="Take it back instead.", rich_help_panel=_WHAT)
+        bool, typer.Option("--undo", help="Take it back instead.", rich_help_panel=WHAT)
     ] = False,
     reason: Annotated[
-        str | None, typer.Option(help="Reason, a text.", rich_help_panel=_WHAT)
+        str | None, typer.Option(help="Reason, a text.", rich_help_panel=WHAT)
     ] = None,
     market: Annotated[
         list[str] | None,
-        typer.Option(help="Only this market; repeat it.", rich_help_panel=_WHAT),
+        typer.Option(help="Only this market; repeat it.", rich_help_panel=WHAT),
     ] = None,
     form: FormatOption = None,
     column: ColumnOption = None,
@@ -348,17 +266,6 @@ def resume(
     run_asking(Desk(profile, endpoints, as_json), perform)
 
 
-def read_document(path: Path, kind: Any) -> Any:
-    """Return the JSON document in a file. Raises InputError."""
-    try:
-        with path.open("rb") as file:
-            return msgspec.json.decode(file.read(_DOCUMENT_BYTES_MAX), type=kind)
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValueError as error:  # msgspec's errors are; also a null character in the name.
-        raise InputError(f"{path} is not such a JSON document: {error}.") from error
-
-
 def _market_part(text: str, company: PostalOrganisation | None) -> dict[str, Any]:
     market, _, national_code = text.partition(":")
     holder = None if company is None else json.loads(msgspec.json.encode(company))
@@ -374,12 +281,3 @@ def _batch_name(text: str) -> BatchName:
     if not found:
         raise InputError(f"{text!a} is not PRODUCT:BATCH")
     return BatchName(product_code, batch_id)
-
-
-def _sure(question: str, *, yes: bool) -> None:
-    if yes:
-        return
-    if sys.stdin is None or not sys.stdin.isatty():
-        raise typer.BadParameter("it is final: without a terminal say --yes", param_hint="--yes")
-    if not typer.confirm(question, err=True):
-        raise typer.Exit(ExitCode.INTERRUPTED)

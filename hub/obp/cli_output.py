@@ -100,6 +100,9 @@ def print_status(status: RequestStatus) -> None:
         print(printable(", ".join(told)))
         for pack in entry.refusedSerials[:_SHOWN_MAX]:
             print(printable(f"    refused  {pack.serialNumber} {pack.code}"))
+        if entry.refusedSerials and entry.refusedCount > _SHOWN_MAX:
+            more = entry.refusedCount - _SHOWN_MAX
+            print(f"    and {more:,} more: `obp status ID --json` lists them")
 
 
 def _print_progress(status: RequestStatus) -> None:
@@ -122,7 +125,7 @@ def print_defects(defects: Sequence[Defect], count: int) -> None:
         if defect.rule in _WAYS_OUT:
             print(f"  {'':<10} {_WAYS_OUT[defect.rule]}")
     if count > _SHOWN_MAX:
-        print(f"  and {count - _SHOWN_MAX:,} more defects; --json lists them")
+        print(f"  and {count - _SHOWN_MAX:,} more defects: `obp status ID --json` lists them")
 
 
 def print_table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

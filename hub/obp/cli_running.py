@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import sys
-from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple, NoReturn, TypeVar
@@ -85,12 +84,19 @@ def run_asking(desk: Desk, ask: Callable[[ObpClient], Awaitable[Done]]) -> NoRet
     finish(lambda: asyncio.run(run()), as_json=desk.as_json)
 
 
-async def latest(found: AsyncIterator[_One], count: int) -> list[_One]:
-    """Return the last ones of what is found."""
-    kept: deque[_One] = deque(maxlen=count)
+async def latest(newest_first: AsyncIterator[_One], count: int) -> list[_One]:
+    """Return the newest, as a terminal shows them: the newest at the end."""
+    return (await first(newest_first, count))[::-1]
+
+
+async def first(found: AsyncIterator[_One], count: int) -> list[_One]:
+    """Return the first of what is found; no more is asked for."""
+    kept: list[_One] = []
     async for one in found:
         kept.append(one)
-    return list(kept)
+        if len(kept) >= count:
+            break
+    return kept
 
 
 def find(desk: Desk) -> Profile:

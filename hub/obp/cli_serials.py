@@ -27,7 +27,7 @@ from emvs.serial_generator import (
 )
 from emvs.serial_quality import SerialQuality, Verdict, assess
 from hub.obp import cli_output
-from hub.obp.cli_jobs import ColumnOption, FormatOption
+from hub.obp.cli_options import ColumnOption, FormatOption
 from hub.obp.cli_running import Done, JsonOption, finish
 from hub.obp.errors import InputError
 from hub.obp.exit_codes import ExitCode

@@ -150,7 +150,10 @@ def _root(folder: Path, url: str, ca: Path | None, trust: Trust) -> str:
         root = _shown_root(address)
         fingerprint = hashlib.sha256(root).hexdigest()
         if not trust(fingerprint):
-            raise UsageError(f"the hub's root certificate is not trusted: SHA-256 {fingerprint}")
+            raise UsageError(
+                f"the hub's root certificate is not trusted: SHA-256 {fingerprint}; name its file"
+                " with --ca or, once it was compared, the fingerprint with --root-sha256"
+            )
         file.write_text(ssl.DER_cert_to_PEM_cert(root))
     return _ROOT_FILE
 

@@ -10,62 +10,25 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-import secrets
 import sqlite3
-import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from emvs.errors import EmvsError
-from emvs.transaction_ids import IdentifierType, make_transaction_id
-from hub.obp import begun_jobs
 from hub.obp.begun_jobs import BegunJobs
-from hub.obp.errors import JournalError
+from hub.obp.errors import InputError, JournalError
 from hub.obp.jobs import REPEATABLE, Job, JobMessage, message_type_at, split
+from hub.obp.journal_database import JournalDatabase, owner_of, unusable
+from hub.obp.journal_ids import JournalIds
 from hub.obp.profile import Profile
 
-_SCHEMA: Final = """
-create table if not exists job (
-  number integer primary key,
-  owner text not null,
-  kind text not null,
-  title text not null,
-  fingerprint blob not null,
-  created_at text not null
-);
-create index if not exists job_by_fingerprint on job (owner, fingerprint);
-create table if not exists message (
-  job integer not null references job (number) on delete cascade,
-  position integer not null,
-  message_type text not null,
-  transaction_id text not null unique,
-  serial_count integer not null,
-  packed_bytes integer not null,
-  acknowledgement_id text,
-  hub_transaction_id text,
-  primary key (job, position)
-);
-create table if not exists pending (
-  owner text not null,
-  message_type text not null,
-  transaction_id text not null,
-  primary key (owner, message_type)
-);
-create table if not exists last_reference (day text primary key, number integer not null);
-"""
 _JOBS_KEPT_MAX: Final = 10_000
-_WAIT_FOR_LOCK_S: Final = 30.0
 _ORPHAN_AGE_S: Final = 24 * 3600
 _GZIP_LEVEL: Final = 1
-_MS_PER_DAY: Final = 86_400_000
-_STEPS_PER_MS: Final = 1_000
-"""References of one millisecond; with these a day's fit into the eleven digits of a `PSUDC`."""
 
 Prepared = Callable[[int], None]
 """Told how many serial numbers more are on disk."""
@@ -76,30 +39,19 @@ class Journal:
 
     def __init__(self, profile: Profile, now: Callable[[], datetime]) -> None:
         """Raise JournalError if the folder cannot be used."""
-        self._profile = profile
         self._now = now
-        # Jobs are prepared in a thread, while others are sent.
-        self._lock = threading.RLock()
-        self._owner = f"{profile.organisation_id}/{profile.client_id}@{profile.url.rstrip('/')}"
-        self.begun = BegunJobs(self._owner, self._transaction, self._rows)
-        """What was cut off before its job was stored."""
+        self._owner = owner_of(profile)
         folder = Path(profile.journal)
         self._bodies = folder / "bodies"
         try:
             self._bodies.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._database = sqlite3.connect(
-                folder / "journal.sqlite3",
-                timeout=_WAIT_FOR_LOCK_S,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            self._database.executescript(
-                f"pragma journal_mode = wal; pragma synchronous = full;"
-                f" pragma foreign_keys = on; {_SCHEMA} {begun_jobs.SCHEMA}"
-            )
+            self._database = JournalDatabase(folder)
             self._remove_orphans()
-        except (sqlite3.Error, OSError) as error:
-            raise JournalError(_unusable(folder, error)) from error
+        except OSError as error:
+            raise unusable(folder, error) from error
+        self.ids = JournalIds(self._database, profile, now)
+        self.begun = BegunJobs(self._database, self._owner)
+        """What was cut off before its job was stored."""
 
     def close(self) -> None:
         """Let go of the files."""
@@ -147,13 +99,13 @@ class Journal:
                     prepared(message.serial_count)
             job, unwanted = self._store(kind, title, digest.digest(), messages)
             self.begun.forget(head)
-        except EmvsError:
+        except InputError:
             self.discard(messages)
             self.begun.forget(head)
             raise
-        except (sqlite3.Error, OSError) as error:
+        except OSError as error:
             self.discard(messages)
-            raise JournalError(_unusable(self._bodies.parent, error)) from error
+            raise unusable(self._bodies.parent, error) from error
         except BaseException:
             self.discard(messages)
             raise
@@ -163,7 +115,7 @@ class Journal:
         self, message: JobMessage, acknowledgement_id: str, hub_transaction_id: str
     ) -> None:
         """Note that the hub has a message; its body is needed no longer."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute(
                 "update message set acknowledgement_id = ?, hub_transaction_id = ?"
                 " where transaction_id = ?",
@@ -181,7 +133,7 @@ class Journal:
     def renew(self, job: Job, positions: set[int], spare: list[JobMessage]) -> Job:
         """Return the job with its messages at these positions replaced by the spare ones."""
         replacing = [message for message in spare if message.position in positions]
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             for message in replacing:
                 database.execute(
                     "delete from message where job = ? and position = ?",
@@ -193,7 +145,7 @@ class Journal:
 
     def unfinished(self) -> list[Job]:
         """Return the jobs with messages that the hub is not known to have, oldest first."""
-        numbers = self._rows(
+        numbers = self._database.rows(
             "select number from job where owner = ? and exists (select 1 from message where"
             " job = number and acknowledgement_id is null) order by number",
             self._owner,
@@ -202,7 +154,7 @@ class Journal:
 
     def recent(self, count_max: int) -> list[Job]:
         """Return the newest jobs, newest first."""
-        numbers = self._rows(
+        numbers = self._database.rows(
             "select number from job where owner = ? order by number desc limit ?",
             self._owner,
             count_max,
@@ -211,64 +163,15 @@ class Journal:
 
     def drop(self, job: Job) -> None:
         """Forget a job, and the bodies that were not sent."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute("delete from job where number = ?", (job.number,))
         self.discard(job.messages)
-
-    def new_transaction_id(self, message_type: str) -> str:
-        """Return an id that was never given out: it stands on disk before anybody sees it."""
-        now = self._now()
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        now_ms = int((now - midnight).total_seconds() * 1000) % _MS_PER_DAY
-        by_clock = now_ms * _STEPS_PER_MS + secrets.randbelow(_STEPS_PER_MS)
-        with self._transaction() as database:
-            day = f"{now:%Y%j}"
-            row = database.execute(
-                "select number from last_reference where day = ?", (day,)
-            ).fetchone()
-            number = max(by_clock, row[0] + 1 if row else 0)
-            database.execute(
-                "insert into last_reference values (?, ?) on conflict (day) do update"
-                " set number = excluded.number",
-                (day, number),
-            )
-        profile = self._profile
-        return make_transaction_id(
-            message_type,
-            IdentifierType.REQUEST,
-            profile.actor,
-            organisation_id=profile.organisation_id,
-            client_id=profile.client_id,
-            now=now,
-            number=number,
-        )
-
-    def pending_id(self, message_type: str) -> str:
-        """Return the id of a message without a job whose answer is not known to have come; a new
-        one if there is none."""
-        query = "select transaction_id from pending where owner = ? and message_type = ?"
-        if found := self._rows(query, self._owner, message_type):
-            return str(found[0][0])
-        transaction_id = self.new_transaction_id(message_type)
-        with self._transaction() as database:
-            database.execute(
-                "insert into pending values (?, ?, ?)", (self._owner, message_type, transaction_id)
-            )
-        return transaction_id
-
-    def settled(self, message_type: str) -> None:
-        """Note that the answer to the pending message of this type has come and is kept."""
-        with self._transaction() as database:
-            database.execute(
-                "delete from pending where owner = ? and message_type = ?",
-                (self._owner, message_type),
-            )
 
     def _store(
         self, kind: str, title: str, fingerprint: bytes, messages: list[JobMessage]
     ) -> tuple[Job, list[JobMessage]]:
         """Return the job, and the messages whose bodies nobody needs."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             known = database.execute(
                 "select number, exists (select 1 from message where job = number and"
                 " acknowledgement_id is null) from job where owner = ? and fingerprint = ?"
@@ -303,12 +206,12 @@ class Journal:
         return cursor.lastrowid
 
     def _read(self, number: int) -> Job:
-        rows = self._rows(
+        rows = self._database.rows(
             "select number, kind, title, created_at from job where number = ?", number
         )
         if not rows:
             raise JournalError("the job is no longer in the journal")
-        messages = self._rows(
+        messages = self._database.rows(
             "select transaction_id, message_type, position, serial_count, packed_bytes,"
             " acknowledgement_id, hub_transaction_id from message where job = ? order by position",
             number,
@@ -323,7 +226,7 @@ class Journal:
         members: Mapping[str, Any],
         serial_numbers: list[str] | None,
     ) -> JobMessage:
-        transaction_id = self.new_transaction_id(message_type)
+        transaction_id = self.ids.new(message_type)
         body = {"transactionId": transaction_id, **members}
         if serial_numbers is not None:
             body["serialNumbers"] = serial_numbers
@@ -339,33 +242,11 @@ class Journal:
     def _remove_orphans(self) -> None:
         """Remove bodies that a crash left behind before their job was stored."""
         for path in self._bodies.glob("*.json.gz"):
-            known = self._rows(
+            known = self._database.rows(
                 "select 1 from message where transaction_id = ?", path.name.removesuffix(".json.gz")
             )
             if not known and path.stat().st_mtime < time.time() - _ORPHAN_AGE_S:
                 path.unlink(missing_ok=True)
-
-    def _rows(self, query: str, *values: Any) -> list[Any]:
-        try:
-            with self._lock:
-                return self._database.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise JournalError(_unusable(self._bodies.parent, error)) from error
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        database = self._database
-        try:
-            with self._lock:
-                database.execute("begin immediate")
-                try:
-                    yield database
-                except BaseException:
-                    database.execute("rollback")
-                    raise
-                database.execute("commit")
-        except sqlite3.Error as error:
-            raise JournalError(_unusable(self._bodies.parent, error)) from error
 
 
 def _parts(serial_numbers: Iterable[str] | None, per_message: int) -> Iterable[list[str] | None]:
@@ -385,12 +266,4 @@ def _insert_message(database: sqlite3.Connection, number: int, message: JobMessa
             message.serial_count,
             message.packed_bytes,
         ),
-    )
-
-
-def _unusable(folder: Path, error: Exception) -> str:
-    reason = error.strerror if isinstance(error, OSError) else str(error)
-    return (
-        f"the journal in {folder} cannot be used: {reason}. Nothing is sent without it; name"
-        " another folder with OBP_JOURNAL"
     )

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from emvs.clients.files import UnreadableFileError, read_bounded
 from emvs.obp_messages import PostalOrganisation
 from emvs.transaction_ids import Actor
 from hub.obp.errors import ProfileError
@@ -221,14 +222,9 @@ def secure_address(endpoints: Path) -> tuple[str, Path]:
 
 def _read(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            data = file.read(_FILE_BYTES_MAX + 1)
-    except (OSError, ValueError) as error:  # ValueError: a null character in the name.
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise ProfileError(f"{path} cannot be read: {reason}.") from error
-    if len(data) > _FILE_BYTES_MAX:
-        raise ProfileError(f"{path} is larger than {_FILE_BYTES_MAX} bytes.")
-    return data
+        return read_bounded(path, _FILE_BYTES_MAX)
+    except UnreadableFileError as error:
+        raise ProfileError(str(error)) from error
 
 
 def _check_address(address: str) -> None:

@@ -24,14 +24,13 @@ class Alert(msgspec.Struct, rename="camel"):
     batch_id: str | None = None
     expiry: str | None = None
     operation: str = ""
-    outcome: str = ""
+    text: str = ""
     source_process: str = ""
     raising_market: str = ""
     raised_at: str | int = ""
     stored_batch_id: str | None = None
     stored_expiry: str | None = None
     location_token: str | None = None
-    steps: list[dict[str, Any]] = []
     history: list[dict[str, Any]] = []
 
 
@@ -132,4 +131,8 @@ class CaptureJob(msgspec.Struct):
     success: bool
     captureErrorBehaviour: str = ""  # noqa: N815
     errors: list[dict[str, Any]] = []
+    error_count: int = msgspec.field(default=0, name="emvs:errorCount")
+    """May be larger than the list."""
     requests: list[CapturedRequest] = msgspec.field(default_factory=list, name="emvs:requests")
+    repeat_count: int = msgspec.field(default=0, name="emvs:repeatCount")
+    """Events left out, as they were captured before."""

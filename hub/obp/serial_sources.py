@@ -27,6 +27,8 @@ _LINE_LENGTH_MAX: Final = 64 * 1024
 _PPN_LENGTH: Final = 12
 _COLUMNS: Final = ("serialnumber", "serial_number", "serial number", "serial", "sn")
 """Heads of the column with serial numbers, whatever their case."""
+_LISTED_MAX: Final = 10
+"""Bad lines that are named; the others are counted."""
 _SHOWN_LENGTH_MAX: Final = 40
 
 
@@ -87,22 +89,28 @@ def checked(
     twice.
     """
     is_valid = is_ifa_serial if len(product_code) == _PPN_LENGTH else is_set82
+    alphabet = "digits and capitals" if is_valid is is_ifa_serial else "GS1 set 82"
+    wrong = f"is no serial number: 1 to 20 characters of {alphabet}"
     seen: set[str] = set()
+    listed: list[str] = []
+    bad_count = 0
     for line, serial_number in numbered:
-        shown = ascii(serial_number[:_SHOWN_LENGTH_MAX])
-        where = f"{source}, line {line}: {shown}"
-        if not is_valid(serial_number):
-            raise InputError(
-                f"{where} is no serial number: 1 to 20 characters of"
-                f" {'digits and capitals' if is_valid is is_ifa_serial else 'GS1 set 82'}."
-                " --unchecked sends it all the same."
-            )
-        if serial_number in seen:
-            raise InputError(f"{where} stands there twice. --unchecked sends it all the same.")
-        if len(seen) >= SERIALS_MAX:
-            raise InputError(f"{source} has more than {SERIALS_MAX} serial numbers: split it.")
-        seen.add(serial_number)
-        yield serial_number
+        if is_valid(serial_number) and serial_number not in seen:
+            if len(seen) >= SERIALS_MAX:
+                raise InputError(f"{source} has more than {SERIALS_MAX} serial numbers: split it.")
+            seen.add(serial_number)
+            if not bad_count:
+                yield serial_number
+            continue
+        bad_count += 1
+        if len(listed) < _LISTED_MAX:
+            trouble = "stands there twice" if is_valid(serial_number) else wrong
+            shown = ascii(serial_number[:_SHOWN_LENGTH_MAX])
+            listed.append(f"{source}, line {line}: {shown} {trouble}.")
+    if bad_count:
+        more = bad_count - len(listed)
+        listed += [f"{more:,} more lines are wrong."] if more else []
+        raise InputError(" ".join([*listed, "--unchecked sends them all the same."]))
 
 
 def unchecked(numbered: Iterable[tuple[int, str]]) -> Iterator[str]:

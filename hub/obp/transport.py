@@ -6,7 +6,6 @@ Nothing is repeated here: whether that is safe depends on the request.
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Final, NamedTuple
 
 import aiohttp
 
+from emvs.clients.connecting import UnusableCertificateError, reason_of, tls_context
 from hub.obp.errors import ObpClientError, ProfileError, ProtocolError, UnreachableError
 from hub.obp.profile import Profile
 
@@ -115,7 +115,7 @@ class Transport:
                 " profile's `ca` belong to this hub?"
             )
         if isinstance(error, aiohttp.ClientConnectorError):
-            reason = _reason(error.os_error)
+            reason = reason_of(error.os_error)
             return UnreachableError(f"no connection to {where}: {reason}. Is the hub running?")
         if isinstance(error, aiohttp.InvalidURL):
             return ProfileError(f"{where} is not a usable address")
@@ -147,20 +147,8 @@ async def _pieces(path: Path, sent: Sent | None) -> AsyncIterator[bytes]:
                 sent(len(piece))
 
 
-def _reason(error: OSError) -> str:
-    # asyncio puts addresses where the reason should be; of several failures it keeps no number.
-    if error.errno and error.errno > 0:
-        return os.strerror(error.errno)
-    return error.strerror or str(error)
-
-
 def _ssl_context(profile: Profile) -> ssl.SSLContext:
     try:
-        context = ssl.create_default_context(cafile=profile.ca)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if profile.certificate is not None:
-            context.load_cert_chain(profile.certificate, profile.key)
-    except OSError as error:  # An ssl.SSLError is one.
-        names = ", ".join(filter(None, (profile.ca, profile.certificate, profile.key)))
-        raise ProfileError(f"Certificates cannot be loaded ({names}): {error}") from error
-    return context
+        return tls_context(profile.ca, profile.certificate, profile.key)
+    except UnusableCertificateError as error:
+        raise ProfileError(str(error)) from error

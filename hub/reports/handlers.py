@@ -8,13 +8,14 @@ import msgspec
 import orjson
 from aiohttp import web
 
-from emvs.errors import BadRequestError, UnauthorisedError
-from emvs.infra.web import bearer_token, json_response
+from emvs.errors import BadRequestError
+from emvs.infra.web import json_response
 from emvs.report_messages import Report, ReportFormat, ReportRequest, ReportRetrieval, ReportStatus
-from hub.answers import PAGE_COUNT, PAGE_COUNT_MAX
+from hub.callers import client_of
 from hub.hub_ids import request_number
 from hub.message_bodies import read_message
-from hub.organisations import Client, Organisations
+from hub.organisations import Organisations
+from hub.paging import Page, read_limit, read_order
 from hub.reports.requests import RETRIEVE, Reports
 from hub.reports.store import MESSAGE_TYPE
 
@@ -37,40 +38,32 @@ class ReportHandlers:
 
     async def request(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/RPRQ`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         wanted = await read_message(request, ReportRequest, bytes_max=_BODY_BYTES_MAX)
         return json_response(await self._reports.request(client, wanted), status=202)
 
     async def retrieve(self, request: web.Request) -> web.Response:
         """`POST /obp/v1/RRRQ`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         message = await read_message(request, ReportRetrieval, bytes_max=_BODY_BYTES_MAX)
         return _told(*await self._reports.retrieve(client, message))
 
     async def recent(self, request: web.Request) -> web.Response:
-        """`GET /obp/v1/reports?after=...&limit=...`."""
-        client = self._client(request)
+        """`GET /obp/v1/reports?after=...&limit=...&order=...`."""
+        client = client_of(self._organisations, request)
         after = request.query.get("after", "")
         number = request_number(after) if after else 0
-        limit = request.query.get("limit", str(PAGE_COUNT))
         if number is None:
             raise BadRequestError("after is a reportId, as `next` gives it")
-        if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit[:9]) <= PAGE_COUNT_MAX):
-            raise BadRequestError(f"limit is from 1 to {PAGE_COUNT_MAX}")
-        found = await self._reports.recent(client, after=number, count_max=int(limit))
-        last = found[-1].reportId if len(found) == int(limit) else None
+        page = Page(number, read_limit(request.query), read_order(request.query))
+        found = await self._reports.recent(client, page)
+        last = found[-1].reportId if len(found) == page.limit else None
         return json_response({"reports": found, "next": last})
 
     async def report(self, request: web.Request) -> web.Response:
         """`GET /obp/v1/reports/{report id}`."""
-        client = self._client(request)
+        client = client_of(self._organisations, request)
         return _told(*await self._reports.find(client, request.match_info["report_id"]))
-
-    def _client(self, request: web.Request) -> Client:
-        client = self._organisations.authenticate(bearer_token(request))
-        if client is None:
-            raise UnauthorisedError("a client's bearer token is wanted")
-        return client
 
 
 def _told(report: Report, content: bytes) -> web.Response:

@@ -20,6 +20,7 @@ from hub.reports.market_counts import Counts, MarketCounts, count_of, reason_of
 from hub.reports.reconciliation import reconcile
 from hub.reports.store import BatchLine, PacksDelivered
 from hub.reports.tables import Row, Table
+from hub.serial_digests import SerialDigests
 from hub.store.alerts import list_alerts
 from hub.store.connections import Pool
 from hub.times import utc
@@ -73,6 +74,7 @@ class Sources(NamedTuple):
     pool: Pool
     counts: MarketCounts
     audits: PackAudits
+    digests: SerialDigests
     rows_max: int
 
 
@@ -170,9 +172,9 @@ async def _reconciliation(sources: Sources, wanted: ReportRequest, owner: str) -
     lines, is_truncated = await _batches(sources, wanted, owner)
     names = list({(line.product_code, line.batch_id): None for line in lines})
     # The markets are asked last: what the hub reads before that has reached them already.
-    uploads = await store.packs_delivered(
-        sources.pool, [name[0] for name in names], [name[1] for name in names]
-    )
+    asked = [name[0] for name in names], [name[1] for name in names]
+    await sources.digests.keep_of(sources.pool, *asked)
+    uploads = await store.packs_delivered(sources.pool, *asked)
     counts = await sources.counts.of(lines)
     sent: dict[tuple[str, str, str | None], list[PacksDelivered]] = {}
     for upload in uploads:
@@ -230,12 +232,13 @@ async def _alerts(sources: Sources, wanted: ReportRequest, owner: str) -> Table:
         for alert in page:
             shown = {name: getattr(alert.report, name) for name in _ALERT}
             shown |= {name: _time(shown[name]) for name in ("raisedAt", "eventAt")}
+            shown["code"] = f"#{shown['code']}"
             is_wanted = not wanted.markets or alert.report.raisingMarket in wanted.markets
             if is_wanted and wanted.batchId in {None, alert.report.batchId}:
                 rows.append(shown)
         if len(page) < _ALERTS_PAGE or len(rows) > sources.rows_max:
             return _cut(sources, _ALERT, rows)
-        asked = asked._replace(after=page[-1].position)
+        asked = asked._replace(page=asked.page._replace(after=page[-1].position))
 
 
 _KINDS: Final[dict[str, Callable[[Sources, ReportRequest, str], Awaitable[Table]]]] = {

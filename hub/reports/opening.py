@@ -9,6 +9,7 @@ from hub.audit import PackAudits
 from hub.config import ReportConfig
 from hub.national_client import NationalClient
 from hub.outbox import Outbox
+from hub.reports.maker import ReportMaker
 from hub.reports.making import Sources
 from hub.reports.market_counts import MarketCounts
 from hub.reports.requests import Reports
@@ -28,5 +29,6 @@ def open_reports(
 ) -> Reports:
     """Return the reports of a hub."""
     counts = MarketCounts(clients, digests, market_s_max=config.market_s_max)
-    sources = Sources(pool, counts, audits, config.rows_max)
-    return Reports(pool=pool, clock=clock, outbox=outbox, config=config, sources=sources)
+    sources = Sources(pool, counts, audits, digests, config.rows_max)
+    maker = ReportMaker(pool=pool, clock=clock, outbox=outbox, config=config, sources=sources)
+    return Reports(pool=pool, clock=clock, config=config, maker=maker)

@@ -1,17 +1,14 @@
-"""Asking for reports and retrieving them: `RPRQ`, `RRRQ`. The making is in `hub.reports.making`."""
+"""Asking for reports and retrieving them: `RPRQ`, `RRRQ`. They are made by `hub.reports.maker`."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from typing import Final
 
 import msgspec
 
-from emvs.errors import BadRequestError, ConflictError, EmvsError, NotFoundError, OverloadedError
+from emvs.errors import BadRequestError, ConflictError, NotFoundError, OverloadedError
 from emvs.infra.clock import Clock
-from emvs.infra.database import CONNECTION_ERRORS
-from emvs.infra.logs import get_logger
 from emvs.markets import MARKETS
 from emvs.report_messages import (
     REPORT_TYPES,
@@ -21,39 +18,34 @@ from emvs.report_messages import (
     ReportRetrieval,
     ReportStatus,
 )
-from hub.alert_filters import read_filter
+from hub.alert_filters import read_filter, read_time_ms
 from hub.config import ReportConfig
-from hub.defects import printable
 from hub.hub_ids import request_number
 from hub.identity import store as identity
 from hub.intermarket import is_plausible
 from hub.organisations import Client
-from hub.outbox import Outbox
+from hub.paging import Page
 from hub.reception import check_transaction_id
 from hub.reports import store
-from hub.reports.making import Sources, make_table
+from hub.reports.maker import ReportMaker
 from hub.reports.store import ReportRow
 from hub.store.connections import Pool, transaction
 from hub.times import utc
 
 RETRIEVE: Final = "RRRQ"
-PERIOD_S: Final = 600.0
 _RETRY_AFTER_S: Final = 10
-_log = get_logger(__name__)
 
 
 class Reports:
-    """Takes requests for reports, makes them one after the other, and gives them out."""
+    """Takes requests for reports, and gives the reports out."""
 
     def __init__(
-        self, *, pool: Pool, clock: Clock, outbox: Outbox, config: ReportConfig, sources: Sources
+        self, *, pool: Pool, clock: Clock, config: ReportConfig, maker: ReportMaker
     ) -> None:
         self._pool = pool
         self._clock = clock
-        self._outbox = outbox
         self._config = config
-        self._sources = sources
-        self.bell = asyncio.Event()
+        self.maker = maker
 
     async def request(self, client: Client, wanted: ReportRequest) -> Report:
         """Store a report to be made: `RPRQ`; a repeated request is answered with the same report.
@@ -80,7 +72,7 @@ class Reports:
                 )
         if row is None or row.digest != digest:
             raise ConflictError("this transaction id stands on another message already")
-        self.bell.set()
+        self.maker.bell.set()
         return self._shown(row)
 
     async def retrieve(self, client: Client, message: ReportRetrieval) -> tuple[Report, bytes]:
@@ -129,59 +121,10 @@ class Reports:
                 raise NotFoundError("the report was kept until it was too old: ask for a new one")
         return self._shown(row), content or b""
 
-    async def recent(self, client: Client, *, after: int, count_max: int) -> list[Report]:
-        """Return the organisation's reports without content."""
-        rows = await store.list_reports(
-            self._pool, client.organisation_id, after=after, count_max=count_max
-        )
+    async def recent(self, client: Client, page: Page) -> list[Report]:
+        """Return some of the organisation's reports without content."""
+        rows = await store.list_reports(self._pool, client.organisation_id, page)
         return [self._shown(row) for row in rows]
-
-    async def drain(self) -> None:
-        """Make what waits, and forget what is too old."""
-        while (row := await store.next_waiting(self._pool)) is not None:
-            await self._make(row)
-        before_ms = self._clock.now_ms() - self._kept_ms
-        while await store.forget_contents(self._pool, before_ms, 100) == 100:
-            pass
-
-    async def _make(self, row: ReportRow) -> None:
-        wanted = row.wanted
-        content, row_count, is_truncated, error = None, 0, False, None
-        try:
-            table = await make_table(self._sources, wanted, row.organisation_id)
-        except EmvsError as trouble:
-            error = printable(str(trouble))
-        except CONNECTION_ERRORS:
-            raise
-        except Exception:  # noqa: BLE001 - a defect of ours must not keep all others waiting.
-            _log.exception("report failed", action="report_failed", report=row.report_id)
-            error = "an internal error; see the hub's log"
-        else:
-            content = await table.written(ReportFormat(wanted.format or ReportFormat.JSON))
-            row_count, is_truncated = len(table.rows), table.is_truncated
-        async with transaction(self._pool) as connection:
-            await store.finish_report(
-                connection,
-                row,
-                content=content,
-                row_count=row_count,
-                is_truncated=is_truncated,
-                error=error,
-                at_ms=self._clock.now_ms(),
-            )
-        self._outbox.notices_bell.set()
-        _log.info(
-            "report made",
-            action="report_made",
-            transaction_id=row.transaction_id,
-            report_type=wanted.reportType,
-            rows=row_count,
-            error=error,
-        )
-
-    @property
-    def _kept_ms(self) -> int:
-        return int(self._config.kept_s * 1000)
 
     def _shown(self, row: ReportRow) -> Report:
         made = row.made_at_ms
@@ -193,7 +136,7 @@ class Reports:
             status=row.status,
             requestedAt=utc(row.requested_at_ms),
             madeAt=None if made is None else utc(made),
-            keptUntil=None if made is None else utc(made + self._kept_ms),
+            keptUntil=None if made is None else utc(made + self._config.kept_ms),
             rowCount=row.row_count,
             truncated=row.is_truncated,
             error=row.error,
@@ -222,11 +165,15 @@ def _check(wanted: ReportRequest) -> None:
         raise BadRequestError("a pack audit wants productCode and serialNumber")
     if wanted.serialNumber is not None and not is_audit:
         raise BadRequestError("serialNumber goes with PACK_AUDIT alone - at `$.serialNumber`")
+    _check_alert_filters(wanted)
+
+
+def _check_alert_filters(wanted: ReportRequest) -> None:
     if wanted.reportType == "ALERT":
-        times = {"from": wanted.since, "to": wanted.until}
-        given = {name: text for name, text in times.items() if text}
+        times = {"since": wanted.since, "until": wanted.until}
+        for name in times:
+            read_time_ms({name: text for name, text in times.items() if text}, name)
         if wanted.productCode:
-            given["productCode"] = wanted.productCode
-        read_filter(given)
+            read_filter({"productCode": wanted.productCode})
     elif wanted.since or wanted.until:
         raise BadRequestError("since and until go with ALERT alone")

@@ -8,7 +8,8 @@ import msgspec
 
 from emvs.report_messages import ReportNotice, ReportRequest, ReportStatus
 from hub.hub_ids import hub_transaction_id
-from hub.store.connections import Connection, Queryable, Row, changed_count
+from hub.paging import Page
+from hub.store.connections import Connection, Queryable, Row, Rows, changed_count, delete_some
 from hub.store.notices import NewNotice, put_notices
 
 MESSAGE_TYPE = "RPRQ"
@@ -104,16 +105,14 @@ async def find_report(
     return None if row is None else _row(row)
 
 
-async def list_reports(
-    database: Queryable, organisation_id: str, *, after: int, count_max: int
-) -> list[ReportRow]:
-    """Return an organisation's reports after a number."""
+async def list_reports(database: Queryable, organisation_id: str, page: Page) -> list[ReportRow]:
+    """Return a page of an organisation's reports."""
     rows = await database.fetch(
-        f"select {_COLUMNS} from report where organisation_id = $1 and number > $2"  # noqa: S608
-        " order by number limit $3",
+        f"select {_COLUMNS} from report where organisation_id = $1"  # noqa: S608 - constants.
+        f" and {page.beyond('number', '$2')} {page.by('number')} limit $3",
         organisation_id,
-        after,
-        count_max,
+        page.bound,
+        page.limit,
     )
     return [_row(row) for row in rows]
 
@@ -127,12 +126,15 @@ async def waiting_count(database: Queryable, organisation_id: str) -> int:
     return count
 
 
-async def next_waiting(database: Queryable) -> ReportRow | None:
-    """Return the oldest report to be made."""
-    row = await database.fetchrow(
-        f"select {_COLUMNS} from report where status = 'Waiting' order by number limit 1"  # noqa: S608
+async def first_waiting(database: Queryable, but_of: list[str]) -> list[ReportRow]:
+    """Return the oldest report to be made of each organisation, those named excepted."""
+    rows = await database.fetch(
+        f"select distinct on (organisation_id) {_COLUMNS} from report"  # noqa: S608
+        " where status = 'Waiting' and organisation_id <> all($1::text[])"
+        " order by organisation_id, number",
+        but_of,
     )
-    return None if row is None else _row(row)
+    return [_row(row) for row in rows]
 
 
 async def finish_report(
@@ -200,25 +202,8 @@ async def forget_contents(database: Queryable, before_ms: int, count_max: int) -
 
 async def forget_reports(database: Queryable, before_ms: int, count_max: int) -> int:
     """Delete reports made before a time, which may name a pack; return how many."""
-    status = await database.execute(
-        "delete from report where number in (select number from report"
-        " where status <> 'Waiting' and made_at_ms < $1 and content is null limit $2)",
-        before_ms,
-        count_max,
-    )
-    return changed_count(status)
-
-
-async def forget_retrievals(database: Queryable, before_ms: int, count_max: int) -> int:
-    """Delete the transaction ids of retrievals before a time, which change nothing when they are
-    repeated; return how many."""
-    status = await database.execute(
-        "delete from account_message where transaction_id in (select transaction_id"
-        " from account_message where transaction_id like 'RRRQ%' and at_ms < $1 limit $2)",
-        before_ms,
-        count_max,
-    )
-    return changed_count(status)
+    rows = Rows("report", "number", "status <> 'Waiting' and made_at_ms < $1 and content is null")
+    return await delete_some(database, rows, before_ms, count_max)
 
 
 async def product_lines(

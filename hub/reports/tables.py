@@ -35,7 +35,8 @@ class Table:
             if form is ReportFormat.CSV:
                 parts.append(csv_lines(map(self._cells, some)).encode())
             else:
-                parts.append(orjson.dumps(some)[1:-1])
+                whole = [{column: row.get(column) for column in self.columns} for row in some]
+                parts.append(orjson.dumps(whole)[1:-1])
             await asyncio.sleep(0)
         return b"".join(parts) if form is ReportFormat.CSV else b"[" + b",".join(parts) + b"]"
 

@@ -9,7 +9,7 @@ import msgspec
 
 from emvs.alert_messages import AlertReport
 from hub.alert_filters import AlertFilter
-from hub.store.connections import Connection, Queryable, Row, changed_count
+from hub.store.connections import Connection, Queryable, Row, Rows, changed_count, delete_some
 
 _COLUMNS = "position, number, system, organisation_id, received_at_ms, report::text"
 _LOCK = 7_165_010
@@ -94,16 +94,19 @@ async def list_alerts(
     organisation_id: str | None,
     ownerless: bool = False,
 ) -> list[StoredAlert]:
-    """Return alerts after a position, of one organisation, of nobody or of all."""
+    """Return a page of alerts, by position, of one organisation, of nobody or of all."""
+    page = wanted.page
     rows = await database.fetch(
-        f"select {_COLUMNS} from alert where position > $1"  # noqa: S608 - a constant.
+        f"select {_COLUMNS} from alert where {page.beyond('position', '$1')}"  # noqa: S608 - constants.
         " and ($3::text is null or code = $3) and ($4::text is null or product_code = $4)"
         " and ($5::text is null or state = $5) and ($6::text is null or left(alert_id, 2) = $6)"
         " and ($7::bigint is null or (report ->> 'raisedAt')::bigint >= $7)"
         " and ($8::bigint is null or (report ->> 'raisedAt')::bigint < $8)"
         " and ($9::text is null or organisation_id = $9)"
-        " and (not $10 or organisation_id is null) order by position limit $2",
-        *wanted,
+        f" and (not $10 or organisation_id is null) {page.by('position')} limit $2",
+        page.bound,
+        page.limit,
+        *wanted[1:],
         organisation_id,
         ownerless,
     )
@@ -123,13 +126,8 @@ async def adopt_alerts(connection: Connection, product_code: str, organisation_i
 
 async def delete_old_alerts(database: Queryable, before_ms: int, count_max: int) -> int:
     """Delete alerts that have not changed since a time; return how many."""
-    status = await database.execute(
-        "delete from alert where alert_id in (select alert_id from alert where changed_at_ms < $1"
-        " limit $2)",
-        before_ms,
-        count_max,
-    )
-    return changed_count(status)
+    rows = Rows("alert", "alert_id", "changed_at_ms < $1")
+    return await delete_some(database, rows, before_ms, count_max)
 
 
 async def forget_serials_of_closed(database: Queryable, before_ms: int, count_max: int) -> int:

@@ -8,6 +8,8 @@ from typing import Any
 
 import msgspec
 
+from hub.epcis.event_keys import Repeat
+from hub.paging import Page
 from hub.store.connections import Connection, Queryable, Row
 
 
@@ -22,6 +24,11 @@ class CaptureRow:
     created_at_ms: int
     event_count: int
     errors: list[dict[str, Any]]
+    repeat_count: int
+    repeats: list[Repeat]
+    """The first of them."""
+    digest: bytes | None
+    """Of the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +42,28 @@ class CaptureRequestRow:
     batch_id: str | None
     checked: bool
     last_step: str | None
-    last_at_ms: int | None
+    checked_at_ms: int | None
+    """When it was found valid or not."""
     defects: list[dict[str, Any]]
+    """The first of them."""
+    defect_count: int
 
 
 async def insert_capture(connection: Connection, capture: CaptureRow) -> int:
     """Store a capture and return its number; the one given is not used."""
     number: int = await connection.fetchval(
         "insert into epcis_capture (capture_id, organisation_id, behaviour, created_at_ms,"
-        " event_count, errors) values ($1, $2, $3, $4, $5, $6::text::jsonb) returning number",
+        " event_count, errors, repeat_count, repeats, digest)"
+        " values ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8::text::jsonb, $9) returning number",
         capture.capture_id,
         capture.organisation_id,
         capture.behaviour,
         capture.created_at_ms,
         capture.event_count,
         msgspec.json.encode(capture.errors).decode(),
+        capture.repeat_count,
+        msgspec.json.encode(capture.repeats).decode(),
+        capture.digest,
     )
     return number
 
@@ -82,16 +96,31 @@ async def find_capture(database: Queryable, capture_id: str) -> CaptureRow | Non
     return _capture(row) if row else None
 
 
-async def list_captures(
-    database: Queryable, organisation_id: str, *, after: int, count_max: int
-) -> list[CaptureRow]:
-    """Return captures of an organisation, oldest first."""
-    rows = await database.fetch(
-        "select * from epcis_capture where organisation_id = $1 and number > $2"
-        " order by number limit $3",
+async def find_repeated(
+    database: Queryable, organisation_id: str, digest: bytes, behaviour: str
+) -> str | None:
+    """Return the id of an organisation's last capture of the same document of which no request is
+    invalid."""
+    capture_id: str | None = await database.fetchval(
+        "select capture_id from epcis_capture where organisation_id = $1 and digest = $2"
+        " and behaviour = $3 and not exists (select from epcis_capture_request as c"
+        " join request_step as s using (request_number)"
+        " where c.capture_number = number and s.status = 'STIV') order by number desc limit 1",
         organisation_id,
-        after,
-        count_max,
+        digest,
+        behaviour,
+    )
+    return capture_id
+
+
+async def list_captures(database: Queryable, organisation_id: str, page: Page) -> list[CaptureRow]:
+    """Return a page of an organisation's captures."""
+    rows = await database.fetch(
+        "select * from epcis_capture where organisation_id = $1"  # noqa: S608 - constants.
+        f" and {page.beyond('number', '$2')} {page.by('number')} limit $3",
+        organisation_id,
+        page.bound,
+        page.limit,
     )
     return [_capture(row) for row in rows]
 
@@ -100,10 +129,12 @@ async def requests_of(database: Queryable, number: int) -> list[CaptureRequestRo
     """Return the requests a capture became, in their order."""
     rows = await database.fetch(
         "select r.transaction_id, r.message_type, r.serial_count, r.product_code, r.batch_id,"
-        " r.checked, s.status as last_step, s.at_ms as last_at_ms, r.defects::text as defects"
+        " r.checked, s.status as last_step, f.at_ms as checked_at_ms, r.defects::text as defects,"
+        " r.defect_count"
         " from epcis_capture_request c join request r on r.number = c.request_number"
-        " left join lateral (select status, at_ms from request_step"
+        " left join lateral (select status from request_step"
         " where request_number = r.number order by position desc limit 1) s on true"
+        " left join request_step f on f.request_number = r.number and f.position = 0"
         " where c.capture_number = $1 order by r.number",
         number,
     )
@@ -149,4 +180,7 @@ def _capture(row: Row) -> CaptureRow:
         row["created_at_ms"],
         row["event_count"],
         msgspec.json.decode(row["errors"]),
+        row["repeat_count"],
+        msgspec.json.decode(row["repeats"], type=list[Repeat]),
+        row["digest"],
     )

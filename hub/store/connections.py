@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
@@ -38,3 +38,23 @@ async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
 def changed_count(status: Any) -> int:
     """Return the number in a command's status, such as "UPDATE 3"."""
     return int(str(status).rpartition(" ")[2])
+
+
+class Rows(NamedTuple):
+    """Rows of a table, in constant SQL."""
+
+    table: str
+    key: str
+    due: str
+    """Condition, in which `$1` is a time."""
+
+
+async def delete_some(database: Queryable, rows: Rows, before_ms: int, count_max: int) -> int:
+    """Delete rows that are due by a time, at most so many; return how many."""
+    status = await database.execute(
+        f"delete from {rows.table} where ({rows.key}) in"  # noqa: S608 - constants.
+        f" (select {rows.key} from {rows.table} where {rows.due} limit $2)",
+        before_ms,
+        count_max,
+    )
+    return changed_count(status)

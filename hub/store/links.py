@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from hub.link_rules import BatchKey, Link
+from hub.paging import Page
 from hub.store.connections import Connection, Queryable, Row, changed_count
 
 
@@ -107,25 +108,25 @@ async def insert_links(
 async def list_links(
     database: Queryable,
     organisation_id: str,
+    page: Page,
     *,
-    after: int,
-    count_max: int,
     filters: Mapping[str, str | None],
 ) -> list[LinkRow]:
-    """Return an organisation's links after a number. `filters` has the four columns of a link;
-    None filters nothing."""
+    """Return a page of an organisation's links. `filters` has the four columns of a link; None
+    filters nothing."""
+    number = "batch_link.number"
     rows = await database.fetch(
-        f"select batch_link.number, {_LINK}, transaction_id, at_ms"  # noqa: S608 - a constant.
+        f"select {number}, {_LINK}, transaction_id, at_ms"  # noqa: S608 - constants.
         " from batch_link join request on request.number = request_number"
-        " where batch_link.organisation_id = $1 and batch_link.number > $2"
+        f" where batch_link.organisation_id = $1 and {page.beyond(number, '$2')}"
         " and ($4::text is null or source_product_code = $4)"
         " and ($5::text is null or source_batch_id = $5)"
         " and ($6::text is null or target_product_code = $6)"
         " and ($7::text is null or target_batch_id = $7)"
-        " order by batch_link.number limit $3",
+        f" {page.by(number)} limit $3",
         organisation_id,
-        after,
-        count_max,
+        page.bound,
+        page.limit,
         *(filters.get(name) for name in _LINK.split(", ")),
     )
     return [LinkRow(row["number"], _link(row), row["transaction_id"], row["at_ms"]) for row in rows]

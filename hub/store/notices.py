@@ -13,7 +13,8 @@ from emvs.limits import NOTICES_WAITING_MAX
 from emvs.obp_messages import Defect
 from hub.hub_ids import hub_transaction_id
 from hub.market_entries import market_entries
-from hub.store.connections import Connection, Queryable, Row, changed_count
+from hub.paging import Page
+from hub.store.connections import Connection, Queryable, Row, Rows, changed_count, delete_some
 from hub.store.deliveries import deliveries_of
 
 _LOCK: Final = 7_165_011
@@ -244,24 +245,23 @@ async def _add_attempt(
 async def list_notices(
     database: Queryable,
     organisation_id: str,
+    page: Page,
     *,
-    after: int,
-    count_max: int,
     message_type: str | None,
     status: NoticeStatus | None,
 ) -> list[tuple[NoticeRow, AttemptRow | None]]:
-    """Return an organisation's notices after a number, each with the last attempt at it; None
-    filters nothing."""
+    """Return a page of an organisation's notices, each with the last attempt at it; None filters
+    nothing."""
     rows = await database.fetch(
-        f"select {_COLUMNS}, a.* from notice left join lateral"  # noqa: S608 - a constant.
+        f"select {_COLUMNS}, a.* from notice left join lateral"  # noqa: S608 - constants.
         " (select at_ms, url, http_status, error, duration_ms from notice_attempt"
         " where notice_number = number order by position desc limit 1) as a on true"
-        " where organisation_id = $1 and number > $2"
+        f" where organisation_id = $1 and {page.beyond('number', '$2')}"
         " and ($4::text is null or message_type = $4) and ($5::text is null or status = $5)"
-        " order by number limit $3",
+        f" {page.by('number')} limit $3",
         organisation_id,
-        after,
-        count_max,
+        page.bound,
+        page.limit,
         message_type,
         status,
     )
@@ -344,11 +344,13 @@ async def waiting_count(database: Queryable, organisation_id: str) -> int:
 
 async def forget_notices(database: Queryable, before_ms: int, count_max: int) -> int:
     """Drop notices made before a time that do not wait, recalls and withdrawals excepted; return
-    how many."""
-    status = await database.execute(
-        "delete from notice where number in (select number from notice where status <> 'Waiting'"
-        " and not is_urgent and created_at_ms < $1 limit $2)",
-        before_ms,
-        count_max,
-    )
-    return changed_count(status)
+    how many. Those have `forget_urgent_notices`."""
+    rows = Rows("notice", "number", "status <> 'Waiting' and not is_urgent and created_at_ms < $1")
+    return await delete_some(database, rows, before_ms, count_max)
+
+
+async def forget_urgent_notices(database: Queryable, before_ms: int, count_max: int) -> int:
+    """Drop recalls and withdrawals told before a time, even if nobody has taken them; return how
+    many."""
+    rows = Rows("notice", "number", "is_urgent and created_at_ms < $1")
+    return await delete_some(database, rows, before_ms, count_max)

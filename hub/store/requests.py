@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from emvs.obp_messages import Defect
+from hub.paging import Page
 from hub.store.connections import Connection, Queryable, Row, changed_count
 from hub.store.notices import put_step_notice
 from hub.uploads import Upload
@@ -191,16 +192,17 @@ async def steps_of(database: Queryable, number: int) -> list[tuple[str, int]]:
 
 
 async def list_requests(
-    database: Queryable, organisation_id: str, *, after: int, count_max: int
+    database: Queryable, organisation_id: str, page: Page
 ) -> list[tuple[RequestRow, str | None]]:
-    """Return an organisation's requests after a number, each with its last step."""
+    """Return a page of an organisation's requests, each with its last step."""
     rows = await database.fetch(
-        "select *, (select status from request_step"
+        "select *, (select status from request_step"  # noqa: S608 - constants.
         " where request_number = number order by position desc limit 1) as last_step"
-        " from request_row where organisation_id = $1 and number > $2 order by number limit $3",
+        f" from request_row where organisation_id = $1 and {page.beyond('number', '$2')}"
+        f" {page.by('number')} limit $3",
         organisation_id,
-        after,
-        count_max,
+        page.bound,
+        page.limit,
     )
     return [(_to_row(row), row["last_step"]) for row in rows]
 

@@ -292,7 +292,7 @@ def test_what_was_not_sent_can_be_forgotten(stand: Stand, product: str, tmp_path
     code, answer = stand.obp("resume", **away)
     assert (code, answer["error"]) == (2, "JournalError")
     assert stand.obp("resume", "--drop", **away)[1]["dropped"] == 1
-    assert stand.obp("resume", **away) == (0, {"ok": True, "jobs": [], "exitCode": 0})
+    assert stand.obp("resume", **away) == (0, {"ok": True, "jobs": [], "cutOff": [], "exitCode": 0})
 
 
 async def transaction_ids(profile: Profile) -> set[str]:
@@ -420,7 +420,7 @@ def test_changes_verifications_and_alerts(stand: Stand, product: str, tmp_path: 
 
 def test_endpoints_and_notices(stand: Stand) -> None:
     def subscriptions(*arguments: str) -> dict[str, Any]:
-        done = stand.said("subscriptions", "--json", *arguments)
+        done = stand.said("subscriptions", *arguments, "--json")
         assert done.exit_code == 0, done.output
         found: dict[str, Any] = json.loads(done.stdout)
         return found
@@ -574,7 +574,8 @@ def test_a_newcomer_enrols_resets_its_token_and_uploads(stand: Stand, tmp_path: 
     ]
     done = stand.said(*enrol)
     assert done.exit_code == 2  # Nobody said that the hub's root is trusted.
-    fingerprint = done.stderr.rpartition(" ")[2].strip()
+    assert "--root-sha256" in done.stderr
+    fingerprint = done.stderr.partition("SHA-256 ")[2].partition(";")[0]
     assert stand.said(*enrol, "--root-sha256", "00" * 32).exit_code == 2
     code, answer = stand.obp(*enrol, "--root-sha256", fingerprint)
     assert code == 0, answer

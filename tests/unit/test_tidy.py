@@ -37,6 +37,12 @@ def test_the_words_and_rules_need_the_standard_library_only(path: Path) -> None:
         assert name not in {"asyncio", "socket", "subprocess"}, name
 
 
+@pytest.mark.parametrize("path", sorted((ROOT / "emvs" / "clients").glob("*.py")))
+def test_what_clients_share_needs_the_standard_library_only(path: Path) -> None:
+    for name in imported_packages(path):
+        assert name.split(".")[0] in sys.stdlib_module_names or name == "emvs.errors", name
+
+
 def test_the_client_knows_no_server_and_no_database() -> None:
     for path in (ROOT / "pharmacy_client").rglob("*.py"):
         for name in imported_packages(path):

@@ -28,7 +28,8 @@ def new_run_id() -> str:
 async def populate(
     settings: Settings, calls: HttpCalls, reporter: Reporter, *, stock_count: int, run_id: str
 ) -> list[Batch]:
-    """Return the batches that every market concerned has loaded. Raises LaunchError."""
+    """Return the batches that every market concerned has loaded, but those for which the hub holds
+    everything back. Raises LaunchError."""
     await align_clocks(settings, calls)
     reporter.step("participants")
     await _register(settings, calls)
@@ -36,7 +37,15 @@ async def populate(
     now = datetime.fromisoformat(clock["now"])
     products = choose_products(settings.running_markets)
     batches = make_batches(products, run_id=run_id, today=now.date(), stock_count=stock_count)
-    manufacturer = Manufacturer(calls, hub_url(settings), settings.manufacturer_token, now=now)
+    held = await _held_markets(settings, calls)
+    if held:
+        reporter.remark(
+            f"the hub holds back what is for {', '.join(held)} (`distribution` at its management"
+            " port): the new packs are known there when it goes on"
+        )
+    manufacturer = Manufacturer(
+        calls, hub_url(settings), settings.manufacturer_token, now=now, held=held
+    )
     reporter.step(f"master data of {len(products)} products")
     await manufacturer.send_products(products)
     await _send(manufacturer, batches, reporter)
@@ -54,6 +63,12 @@ async def align_clocks(settings: Settings, calls: HttpCalls) -> None:
     for address, clock in zip(addresses, clocks, strict=True):
         if clock["offset_s"] < furthest:
             await calls.post(f"{address}/clock", {"advance_s": furthest - clock["offset_s"]})
+
+
+async def _held_markets(settings: Settings, calls: HttpCalls) -> list[str]:
+    """Return the markets whose distribution somebody has disturbed: it outlives a start."""
+    told = await calls.get(f"{hub_management_url(settings)}/distribution")
+    return [market for market, setting in told["systems"].items() if any(setting.values())]
 
 
 async def _register(settings: Settings, calls: HttpCalls) -> None:

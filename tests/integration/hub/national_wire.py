@@ -53,6 +53,9 @@ class NationalWire:
         """Outcome and state of serial numbers in state updates and verifications; others are
         unknown, which alerts unless the delivery is a silent one."""
         self.outcome = "SERIAL_UNKNOWN"
+        self.counting = 0
+        """Questions about batches that wait for `counts_gate`, and are refused then."""
+        self.counts_gate = asyncio.Event()
         self.asked: list[IntermarketRequest] = []
         self.answer_wait_s = 0.0
         self._runner: web.AppRunner | None = None
@@ -63,6 +66,7 @@ class NationalWire:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_put("/hub/v1/{kind}/{delivery_id}", self._deliver)
         app.router.add_post("/hub/v1/intermarket", self._intermarket)
+        app.router.add_post("/hub/v1/batch-counts", self._count)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True).start()
@@ -141,6 +145,12 @@ class NationalWire:
                 alert_id = f"{self.code}-AAA-BBB-CCC-DDD-EEE"
                 result.alerts.append(PackAlert(position, alert_id))
         return result
+
+    async def _count(self, _: web.Request) -> web.Response:
+        self.counting += 1
+        await self.counts_gate.wait()
+        self.counting -= 1
+        return web.Response(status=503)
 
     async def _intermarket(self, request: web.Request) -> web.Response:
         assert request.headers["Authorization"] == f"Bearer {WIRE_TOKEN}"

@@ -84,7 +84,9 @@ async def test_a_stopped_market_loses_nothing_in_a_day_and_a_restart(
         for transaction_id in sent:
             ended = await again.obp.ended(transaction_id)
             assert ended["status"] == "STDS"
-            entry = next(entry for entry in ended["markets"] if entry["system"] == "IE")
+            entries = {entry["system"]: entry for entry in ended["markets"]}
+            entry = entries["IE"]
+            assert (entry["replayed"], entries["DE"]["replayed"]) == (True, False)
             assert entry["at"] > entry["originalAt"]
         applied = [
             message["batchId"]

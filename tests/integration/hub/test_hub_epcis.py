@@ -210,3 +210,78 @@ async def test_a_lot_number_that_is_none_spoils_its_event_alone(
     assert "eventList[1]" in job["errors"][0]["detail"]
     (request,) = job["emvs:requests"]
     assert (await stand.obp.ended(request["transactionId"]))["status"] == "STDS"
+
+
+async def test_a_job_lists_every_event_that_is_wrong(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    good = VECTORS["commissioning"]["epcisBody"]["eventList"][0]
+    dated = good | {"ilmd": good["ilmd"] | {"cbvmda:itemExpirationDate": "2030-13-01"}}
+    undated = good | {"ilmd": {"cbvmda:lotNumber": "LOT"}}
+    events = [{**event, "number": number} for number in range(75) for event in (dated, undated)]
+    job = await finished(stand, {**VECTORS["commissioning"], "epcisBody": {"eventList": events}})
+    assert (len(job["errors"]), job["emvs:errorCount"]) == (150, 150)
+    assert "2030-13-01" in job["errors"][0]["detail"]
+    assert job["errors"][149]["detail"].endswith("at `$.epcisBody.eventList[149].ilmd`")
+    _, (listed,), _ = await call(stand, "GET", "/epcis/capture")
+    assert (len(listed["errors"]), listed["emvs:errorCount"]) == (100, 150)
+
+
+def with_ids(document: dict[str, Any]) -> dict[str, Any]:
+    """Return the document with an eventID in every event."""
+    named: dict[str, Any] = copy.deepcopy(document)
+    for position, event in enumerate(named["epcisBody"]["eventList"]):
+        event["eventID"] = f"urn:uuid:00000000-0000-4000-8000-00000000000{position}"
+    return named
+
+
+@pytest.mark.parametrize("named", [False, True], ids=["no id", "eventID"])
+async def test_a_repeated_capture_is_the_first_one(start_stand: StartStand, named: bool) -> None:
+    stand = await start_stand("IE")
+    document = with_ids(VECTORS["commissioning"]) if named else VECTORS["commissioning"]
+    refused = await finished(stand, document)
+    assert [request["status"] for request in refused["emvs:requests"]] == ["STIV"]
+    await stand.obp.product("IE")
+    # The first one had no effect, as the product was unknown: this one is no repeat of it.
+    both = await asyncio.gather(finished(stand, document), finished(stand, document))
+    assert both[0]["success"] is True
+    assert both[0]["captureID"] == both[1]["captureID"] != refused["captureID"]
+    assert both[0]["finishedAt"] == both[1]["finishedAt"]
+
+    grown = copy.deepcopy(document)
+    events = grown["epcisBody"]["eventList"]
+    events[1]["recordTime"] = "2026-11-22T10:00:09Z"
+    another = events[0] | {"epcList": ["urn:epc:id:sgtin:9506000.013437.MORE"]}
+    another.pop("eventID", None)
+    events += [another, another]
+    job = await finished(stand, grown)
+    assert (job["success"], job["emvs:repeatCount"]) == (True, 3)
+    assert [(one["event"][-3:], one["captureID"]) for one in job["emvs:repeats"]] == [
+        ("[0]", both[0]["captureID"]),
+        ("[1]", both[0]["captureID"]),
+        ("[3]", job["captureID"]),
+    ]
+    assert [request["serialCount"] for request in job["emvs:requests"]] == [1]
+    assert (await finished(stand, grown))["captureID"] == job["captureID"]
+    await stand.obp.ended(job["emvs:requests"][0]["transactionId"])
+    told = [
+        told["serialNumbers"]
+        for kind, told in stand.wires["IE"].applied.values()
+        if kind == "packs"
+    ]
+    assert told == [["EPC1", "EPC/2", "EPC3", "EPC4"], ["MORE"]]
+
+    _, page, _ = await call(stand, "GET", "/epcis/capture")
+    assert len(page) == 3
+    if named:
+        events[0]["epcList"] = ["urn:epc:id:sgtin:9506000.013437.OTHER"]
+        job = await finished(stand, grown)
+        assert job["emvs:requests"] == []
+        assert "eventList[0].eventID" in job["errors"][0]["detail"]
+    else:
+        await stand.manage("POST", "/clock", advance_s=31 * 86_400)
+        async with asyncio.timeout(20):
+            while await stand.hub.database.pool.fetchval("select count(*) from epcis_event"):
+                await asyncio.sleep(0.02)
+        late = await finished(stand, document)
+        assert late["emvs:repeatCount"] == 0
+        assert late["emvs:requests"][0]["messageType"] == "PPDM"

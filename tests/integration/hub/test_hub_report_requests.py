@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 from hub.config import ReportConfig
-from tests.integration.hub.stand import StartStand
+from tests.integration.hub.stand import Obp, StartStand, register
 
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({}, "$.reportType"),
@@ -16,7 +16,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"reportType": "MARKET", "serialNumber": "S1"}, "$.serialNumber"),
     ({"reportType": "MARKET", "batchId": "x" * 41}, "$.batchId"),
     ({"reportType": "MARKET", "since": "2026-01-01T00:00:00Z"}, "ALERT"),
-    ({"reportType": "ALERT", "since": "yesterday"}, "ISO 8601"),
+    ({"reportType": "ALERT", "since": "yesterday"}, "since is no ISO 8601"),
+    ({"reportType": "ALERT", "until": "1812-01-01"}, "until is from"),
     ({"reportType": "PACK_AUDIT", "productCode": "1"}, "serialNumber"),
     ({"reportType": "MARKET", "colour": "blue"}, "colour"),
 ]
@@ -59,7 +60,9 @@ async def test_a_report_is_bounded_and_says_so(start_stand: StartStand) -> None:
     assert (await obp.get("reports/PSUDCTXHEUHUB001202600100000000001"))[0] == 404
 
 
-async def test_old_reports_and_retrievals_are_forgotten(start_stand: StartStand) -> None:
+async def test_old_reports_and_account_messages_are_forgotten(
+    start_stand: StartStand,
+) -> None:
     stand = await start_stand()
     obp, pool = stand.obp, stand.hub.database.pool
     asked = {"transactionId": obp.transaction_id("RPRQ"), "reportType": "MARKET"}
@@ -82,6 +85,39 @@ async def test_old_reports_and_retrievals_are_forgotten(start_stand: StartStand)
     assert await counts() == (1, 2)
     await stand.manage("POST", "/clock", advance_s=2 * 86_400)
     async with asyncio.timeout(20):
-        while await counts() != (0, 1):
+        while await counts() != (0, 0):
             await asyncio.sleep(0.02)
     assert (await obp.post("SBRS", kept))[0] == 200
+
+
+async def test_nobody_waits_for_the_long_reports_of_another(start_stand: StartStand) -> None:
+    stand = await start_stand("IE", reports=ReportConfig(at_once_max=2))
+    one, wire = stand.obp, stand.wires["IE"]
+    other = Obp(one.url, stand.http, organisation_id="10002", token="token-of-another-one")
+    await register(stand.http, stand.hub.management, organisationId="10002", token=other.token)
+    await one.product("IE")
+    await one.packs(["S1"])
+
+    async def ask(obp: Obp, report_type: str) -> str:
+        asked = {"transactionId": obp.transaction_id("RPRQ"), "reportType": report_type}
+        status, report, _ = await obp.post("RPRQ", asked)
+        assert status == 202, report
+        return str(report["reportId"])
+
+    async def made(obp: Obp, report_id: str) -> dict[str, Any]:
+        async with asyncio.timeout(20):
+            while (found := (await obp.get(f"reports/{report_id}"))[1])["status"] == "Waiting":
+                await asyncio.sleep(0.02)
+        return found
+
+    long = [await ask(one, "RECONCILIATION") for _ in range(3)]
+    async with asyncio.timeout(20):
+        while not wire.counting:
+            await asyncio.sleep(0.02)
+    for _ in range(3):
+        assert (await made(other, await ask(other, "MARKET")))["status"] == "Done"
+    assert wire.counting == 1  # Of one organisation one report at a time.
+    assert (await one.get(f"reports/{long[0]}"))[1]["status"] == "Waiting"
+    wire.counts_gate.set()
+    times = [(await made(one, report_id))["madeAt"] for report_id in long]
+    assert times == sorted(times)

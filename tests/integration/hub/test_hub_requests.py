@@ -168,7 +168,6 @@ async def test_the_list_of_requests_goes_on_page_by_page(start_stand: StartStand
     for query in (
         {"limit": "0"},
         {"limit": "501"},
-        {"limit": "0005"},
         {"limit": "x"},
         {"after": "x"},
     ):
@@ -179,8 +178,10 @@ async def test_the_list_of_requests_goes_on_page_by_page(start_stand: StartStand
 @pytest.mark.parametrize(
     ("message_type", "body", "status", "named"),
     [
-        ("PMDR", b"", 400, "truncated"),
-        ("PMDR", b"\xff\xfe", 400, ""),
+        ("PMDR", b"", 400, "the body is empty"),
+        ("PMDR", b"\xff\xfe", 400, "not UTF-8"),
+        ("PPDC", b"serialNumber,batchId\nA,B\n", 400, "Content-Type: text/csv"),
+        ("PPDC", b'{"transactionId": "A"}\n"S1"\n', 400, "Content-Type: application/x-ndjson"),
         ("PMDR", b'{"transactionId": 1}', 400, "$.transactionId"),
         ("PMDR", b'{"transactionId": "x"}', 400, "34 characters"),
         ("XXXX", b"{}", 404, "PMDR"),
@@ -200,6 +201,23 @@ async def test_a_body_that_is_no_message_is_a_problem_not_a_request(
     assert page["requests"] == []
 
 
+async def test_a_content_type_that_is_not_read_is_told_which_are(start_stand: StartStand) -> None:
+    stand = await start_stand("IE")
+    for message_type, kind, status, named in (
+        ("PPDC", "text/plain", 415, "application/xml, application/x-ndjson, text/csv"),
+        ("PPDC", "multipart/form-data; boundary=x", 415, "'multipart/form-data'"),
+        ("PMDR", "text/csv", 415, "send application/json, application/xml"),
+        ("RPRQ", "text/plain", 415, "send application/json, application/xml"),
+        ("serials", "text/plain", 415, "send application/json, application/xml"),
+        ("PPDC", "application/vnd.example+json", 400, "transactionId"),
+        ("PPDC", "application/json; charset=latin1", 400, "transactionId"),
+        ("PPDC", "application/x-www-form-urlencoded", 400, "transactionId"),
+    ):  # fmt: skip
+        headers = {"Content-Type": kind}
+        found, problem, _ = await stand.obp.post(message_type, b"{}", headers=headers)
+        assert (found, named in problem["detail"]) == (status, True), problem
+
+
 async def test_without_a_token_there_is_nothing(start_stand: StartStand) -> None:
     stand = await start_stand("IE")
     stand.obp.token = "token-of-nobody-at-all"
@@ -209,6 +227,19 @@ async def test_without_a_token_there_is_nothing(start_stand: StartStand) -> None
         await stand.obp.get("requests/x"),
     ):
         assert (status, problem["title"]) == (401, "Not logged in")
+        assert "no client's" in problem["detail"]
+    async with stand.http.get(f"{stand.hub.url}/obp/v1/requests") as response:
+        assert response.status == 401
+        assert "there is no token" in (await response.json())["detail"]
+
+
+async def test_what_is_not_there_is_404_and_a_message_cannot_be_got(
+    start_stand: StartStand,
+) -> None:
+    stand = await start_stand("IE")
+    assert (await stand.obp.get("nix"))[0] == 404
+    for message_type in ("PPDC", "SBPS"):
+        assert (await stand.obp.get(message_type))[0] == 405
 
 
 async def test_the_limits_answer_clearly_and_store_nothing(start_stand: StartStand) -> None:

@@ -137,7 +137,7 @@ async def test_too_many_lines_are_refused_while_they_come(start_stand: StartStan
     status, answer = await taken(stand, "PPDC", body, **NDJSON)
     assert (status, "PPDM" in answer["detail"]) == (413, True)
     status, answer = await taken(stand, "RCBR", ndjson("x", []), **NDJSON)
-    assert status == 400
+    assert status == 415
 
 
 async def test_progress_and_quality_are_told(start_stand: StartStand) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 
+import msgspec
 import pytest
 
 from emvs.character_sets import is_set82
 from emvs.limits import SERIALS_PER_MESSAGE_MAX
+from emvs.obp_messages import Defect
 from emvs.scheme import Scheme
 from hub.defects import DEFECTS_LISTED_MAX, Code, Defects
 from hub.serial_rules import check_serials
@@ -47,13 +49,19 @@ async def test_a_slice_finds_what_one_look_at_each_finds(
             assert found.text.endswith(f"serialNumbers[{first}]")
 
 
-async def test_defects_beyond_the_answers_room_are_counted() -> None:
+async def test_defects_beyond_the_first_come_in_pages_and_beyond_the_room_are_counted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hub.defects.DEFECTS_KEPT_MAX", 2_500)
     defects = Defects()
     defects.add(Code.A16, "batchId", None, "absent", "batchId is absent")
     serial_numbers = ["#"] * 2_000 + [f"#{number}" for number in range(20_000)]
     await check_serials(serial_numbers, Scheme.PPN, defects)
     assert len(defects.listed) == DEFECTS_LISTED_MAX
     assert defects.count == 1 + 22_000 + 1_999
+    pages = [msgspec.json.decode(page, type=list[Defect]) for page in defects.further_pages()]
+    assert [len(page) for page in pages] == [1_000, 500]
+    assert [page[0].field for page in pages] == ["serialNumbers[500]", "serialNumbers[1000]"]
 
 
 @pytest.mark.parametrize("text", ["#{}", "{}"])

@@ -59,7 +59,7 @@ def test_the_digest_is_of_the_content_not_of_the_writing(packs_message: PacksMes
 @pytest.mark.parametrize(
     ("body", "named"),
     [
-        (b"", "truncated"),
+        (b"", "the body is empty"),
         (b"[]", "object"),
         (b"[" * 100_000, "object"),
         (b'{"transactionId": ' + b'{"a":' * 50_000, ""),
@@ -197,7 +197,7 @@ def test_refused_packs_are_listed_up_to_a_bound_and_counted() -> None:
     refused = [RefusedSerial(f"S{number}\0", "NMVS_FE_SN_02") for number in range(1_500)]
     end = end_of(DeliveryResult("x", accepted=True, loadedCount=1, refusedSerials=refused))
     assert end.status is MarketStatus.DISTRIBUTED
-    assert (end.refused_count, len(end.refused)) == (1_500, 1_000)
+    assert (end.refused_count, len(end.refused), len(end.further)) == (1_500, 1_000, 1_500)
     assert "\0" not in end.refused[0].serialNumber
 
 

@@ -76,9 +76,7 @@ def test_messages_stand_on_disk_with_their_ids_before_anything_is_sent(journal: 
 
 def test_ids_are_the_senders_and_never_given_out_twice(journal: Journal, tmp_path: Path) -> None:
     other = Journal(profile(tmp_path), lambda: NOON)
-    made = [
-        one.new_transaction_id(kind) for one in (journal, other) * 50 for kind in ("PPDC", "PSUDC")
-    ]
+    made = [one.ids.new(kind) for one in (journal, other) * 50 for kind in ("PPDC", "PSUDC")]
     other.close()
     assert len(set(made)) == len({text[-11:] for text in made}) == 200
     parts = parse_transaction_id(made[0])
@@ -89,7 +87,7 @@ def test_ids_are_the_senders_and_never_given_out_twice(journal: Journal, tmp_pat
 def test_ids_of_a_clock_that_goes_back_are_new_too(tmp_path: Path) -> None:
     times = iter([NOON, NOON.replace(hour=3), NOON.replace(hour=3)])
     journal = Journal(profile(tmp_path), lambda: next(times))
-    made = [journal.new_transaction_id("PPDC") for _ in range(3)]
+    made = [journal.ids.new("PPDC") for _ in range(3)]
     journal.close()
     assert made == sorted(set(made))
 
@@ -97,7 +95,7 @@ def test_ids_of_a_clock_that_goes_back_are_new_too(tmp_path: Path) -> None:
 def test_the_last_millisecond_of_a_day_has_ids_that_fit(tmp_path: Path) -> None:
     late = NOON.replace(hour=23, minute=59, second=59, microsecond=999_999)
     journal = Journal(profile(tmp_path), lambda: late)
-    assert len(journal.new_transaction_id("PSUDC")) == 34
+    assert len(journal.ids.new("PSUDC")) == 34
     journal.close()
 
 
@@ -218,7 +216,7 @@ def test_a_journal_that_is_none_is_said_and_nothing_is_sent(tmp_path: Path) -> N
 
 
 def test_every_id_is_in_the_file_when_it_is_seen(journal: Journal, tmp_path: Path) -> None:
-    number = int(journal.new_transaction_id("PPDC")[-12:])
+    number = int(journal.ids.new("PPDC")[-12:])
     with sqlite3.connect(tmp_path / "journal.sqlite3") as database:
         assert database.execute("select number from last_reference").fetchall() == [(number,)]
     database.close()

@@ -84,6 +84,17 @@ def test_what_the_hub_would_refuse_is_held_back(product_code: str, second: str, 
         list(checked(numbered, product_code=product_code, source="s.txt"))
 
 
+def test_the_first_bad_lines_are_named_and_the_others_counted() -> None:
+    numbered = [(1, "A1"), (2, "A1"), *((line, "?" * 21) for line in range(3, 20))]
+    with pytest.raises(InputError) as caught:
+        list(checked(numbered, product_code=GTIN, source="s.txt"))
+    told = str(caught.value)
+    assert "s.txt, line 2: 'A1' stands there twice. s.txt, line 3:" in told
+    assert "line 11:" in told
+    assert "line 12:" not in told
+    assert "8 more lines are wrong" in told
+
+
 def test_small_letters_are_good_beside_a_gtin() -> None:
     assert list(checked([(1, "a1"), (2, "A1")], product_code=GTIN, source="")) == ["a1", "A1"]
 
