@@ -319,6 +319,11 @@ def test_in_the_foreground_it_stays_until_ctrl_c_on_a_database_of_the_users(
     with EmbeddedPostgres(tmp_path / "postgres") as postgres:
         arguments = ["--markets", "AT", "--port-base", "0", "--packs", "0"]
         command = [str(EMVS), "up", "--data", str(environment.data), *arguments]
+        # No goods then: the demo's manufacturer has no certificate, and all else runs.
+        closed = tmp_path / "closed.json"
+        identity = {"certificate_required": True, "tokens_without_end": False}
+        closed.write_text(json.dumps({"hub": {"identity": identity}}))
+        command += ["--settings", str(closed)]
         with (tmp_path / "printed").open("w+") as printed:
             process = subprocess.Popen(  # noqa: S603 - the command under test
                 [*command, "--dsn", postgres.dsn()], stdout=printed, stderr=printed
@@ -337,7 +342,9 @@ def test_in_the_foreground_it_stays_until_ctrl_c_on_a_database_of_the_users(
                 process.kill()
                 process.wait()
             printed.seek(0)
-            assert "Traceback" not in printed.read()
+            told = printed.read()
+            assert "Traceback" not in told
+            assert "by certificate alone" in " ".join(told.split())
         assert not any(map(is_alive, pids))
         assert not (environment.data / "endpoints.json").exists()
         assert postgres.is_running()
