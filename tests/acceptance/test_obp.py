@@ -14,6 +14,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -394,6 +395,16 @@ def test_refused_packs_are_told_one_by_one(stand: Stand, product: str, tmp_path:
     assert "3 refused" in done.stdout
 
 
+def test_status_as_json_lists_all_that_is_wrong(stand: Stand, product: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.txt"
+    path.write_text("".join(f"bad number {count}\n" for count in range(1_200)))
+    code, answer = stand.obp(*upload(path, "BAD"), "--unchecked")
+    (message,) = answer["messages"]
+    assert (code, len(message["defects"]), message["defectsTruncated"]) == (1, 1_000, True)
+    answer = stand.obp("status", message["transactionId"])[1]
+    assert (len(answer["defects"]), answer["defectsTruncated"]) == (1_200, False)
+
+
 def test_changes_verifications_and_alerts(stand: Stand, product: str, tmp_path: Path) -> None:
     path = serial_file(tmp_path, 5)
     first, *_ = path.read_text().splitlines()
@@ -409,6 +420,7 @@ def test_changes_verifications_and_alerts(stand: Stand, product: str, tmp_path: 
     code, answer = stand.obp("packs", answer["messages"][0]["transactionId"])
     assert answer["packs"][0]["serialNumber"] == "NEVERSENT"
     assert stand.obp("alerts", alert_id)[1]["state"] == "Active"
+    assert "[]" not in stand.said("alerts", alert_id).stdout
     decide = ("alerts", alert_id, "--set", "Under investigation", "--text", "looked at")
     assert stand.obp(*decide)[1]["state"] == "Under investigation"
     _, listed = stand.obp("alerts", "--state", "Under investigation", "--product", GTIN)
@@ -462,6 +474,12 @@ def test_endpoints_and_notices(stand: Stand) -> None:
         ),
         (["serials", "generate", "100", "--length", "2"], {}, 2, "take 5 characters"),
         (["alerts", "XX"], {}, 4, "alert"),
+        (
+            ["enrol", "--organisation", "1", "--client", "1", "--directory", "x"],
+            {},
+            2,
+            "OBP_INITIAL_TOKEN",
+        ),
         (["callbacks", "--redeliver", "XX"], {}, 4, "notice"),
     ],
 )
@@ -472,6 +490,18 @@ def test_trouble_has_a_sentence_and_an_exit_code(
     assert done.exit_code == code, done.output
     assert told in " ".join(done.stderr.split())
     assert "Traceback" not in done.output
+
+
+def test_every_command_has_a_version() -> None:
+    for name in ("emvs", "obp", "pharmacy"):
+        done = subprocess.run(  # noqa: S603 - the command under test
+            [str(OBP.with_name(name)), "--version"],
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S_MAX,
+            check=True,
+        )
+        assert done.stdout.strip() == version("emvs")
 
 
 def test_a_process_in_trouble_prints_a_sentence_and_no_traceback(stand: Stand) -> None:
