@@ -130,7 +130,10 @@ class Captures:
                     connection, client.organisation_id, number, events, capture.created_at_ms
                 )
             await store.insert_capture_requests(
-                connection, number, request_numbers, is_rollback=behaviour == ROLLBACK
+                connection,
+                number,
+                list(zip(request_numbers, captured.first_events, strict=False)),
+                is_rollback=behaviour == ROLLBACK,
             )
 
         await self._reception.accept_together(uploads, client, note)
@@ -211,12 +214,20 @@ class CaptureTooLargeError(BadRequestError):
     title = "Capture limit exceeded"
 
 
+def _defect(defect: dict[str, Any], request: CaptureRequestRow) -> str:
+    value = "" if defect["value"] is None else f" {defect['value']!a}"
+    place = f"{defect['field']}{value} of {request.transaction_id}"
+    if request.first_event is not None:
+        place += f", made from `$.epcisBody.eventList[{request.first_event}]` on"
+    return f"{defect['text']} - {place}"
+
+
 def _job(row: CaptureRow, requests: list[CaptureRequestRow], *, errors_max: int) -> dict[str, Any]:
     running = not all(request.checked for request in requests)
     errors = row.errors[:errors_max]
     for request in requests:
         for defect in request.defects[: max(0, errors_max - len(errors))]:
-            detail = f"{defect['text']} - {defect['field']} of {request.transaction_id}"
+            detail = _defect(defect, request)
             title = f"{defect['code'] or 'Warning'} {defect['rule']}"
             errors.append(problem(title, detail))
     invalid = any(request.last_step == "STIV" for request in requests)

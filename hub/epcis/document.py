@@ -25,6 +25,8 @@ class Captured:
     event_count: int
     groups: list[tuple[Group, list[str]]] = field(default_factory=list)
     """In the order of the events; each with its serial numbers."""
+    first_events: list[int] = field(default_factory=list)
+    """Of each of these, the position of the first event in the document."""
     errors: list[dict[str, Any]] = field(default_factory=list)
     """At most one for each event."""
     events: list[tuple[EventKey, set[int]]] = field(default_factory=list)
@@ -89,6 +91,8 @@ async def take_apart(
             for group, serial_number in found[start : start + _SLICE_COUNT]:
                 places.add(sorter.add(group, serial_number))
             await asyncio.sleep(0)
+        new_count = len(captured.groups) - len(captured.first_events)
+        captured.first_events += [position] * new_count
         captured.events.append((key, places))
     return captured
 

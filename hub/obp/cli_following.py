@@ -10,6 +10,7 @@ from emvs.obp_messages import RequestStatus
 from hub.obp import cli_output
 from hub.obp.cli_running import Desk, Done, run_asking
 from hub.obp.client import ObpClient
+from hub.obp.errors import UnreachableError
 from hub.obp.exit_codes import ExitCode
 from hub.obp.jobs import DISTRIBUTED, Job, JobEnd, JobMessage
 
@@ -65,7 +66,11 @@ async def sent_job(client: ObpClient, job: Job, screen: cli_output.Screen) -> Jo
     def sent(_: JobMessage, byte_count: int) -> None:
         screen.more("sent", byte_count)
 
-    return await client.send(job, sent=sent)
+    try:
+        return await client.send(job, sent=sent)
+    except UnreachableError as error:
+        error.args = (f"{error}; what was not sent is in the journal: `obp resume` goes on",)
+        raise
 
 
 def exit_code_of(end: JobEnd) -> ExitCode:

@@ -47,6 +47,8 @@ class CaptureRequestRow:
     defects: list[dict[str, Any]]
     """The first of them."""
     defect_count: int
+    first_event: int | None
+    """Position in the document of the first event that it was made of."""
 
 
 async def insert_capture(connection: Connection, capture: CaptureRow) -> int:
@@ -69,12 +71,20 @@ async def insert_capture(connection: Connection, capture: CaptureRow) -> int:
 
 
 async def insert_capture_requests(
-    connection: Connection, number: int, request_numbers: Sequence[int], *, is_rollback: bool
+    connection: Connection,
+    number: int,
+    requests: Sequence[tuple[int, int]],
+    *,
+    is_rollback: bool,
 ) -> None:
-    """Note which requests a capture became."""
+    """Note which requests a capture became, each with the position of its first event."""
     await connection.executemany(
-        "insert into epcis_capture_request values ($1, $2, $3)",
-        [(request_number, number, is_rollback) for request_number in request_numbers],
+        "insert into epcis_capture_request"
+        " (request_number, capture_number, is_rollback, first_event) values ($1, $2, $3, $4)",
+        [
+            (request_number, number, is_rollback, first_event)
+            for request_number, first_event in requests
+        ],
     )
 
 
@@ -130,7 +140,7 @@ async def requests_of(database: Queryable, number: int) -> list[CaptureRequestRo
     rows = await database.fetch(
         "select r.transaction_id, r.message_type, r.serial_count, r.product_code, r.batch_id,"
         " r.checked, s.status as last_step, f.at_ms as checked_at_ms, r.defects::text as defects,"
-        " r.defect_count"
+        " r.defect_count, c.first_event"
         " from epcis_capture_request c join request r on r.number = c.request_number"
         " left join lateral (select status from request_step"
         " where request_number = r.number order by position desc limit 1) s on true"

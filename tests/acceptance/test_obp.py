@@ -7,77 +7,35 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from aiohttp import web
-from typer.testing import CliRunner, Result
 
-from emvs.serial_generator import SerialOrder, random_source, serial_slices
 from hub.obp import Batch, LoginRefusedError, ObpClient, Profile
-from hub.obp.cli import app
 from tests.acceptance.conftest import EMVS, Environment, stop, wait_until
 from tests.acceptance.fault_proxy import FaultProxy
+from tests.acceptance.obp_stand import (
+    COMMAND_S_MAX,
+    GTIN,
+    OBP,
+    Stand,
+    environment_with,
+    run,
+    serial_file,
+    serial_numbers,
+    upload,
+)
 
-OBP = EMVS.parent / "obp"
 ROOT = Path(__file__).parents[2]
-GTIN = "09520000777739"
-COMMAND_S_MAX = 100.0
-
-
-@dataclass
-class Stand:
-    """Running systems, and what the self-test that started them found."""
-
-    environment: Environment
-    selftest: dict[str, Any]
-
-    @property
-    def endpoints(self) -> Path:
-        return self.environment.data / "endpoints.json"
-
-    def obp(self, *arguments: str, **variables: str) -> tuple[int, dict[str, Any]]:
-        """Run a command to its end; return its exit code and what it says as JSON."""
-        done = self.said(*arguments, "--json", **variables)
-        assert done.stdout, done.output
-        answer: dict[str, Any] = json.loads(done.stdout)
-        assert answer["exitCode"] == done.exit_code
-        return done.exit_code, answer
-
-    def said(self, *arguments: str, **variables: str) -> Result:
-        """Run a command here, in this process: its start takes longer than most of them."""
-        others = {name: None for name in os.environ if name.startswith("OBP_")}
-        environment = {"OBP_ENDPOINTS": str(self.endpoints), **others, **variables}
-        done = CliRunner().invoke(app, arguments, env=environment)
-        assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
-        return done
-
-
-def environment_with(**variables: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("OBP_")}
-    return {**kept, "COLUMNS": "200", **variables}
-
-
-def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run the command as a process."""
-    return subprocess.run(  # noqa: S603 - the command under test
-        [str(OBP), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=COMMAND_S_MAX,
-        check=False,
-        env=environment_with(**variables),
-        stdin=subprocess.DEVNULL,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -102,23 +60,6 @@ def product(stand: Stand) -> str:
     )
     assert code == 0, answer
     return GTIN
-
-
-def serial_numbers(count: int) -> list[str]:
-    return [one for some in serial_slices(SerialOrder(count), random_source()) for one in some]
-
-
-def serial_file(folder: Path, count: int, name: str = "serials.txt") -> Path:
-    path = folder / name
-    path.write_text("\n".join(serial_numbers(count)))
-    return path
-
-
-def upload(path: Path, batch: str, *more: str) -> list[str]:
-    return [
-        *("upload", "--product", GTIN, "--batch", batch, "--expiry", "301231"),
-        *("--serials", str(path), *more),
-    ]
 
 
 def test_the_selftest_passes_and_leaves_the_system_running_if_it_is_kept(stand: Stand) -> None:
@@ -286,7 +227,8 @@ async def _resume(stand: Stand, folder: Path) -> None:
 
 def test_what_was_not_sent_can_be_forgotten(stand: Stand, product: str, tmp_path: Path) -> None:
     away = {"OBP_URL": "http://127.0.0.1:9", "OBP_GIVE_UP_S": "0.1"}
-    assert stand.obp(*upload(serial_file(tmp_path, 3), "FORGOTTEN"), **away)[0] == 6
+    code, answer = stand.obp(*upload(serial_file(tmp_path, 3), "FORGOTTEN"), **away)
+    assert (code, "`obp resume` goes on" in answer["detail"]) == (6, True)
     body = next((stand.environment.data / "obp" / "bodies").iterdir())
     body.unlink()
     code, answer = stand.obp("resume", **away)
@@ -394,6 +336,16 @@ def test_refused_packs_are_told_one_by_one(stand: Stand, product: str, tmp_path:
     assert "3 refused" in done.stdout
 
 
+def test_status_as_json_lists_all_that_is_wrong(stand: Stand, product: str, tmp_path: Path) -> None:
+    path = tmp_path / "bad.txt"
+    path.write_text("".join(f"bad number {count}\n" for count in range(1_200)))
+    code, answer = stand.obp(*upload(path, "BAD"), "--unchecked")
+    (message,) = answer["messages"]
+    assert (code, len(message["defects"]), message["defectsTruncated"]) == (1, 1_000, True)
+    answer = stand.obp("status", message["transactionId"])[1]
+    assert (len(answer["defects"]), answer["defectsTruncated"]) == (1_200, False)
+
+
 def test_changes_verifications_and_alerts(stand: Stand, product: str, tmp_path: Path) -> None:
     path = serial_file(tmp_path, 5)
     first, *_ = path.read_text().splitlines()
@@ -409,6 +361,7 @@ def test_changes_verifications_and_alerts(stand: Stand, product: str, tmp_path: 
     code, answer = stand.obp("packs", answer["messages"][0]["transactionId"])
     assert answer["packs"][0]["serialNumber"] == "NEVERSENT"
     assert stand.obp("alerts", alert_id)[1]["state"] == "Active"
+    assert "[]" not in stand.said("alerts", alert_id).stdout
     decide = ("alerts", alert_id, "--set", "Under investigation", "--text", "looked at")
     assert stand.obp(*decide)[1]["state"] == "Under investigation"
     _, listed = stand.obp("alerts", "--state", "Under investigation", "--product", GTIN)
@@ -462,6 +415,12 @@ def test_endpoints_and_notices(stand: Stand) -> None:
         ),
         (["serials", "generate", "100", "--length", "2"], {}, 2, "take 5 characters"),
         (["alerts", "XX"], {}, 4, "alert"),
+        (
+            ["enrol", "--organisation", "1", "--client", "1", "--directory", "x"],
+            {},
+            2,
+            "OBP_INITIAL_TOKEN",
+        ),
         (["callbacks", "--redeliver", "XX"], {}, 4, "notice"),
     ],
 )
@@ -472,6 +431,18 @@ def test_trouble_has_a_sentence_and_an_exit_code(
     assert done.exit_code == code, done.output
     assert told in " ".join(done.stderr.split())
     assert "Traceback" not in done.output
+
+
+def test_every_command_has_a_version() -> None:
+    for name in ("emvs", "obp", "pharmacy"):
+        done = subprocess.run(  # noqa: S603 - the command under test
+            [str(OBP.with_name(name)), "--version"],
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S_MAX,
+            check=True,
+        )
+        assert done.stdout.strip() == version("emvs")
 
 
 def test_a_process_in_trouble_prints_a_sentence_and_no_traceback(stand: Stand) -> None:

@@ -65,11 +65,12 @@ async def test_a_stopped_market_loses_nothing_in_a_day_and_a_restart(
     start_stand: StartStand, dsn: str, schema_name: str
 ) -> None:
     stand = await start_stand("IE", "DE")
-    await stand.obp.product("IE", "DE")
+    placed = await stand.obp.product("IE", "DE")
+    assert [entry["replayed"] for entry in placed["markets"]] == [False, False]
     await patch(stand, "IE", paused=True)
     sent = [await stand.obp.send("PPDC", **packs([f"{n}A"], batchId=f"L{n}")) for n in range(5)]
-    await stand.manage("POST", "/clock", advance_s=86_400)
     await stand.obp.ended(sent[-1], until={"STLD"})
+    await stand.manage("POST", "/clock", advance_s=86_400)
     _, outbox = await stand.manage("GET", "/outbox")
     lines = {line["system"]: (line["paused"], line["waiting"]) for line in outbox["systems"]}
     assert lines["IE"] == (True, 5)
@@ -84,9 +85,8 @@ async def test_a_stopped_market_loses_nothing_in_a_day_and_a_restart(
         for transaction_id in sent:
             ended = await again.obp.ended(transaction_id)
             assert ended["status"] == "STDS"
-            entries = {entry["system"]: entry for entry in ended["markets"]}
-            entry = entries["IE"]
-            assert (entry["replayed"], entries["DE"]["replayed"]) == (True, False)
+            entry = next(entry for entry in ended["markets"] if entry["system"] == "IE")
+            assert entry["replayed"] is True
             assert entry["at"] > entry["originalAt"]
         applied = [
             message["batchId"]

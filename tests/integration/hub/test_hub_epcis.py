@@ -98,6 +98,8 @@ async def test_an_error_takes_all_or_itself(
     assert {error["type"] for error in job["errors"]} == {"epcisException:ValidationException"}
     wrong = "batchId" if change == "batch" else "eventList[1].eventTimeZoneOffset"
     assert wrong in str(job["errors"])
+    assert "eventList[1]" in str(job["errors"])
+    assert "LOT TWO" in str(job["errors"]) or change == "event"
     statuses = [request["status"] for request in job["emvs:requests"]]
     if behaviour == "rollback":
         assert statuses == (["STIV", "STIV"] if change == "batch" else [])

@@ -74,6 +74,9 @@ async def test_what_is_not_the_hub_s_is_refused(start_receiver: StartReceiver) -
     plain = strange.replace(b'"defectCount":1,"defects":[1]', b'"defectCount":0')
     assert await post(receiver.url, plain.replace(b"5", counted)) == 204
     assert "IE Distributed (2 DECOMMISSIONED)" in await receiver.line()
+    refused = b'[{"market":"IE","status":"Distributed","loadedCount":0,"refusedCount":3}]'
+    assert await post(receiver.url, plain.replace(b"5", refused)) == 204
+    assert "IE Distributed (0 packs loaded, 3 refused)" in await receiver.line()
     async with aiohttp.ClientSession() as http, http.get(receiver.url) as response:
         assert response.status == 405
 

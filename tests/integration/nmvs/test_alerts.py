@@ -220,6 +220,9 @@ async def test_the_life_of_an_alert(national_system: RunningSystem, till: RestTi
     ):
         status, answer = await change(national_system, alert_id, party, state, **more)
         assert status == expected, answer
+    silent = await change(national_system, alert_id, "OBP", "Escalated", reason="END_USER_SILENT")
+    assert silent[0] == 400
+    assert "OBP gives one of OBP_ERROR_FIXED, " in silent[1]["detail"]
     history = [
         (step["state"], step["party"], step["reason"], step["text"]) for step in answer["history"]
     ]

@@ -33,7 +33,7 @@ async def test_a_report_is_written_in_slices(form: ReportFormat) -> None:
     text, turns = await turns_during(Table(("a", "b", "c"), rows).written(form))
     assert turns > 5
     if form is ReportFormat.JSON:
-        assert orjson.loads(text) == rows
+        assert orjson.loads(text) == [row | {"c": None} for row in rows]
     else:
         lines = text.decode().splitlines()
         assert (len(lines), lines[0], lines[5_001]) == (5_002, "a,b,c", '5000,"x,""y",')
