@@ -6,8 +6,12 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from loadtests.bench.disturbance import Clocks, read_clocks, told
 from loadtests.cpu_time import process_cpu_s, server_cpu_s
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
 
 
 def test_time_of_a_child_that_has_ended_is_not_lost() -> None:
