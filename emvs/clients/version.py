@@ -1,25 +1,13 @@
-"""The option `--version` of the commands."""
+"""What `--version` of a command shows."""
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version
-from typing import Annotated
-
-import typer
-
-_DISTRIBUTION = "emvs"
 
 
-def _show(wanted: bool) -> None:
+def show_version(wanted: bool) -> None:
+    """Print the version and leave, if that is wanted."""
     if wanted:
-        print(version(_DISTRIBUTION))
-        raise typer.Exit
-
-
-VersionOption = Annotated[
-    bool, typer.Option("--version", callback=_show, is_eager=True, help="Show the version.")
-]
-
-
-def options(version: VersionOption = False) -> None:
-    """Options before the command's name."""
+        print(version("emvs"))
+        sys.exit()

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import urllib.request
 from datetime import datetime, timedelta
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -401,6 +402,13 @@ def test_help_tells_the_exit_codes() -> None:
     command = [str(EMVS), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)  # noqa: S603
     assert "Exit codes" in done.stdout
+
+
+def test_every_command_has_a_version() -> None:
+    for name in ("emvs", "obp", "pharmacy"):
+        command = [str(EMVS.with_name(name)), "--version"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)  # noqa: S603
+        assert done.stdout.strip() == version("emvs")
 
 
 def pasted(running: Environment, folder: Path, name: str, count: int = 1) -> list[str]:
