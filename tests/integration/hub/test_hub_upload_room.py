@@ -14,7 +14,7 @@ from tests.integration.hub.stand import StartStand, product
 async def test_an_upload_that_finds_no_room_in_memory_is_refused_in_time(
     start_stand: StartStand, size: int
 ) -> None:
-    one = {"uploads_in_memory_max": 1, "small_uploads_in_memory_max": 1, "body_read_s_max": 0.5}
+    one = {"uploads_in_memory_max": 1, "small_uploads_in_memory_max": 1, "body_read_s_max": 1.0}
     stand = await start_stand("IE", limits=one)
     head = f"POST /obp/v1/PMDR HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {stand.obp.token}\r\n"
     writers = []
@@ -24,6 +24,8 @@ async def test_an_upload_that_finds_no_room_in_memory_is_refused_in_time(
         writer.write(f"{head}Content-Length: {size}\r\n\r\n{{".encode())
         await writer.drain()
         writers.append(writer)
+        # A place is waited for as long as a body: who comes at once would give up at once, too.
+        await asyncio.sleep(0.3)
     await stand.obp.get("requests")
     message = {"transactionId": stand.obp.transaction_id("PMDR"), **product("IE")}
     body = msgspec.json.encode(message)
