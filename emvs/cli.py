@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from emvs.clients.streams import make_streams_usable
-from emvs.clients.version import show_version
+from emvs.clients.version import options
 from emvs.infra.launch import cli_certificates, defaults
 from emvs.infra.launch.ending import end, make_console
 from emvs.infra.launch.errors import MEANINGS, ExitCode
@@ -30,6 +30,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.callback()(options)
 clock_app = typer.Typer(help="Show or move the clock of all systems.", no_args_is_help=False)
 app.add_typer(clock_app, name="clock")
 app.add_typer(cli_certificates.app, name="cert")
@@ -38,16 +39,6 @@ _DATA_OPTION = typer.Option(help="Data directory of the systems.", envvar="EMVS_
 Data = Annotated[Path, _DATA_OPTION]
 # May stand before the subcommand as well, where the variable counts.
 ClockData = Annotated[Path | None, typer.Option(help="Data directory of the systems.")]
-
-
-@app.callback()
-def options(
-    _version: Annotated[
-        bool,
-        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version."),
-    ] = False,
-) -> None:
-    """Options before the command's name."""
 
 
 @app.command()

@@ -17,7 +17,7 @@ PRODUCT_CODE = "01"
 BATCH_ID = "10"
 EXPIRY = "17"
 SERIAL_NUMBER = "21"
-# DE, FR, ES, BR, PT, US, IT, HR. Brazil and the USA are outside EMVS; their numbers must not fail.
+# DE, FR, ES, BR, PT, US, IT, CR. Those outside EMVS must not fail.
 NATIONAL_NUMBERS = ("710", "711", "712", "713", "714", "715", "716", "717")
 
 
@@ -57,6 +57,11 @@ _ELEMENT_LENGTHS = (
 
 # An element as people write it: an AI in round brackets.
 _BRACKETED_AI = re.compile(r"\(([0-9]{2,4})\)")
+
+
+def has_predefined_length(identifier: str) -> bool:
+    """Tell whether an element ends by its length, so that no separator follows it."""
+    return identifier[:2] in _ELEMENT_LENGTHS
 
 
 def parse_element_string(text: str) -> list[Element]:

@@ -14,33 +14,17 @@ from typing import Final
 
 from emvs import gs1
 from emvs.character_sets import SET_82
-from emvs.check_digits import is_valid_gtin
-from emvs.expiry import parse_expiry
+from emvs.gs1_formats import FORMATS, Format
 
 READINGS_MAX: Final = 2
 # Beyond what all elements of a pack take together; and a bound to the search (our choice).
 _LENGTH_MAX: Final = 150
 _STEPS_MAX: Final = 20_000
 # Two more than a value may have: what stands in the separator's place may look like part of it.
-_VALUE_LENGTH_MAX: Final = 22
-_DATE_LENGTH: Final = 6
+_REPLACED_MAX: Final = 2
 
 _REQUIRED: Final = frozenset((gs1.PRODUCT_CODE, gs1.EXPIRY, gs1.BATCH_ID, gs1.SERIAL_NUMBER))
-_DATES: Final = ("11", "13", "15", "16", gs1.EXPIRY)
-# Elements that may be on a pack besides, and would be taken for part of a value if they were not
-# here: variant, reference numbers, counts, national numbers, and what companies use for themselves.
-_FURTHER: Final = (
-    *("22", "240", "241", "250", "30", "37"),
-    *gs1.NATIONAL_NUMBERS,
-    *(str(number) for number in range(90, 100)),
-)
-_IDENTIFIERS: Final = (
-    gs1.PRODUCT_CODE,
-    *_DATES,
-    gs1.BATCH_ID,
-    gs1.SERIAL_NUMBER,
-    *_FURTHER,
-)
+_IDENTIFIER_LENGTHS: Final = sorted({len(identifier) for identifier in FORMATS})
 _FOREIGN: Final = re.compile(f"[^{re.escape(SET_82)}]+")
 # What a British keyboard makes of a quotation mark: it may well be part of a value.
 _DOUBTFUL: Final = "@"
@@ -59,7 +43,7 @@ def separated_readings(data: str) -> list[str]:
     found: list[str] = []
     search = _Search(data)
     is_doubtful = False
-    for reading in search.readings(0, frozenset(_IDENTIFIERS)):
+    for reading in search.readings(0, frozenset()):
         found.append(gs1.GROUP_SEPARATOR.join(reading))
         # A symbol at the end of an element may be part of it or stand for the separator.
         is_doubtful |= not all(element[-1].isalnum() for element in reading)
@@ -88,30 +72,38 @@ class _Search:
         self._data = data
         self.steps = 0
 
-    def readings(self, offset: int, left: frozenset[str]) -> Iterator[list[str]]:
-        """Yield every way to cut the text from `offset` on, each identifier in `left` once."""
+    def readings(self, offset: int, used: frozenset[str]) -> Iterator[list[str]]:
+        """Yield every way to cut the text from `offset` on, no identifier twice."""
         self.steps += 1
         if self.steps > _STEPS_MAX:
             return
         if offset == len(self._data):
-            if not _REQUIRED & left:
+            if used >= _REQUIRED:
                 yield []
             return
-        for identifier in _IDENTIFIERS:
-            if identifier in left and self._data.startswith(identifier, offset):
-                for end in self._ends(identifier, offset + len(identifier)):
-                    for rest in self.readings(end, left - {identifier}):
-                        yield [self._data[offset:end], *rest]
+        for length in _IDENTIFIER_LENGTHS:
+            identifier = self._data[offset : offset + length]
+            form = FORMATS.get(identifier)
+            if form is None or identifier in used:
+                continue
+            is_predefined = gs1.has_predefined_length(identifier)
+            for end in self._ends(form, offset + length, 0 if is_predefined else _REPLACED_MAX):
+                for rest in self.readings(end, used | {identifier}):
+                    yield [self._data[offset:end], *rest]
 
-    def _ends(self, identifier: str, start: int) -> Iterator[int]:
-        """Yield where the value of an element can end."""
-        data = self._data
-        if identifier == gs1.PRODUCT_CODE:
-            if is_valid_gtin(data[start : start + 14]):
-                yield start + 14
-        elif identifier in _DATES:
-            value = data[start : start + _DATE_LENGTH]
-            if len(value) == _DATE_LENGTH and parse_expiry(value) is not None:
-                yield start + _DATE_LENGTH
-        else:
-            yield from range(start + 1, min(start + _VALUE_LENGTH_MAX, len(data)) + 1)
+    def _ends(self, form: Format, start: int, more: int) -> Iterator[int]:
+        """Yield where a value can end, with up to `more` characters of a replaced separator."""
+        left = len(self._data) - start
+        for length in range(form.shortest, min(form.longest + more, left) + 1):
+            value = self._data[start : start + length]
+            if _may_be(form, value, more):
+                yield start + length
+
+
+def _may_be(form: Format, value: str, more: int) -> bool:
+    if form.fits(value[: form.longest]):
+        return True
+    return any(
+        form.fits(value[:-count]) and not any(map(str.isalnum, value[-count:]))
+        for count in range(1, more + 1)
+    )

@@ -147,12 +147,15 @@ class Hub:
     def _build(self) -> None:
         config, pool, clock = self.config, self._pool, self.clock
         self.progress = ProgressBoard(clock)
-        self.quality = Quality(pool=pool)
+        self.quality = Quality(
+            pool=pool,
+            digests=self.digests,
+            is_busy=lambda: self.loader.is_loading or self.outbox.is_delivering(),
+        )
         self.loader = Loader(
             pool=pool,
             clock=clock,
             outbox=self.outbox,
-            digests=self.digests,
             progress=self.progress,
             quality=self.quality,
             distribution=self.distribution,

@@ -33,7 +33,6 @@ from hub.progress import ProgressBoard
 from hub.quality import Quality
 from hub.recall_notices import notify_of_recall, notify_of_withdrawal
 from hub.recall_rules import judge_recall, judge_withdrawal
-from hub.serial_digests import SerialDigests
 from hub.state_rules import judge_packs_of_batch
 from hub.store import captures, catalogue, requests
 from hub.store.alerts import adopt_alerts
@@ -60,12 +59,10 @@ class Loader:
         pool: Pool,
         clock: Clock,
         outbox: Outbox,
-        digests: SerialDigests,
         progress: ProgressBoard,
         quality: Quality,
         distribution: Distribution,
     ) -> None:
-        self._digests = digests
         self._distribution = distribution
         self._progress = progress
         self._quality = quality
@@ -74,11 +71,13 @@ class Loader:
         self._outbox = outbox
         self._systems = frozenset(outbox.bells)
         self.bell = asyncio.Event()
+        self.is_loading = False
         self.valid_count = 0
         self.invalid_count = 0
 
     async def drain(self) -> None:
         """Look at requests until none is left."""
+        self.is_loading = True
         try:
             while await self._next_is_done():
                 pass
@@ -86,6 +85,8 @@ class Loader:
             # The last commit may have succeeded without an answer: the couriers look themselves.
             self._outbox.ring_all()
             raise
+        finally:
+            self.is_loading = False
 
     async def _next_is_done(self) -> bool:
         """Look at the next request; return False if there is none."""
@@ -210,10 +211,6 @@ class Loader:
             deliveries = await state_distribution.load(connection, row, message, judgement, sender)
         else:
             await _store(connection, row, message, judgement, batch=batch, now_ms=now_ms)
-            if isinstance(message, PacksMessage):
-                await self._digests.note(
-                    connection, row.number, row.product_code, row.batch_id, message.serialNumbers
-                )
             deliveries = deliveries_of(message, judgement)
         if isinstance(message, PacksMessage):
             await want_report(connection, row.number)

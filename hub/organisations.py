@@ -85,10 +85,18 @@ class Registration(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rena
 class Organisations:
     """The clients that exist. The database is the truth; a look-up takes no query."""
 
-    def __init__(self, pool: Pool, sessions: Sessions, *, tokens_without_end: bool = True) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        sessions: Sessions,
+        *,
+        tokens_without_end: bool = True,
+        exempt_client: str | None = None,
+    ) -> None:
         self._pool = pool
         self._sessions = sessions
         self._tokens_without_end = tokens_without_end
+        self._exempt_client = exempt_client
         self._by_digest: dict[bytes, Client] = {}
         self._by_name: dict[tuple[str, str], Client] = {}
         self._suspended: set[tuple[str, str]] = set()
@@ -131,7 +139,15 @@ class Organisations:
         session = self._sessions.find(digest)
         if session is not None:
             return self._by_name.get((session.organisation_id, session.client_id))
-        return self._by_digest.get(digest) if self._tokens_without_end else None
+        client = self._by_digest.get(digest)
+        return client if client is not None and self._may_have_no_end(*client[:2]) else None
+
+    def is_exempt(self, client: Client) -> bool:
+        """Tell whether a client is asked for neither certificates nor tokens that end."""
+        return f"{client.organisation_id}/{client.client_id}" == self._exempt_client
+
+    def _may_have_no_end(self, organisation_id: str, client_id: str) -> bool:
+        return self._tokens_without_end or f"{organisation_id}/{client_id}" == self._exempt_client
 
     def session(self, token: str | None) -> TokenRow | None:
         """Return an initial or session token that is kept, whether it holds or not."""
@@ -160,7 +176,9 @@ class Organisations:
         """
         token = registration.token
         digest = None
-        if registration.credentials is not Credentials.SESSION and self._tokens_without_end:
+        if registration.credentials is not Credentials.SESSION and self._may_have_no_end(
+            registration.organisation_id, registration.client_id
+        ):
             token = token or secrets.token_urlsafe(_TOKEN_BYTES)
             digest = digest_of(token)
         elif token is not None:

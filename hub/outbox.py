@@ -71,6 +71,10 @@ class Outbox:
             if count and system not in self.bells
         }
 
+    def is_delivering(self) -> bool:
+        """Tell whether something waits for a system that is connected."""
+        return any(self.waiting[system] for system in self.bells)
+
     def settled(self, system: str) -> None:
         """Count one less."""
         self.notices_bell.set()

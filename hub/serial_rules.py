@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from emvs.character_sets import IFA_SERIAL_CHARACTERS, SET_82
+from emvs.character_sets import IFA_SERIAL_CHARACTERS, SET_82, all_within
 from emvs.limits import SERIAL_LENGTH_MAX
 from emvs.scheme import Scheme
 from hub.defects import Code, Defects
@@ -52,13 +52,16 @@ async def check_serials(
         text = "a message brings at least one serial number"
         defects.add(Code.A16, "serialNumbers", None, "absent", text)
         return
-    seen: set[str] = set()
+    good_count = await _good_count(serial_numbers, scheme, note)
+    if good_count == len(serial_numbers):
+        return
+    seen = set(serial_numbers[:good_count])
     found: list[tuple[int, str]] = []
     count = 0
-    for start, some in _slices(serial_numbers):
+    for start, some in _slices(serial_numbers, good_count):
         fresh = set(some).difference(seen)
         bad_count = len(some) - len(fresh)
-        if not _all_well_formed(some, scheme):
+        if not all_within(some, _ALLOWED[scheme]):
             bad_count += _malformed_count(some, scheme)
         if bad_count and (room := defects.room - len(found)):
             found += _named(start, some, seen, scheme)[:room]
@@ -70,18 +73,21 @@ async def check_serials(
     defects.count_unlisted(count - len(found))
 
 
-def _slices(serial_numbers: list[str]) -> Iterator[tuple[int, list[str]]]:
-    for start in range(0, len(serial_numbers), _SLICE_COUNT):
+async def _good_count(serial_numbers: list[str], scheme: Scheme, note: Note) -> int:
+    """Return how many there are before the first slice that has a defect."""
+    seen: set[str] = set()
+    for start, some in _slices(serial_numbers):
+        seen.update(some)
+        if len(seen) < start + len(some) or not all_within(some, _ALLOWED[scheme]):
+            return start
+        note(start + len(some))
+        await asyncio.sleep(0)
+    return len(serial_numbers)
+
+
+def _slices(serial_numbers: list[str], first: int = 0) -> Iterator[tuple[int, list[str]]]:
+    for start in range(first, len(serial_numbers), _SLICE_COUNT):
         yield start, serial_numbers[start : start + _SLICE_COUNT]
-
-
-def _all_well_formed(some: list[str], scheme: Scheme) -> bool:
-    lengths = set(map(len, some))
-    if min(lengths) == 0 or max(lengths) > SERIAL_LENGTH_MAX:
-        return False
-    joined = "".join(some)
-    # What is left after deleting every allowed character: one pass in C over the whole text.
-    return joined.isascii() and not joined.encode("ascii").translate(None, _ALLOWED[scheme])
 
 
 def _malformed_count(some: list[str], scheme: Scheme) -> int:

@@ -1,13 +1,15 @@
 """What the hub delivers: products, packs, recalls, withdrawals. Applied once, however often sent.
 
 One delivery at a time: the database first, memory after the commit. A delivery that cannot be
-accepted is answered so and not repeated; trouble is raised, and the hub tries again.
+accepted is answered so and not repeated; trouble is raised, and the hub tries again. Answers are
+DeliveryResults in JSON, as they are stored: one may name a quarter of a million packs, and is
+neither built nor read in one go.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -25,23 +27,22 @@ from emvs.interconnect import (
     PacksDelivery,
     ProductDelivery,
     RecallDelivery,
-    RefusedSerial,
     WithdrawalDelivery,
 )
 from emvs.limits import SERIALS_PER_MESSAGE_MAX
-from emvs.scanner_hints import Shape, shape_of
+from emvs.scanner_hints import Shape
 from emvs.scheme import Scheme
 from emvs.states import State
 from nmvs.catalogue import Catalogue, Product, shared_versions
 from nmvs.delivery_store import DeliveryStore
-from nmvs.pack_copy import new_pack_rows
-from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex
+from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex, PackIndexFullError
+from nmvs.pack_intake import PackIntake
 from nmvs.pack_keys import KEY_BYTES, PackKeys
 from nmvs.start_up import fill_catalogue
 from nmvs.store import Store
 
-_KEYS_AT_ONCE: Final = 2_048
-"""Keys computed between two turns of the event loop: about a millisecond."""
+_STORED_AT_ONCE: Final = 2_048
+"""Packs looked for in memory, and read from the database, between two turns of the event loop."""
 
 _log = get_logger(__name__)
 
@@ -91,14 +92,14 @@ class Deliveries:
                 self._in_doubt = True
                 raise
 
-    async def product(self, delivery_id: str, message: ProductDelivery) -> DeliveryResult:
+    async def product(self, delivery_id: str, message: ProductDelivery) -> str:
         """Store a version of a product."""
         if message.scheme not in Scheme.__members__:
             raise BadRequestError(f"{message.scheme!a} is no product code scheme")
         async with self._turn():
             if known := await self._known(delivery_id):
                 return known
-            result = DeliveryResult(delivery_id, accepted=True)
+            result = _json(DeliveryResult(delivery_id, accepted=True))
             row = (
                 message.productCode,
                 message.scheme,
@@ -113,7 +114,7 @@ class Deliveries:
             )
             await self._written.put_product(
                 delivery_id,
-                _json(result),
+                result,
                 self._clock.now(),
                 row,
                 message.markets,
@@ -131,7 +132,7 @@ class Deliveries:
             )
             return result
 
-    async def recall(self, delivery_id: str, message: RecallDelivery) -> DeliveryResult:
+    async def recall(self, delivery_id: str, message: RecallDelivery) -> str:
         """Recall a batch. Delegated Regulation (EU) 2016/161, Art. 40(a)."""
         async with self._turn():
             if known := await self._known(delivery_id):
@@ -146,10 +147,10 @@ class Deliveries:
                 return await self._refuse(
                     delivery_id, "NMVS_FE_LOT_01", f"batch {message.batchId} is recalled already"
                 )
-            result = DeliveryResult(delivery_id, accepted=True)
+            result = _json(DeliveryResult(delivery_id, accepted=True))
             await self._written.put_recall(
                 delivery_id,
-                _json(result),
+                result,
                 self._clock.now(),
                 (message.productCode, message.batchId),
                 message.reason,
@@ -157,7 +158,7 @@ class Deliveries:
             self._catalogue.recall(batch, message.reason)
             return result
 
-    async def withdrawal(self, delivery_id: str, message: WithdrawalDelivery) -> DeliveryResult:
+    async def withdrawal(self, delivery_id: str, message: WithdrawalDelivery) -> str:
         """Withdraw a product from this market. Art. 40(a)."""
         async with self._turn():
             if known := await self._known(delivery_id):
@@ -167,14 +168,14 @@ class Deliveries:
                 return await self._refuse(delivery_id, "NMVS_NC_PC_01", "the product is unknown")
             if product.withdrawn:
                 return await self._refuse(delivery_id, "NMVS_NC_PC_12", "withdrawn already")
-            result = DeliveryResult(delivery_id, accepted=True)
+            result = _json(DeliveryResult(delivery_id, accepted=True))
             await self._written.put_withdrawal(
-                delivery_id, _json(result), self._clock.now(), product.code, message.reason
+                delivery_id, result, self._clock.now(), product.code, message.reason
             )
             self._catalogue.withdraw(product, message.reason)
             return result
 
-    async def packs(self, delivery_id: str, message: PacksDelivery) -> DeliveryResult:
+    async def packs(self, delivery_id: str, message: PacksDelivery) -> str:
         """Load packs of a batch; those whose serial number is stored already are refused.
 
         Art. 35(3) and 42: a product code and serial number are stored once.
@@ -200,22 +201,10 @@ class Deliveries:
                 await self._index_stored(message)
                 raise UnavailableError("some of the packs were stored before; repeat") from error
 
-    async def _load(
-        self, delivery_id: str, message: PacksDelivery, product: Product
-    ) -> DeliveryResult:
-        fresh, keys, refused = await self._split(message)
-        if len(self._index) + len(fresh) > self._index.packs_max:
-            return await self._refuse(
-                delivery_id,
-                "NMVS_TE_TX_03",
-                f"the pack index is full: it holds {self._index.packs_max} packs at most",
-            )
-        shape = await _shape_of(fresh)
+    async def _load(self, delivery_id: str, message: PacksDelivery, product: Product) -> str:
+        intake = PackIntake(self._keys, self._index, message.productCode, message.serialNumbers)
         known_batch = product.batches.get(message.batchId)
         number = known_batch.number if known_batch else self._catalogue.next_batch_number()
-        result = DeliveryResult(
-            delivery_id, accepted=True, loadedCount=len(fresh), refusedSerials=refused
-        )
         batch_row = (
             product.code,
             message.batchId,
@@ -223,14 +212,19 @@ class Deliveries:
             message.expiry,
             message.productVersion,
         )
-        await self._written.put_packs(
-            delivery_id,
-            _json(result),
-            self._clock.now(),
-            batch_row,
-            new_pack_rows(keys, fresh, number),
-            serial_shape=shape,
-        )
+        result = ""
+
+        def outcome() -> tuple[str, Shape | None]:
+            nonlocal result
+            result = intake.result_json(delivery_id)
+            return result, intake.shape
+
+        try:
+            await self._written.put_packs(
+                delivery_id, self._clock.now(), batch_row, intake.rows(number), outcome
+            )
+        except PackIndexFullError as error:
+            return await self._refuse(delivery_id, "NMVS_TE_TX_03", str(error))
         batch = self._catalogue.put_batch(
             product,
             message.batchId,
@@ -238,11 +232,13 @@ class Deliveries:
             expiry=message.expiry,
             product_version=message.productVersion,
         )
-        batch.add_serial_shape(shape)
-        await self._insert(keys, number)
+        batch.add_serial_shape(intake.shape)
+        for keys in intake.new_keys:
+            await self._insert(keys, number)
         self._packs_came.set()
-        self.packs_loaded_count += len(fresh)
-        _log.info("packs loaded", action="packs_loaded", delivery=delivery_id, packs=len(fresh))
+        count = intake.new_count
+        self.packs_loaded_count += count
+        _log.info("packs loaded", action="packs_loaded", delivery=delivery_id, packs=count)
         return result
 
     async def _insert(self, keys: bytes, batch_number: int) -> None:
@@ -252,79 +248,44 @@ class Deliveries:
             self._index.insert_many(part, batch_number, states=State.ACTIVE)
             await asyncio.sleep(0)
 
-    async def _split(self, message: PacksDelivery) -> tuple[list[str], bytes, list[RefusedSerial]]:
-        """Return the serial numbers that are new, their keys, and those that are refused."""
-        serial_numbers, refused = await _well_formed(message.serialNumbers)
-        keys = await self._keys_of(message.productCode, serial_numbers)
-        found = np.empty(len(serial_numbers), np.bool_)
-        for start in range(0, len(serial_numbers), SLICE_COUNT_MAX):
-            part = keys[start * KEY_BYTES : (start + SLICE_COUNT_MAX) * KEY_BYTES]
-            found[start : start + SLICE_COUNT_MAX] = self._index.find_many(part) >= 0
-            await asyncio.sleep(0)
-        if not found.any():
-            return serial_numbers, keys, refused
-        refused += [
-            RefusedSerial(serial_numbers[position], "NMVS_FE_SN_02")
-            for position in np.flatnonzero(found)
-        ]
-        fresh = [serial_numbers[position] for position in np.flatnonzero(~found)]
-        return fresh, np.frombuffer(keys, "V16")[~found].tobytes(), refused
-
-    async def _keys_of(self, product_code: str, serial_numbers: Sequence[str]) -> bytes:
-        parts: list[bytes] = []
-        for start in range(0, len(serial_numbers), _KEYS_AT_ONCE):
-            part = serial_numbers[start : start + _KEYS_AT_ONCE]
-            parts.append(self._keys.keys(product_code, part))
-            await asyncio.sleep(0)
-        return b"".join(parts)
-
     async def _index_stored(self, message: PacksDelivery) -> None:
         """Put into memory what the database has of a delivery whose commit was not seen."""
-        serial_numbers, _ = await _well_formed(message.serialNumbers)
-        keys = await self._keys_of(message.productCode, serial_numbers)
-        missing = [
-            keys[start : start + KEY_BYTES]
-            for start in range(0, len(keys), KEY_BYTES)
-            if self._index.find(keys[start : start + KEY_BYTES]) < 0
-        ]
-        if not missing:
+        for start in range(0, len(message.serialNumbers), _STORED_AT_ONCE):
+            some = message.serialNumbers[start : start + _STORED_AT_ONCE]
+            well_formed = [text for text in some if is_set82(text)]
+            keys = self._keys.keys(message.productCode, well_formed)
+            missing = np.flatnonzero(self._index.find_many(keys) < 0) * KEY_BYTES
+            if len(missing):
+                await self._index_some([keys[at : at + KEY_BYTES] for at in missing])
+            await asyncio.sleep(0)
+
+    async def _index_some(self, keys: list[bytes]) -> None:
+        stored = await self._store.packs(keys)
+        if not stored:
             return
         self._packs_came.set()
         await fill_catalogue(self._catalogue, self._store)
-        for start in range(0, len(missing), SLICE_COUNT_MAX):
-            stored = await self._store.packs(missing[start : start + SLICE_COUNT_MAX])
-            for key, pack in stored.items():
-                if self._index.find(key) < 0:
-                    self._index.insert(
-                        key,
-                        pack.batch_number,
-                        state=pack.state,
-                        set_by=pack.set_by,
-                        set_at_s=pack.set_at_s,
-                        repeat_count=pack.repeat_count,
-                        version=pack.version,
-                    )
+        packs = stored.values()
+        self._index.insert_many(
+            b"".join(stored),
+            np.array([pack.batch_number for pack in packs]),
+            states=np.array([pack.state for pack in packs]),
+            set_by=np.array([pack.set_by for pack in packs]),
+            set_at_s=np.array([pack.set_at_s for pack in packs]),
+            repeat_counts=np.array([pack.repeat_count for pack in packs]),
+            versions=np.array([pack.version for pack in packs]),
+        )
 
-    async def _known(self, delivery_id: str) -> DeliveryResult | None:
+    async def _known(self, delivery_id: str) -> str | None:
         stored = await self._written.delivery_result(delivery_id)
         if stored is not None:  # Perhaps by a commit whose answer was lost.
             await fill_catalogue(self._catalogue, self._store)
-        return msgspec.json.decode(stored, type=DeliveryResult) if stored else None
+        return stored
 
-    async def _refuse(self, delivery_id: str, code: str, text: str) -> DeliveryResult:
-        result = DeliveryResult(delivery_id, accepted=False, code=code, text=text)
-        await self._written.put_delivery(delivery_id, _json(result), self._clock.now())
+    async def _refuse(self, delivery_id: str, code: str, text: str) -> str:
+        result = _json(DeliveryResult(delivery_id, accepted=False, code=code, text=text))
+        await self._written.put_delivery(delivery_id, result, self._clock.now())
         return result
-
-
-async def _shape_of(serial_numbers: Sequence[str]) -> Shape | None:
-    shape: Shape | None = None
-    for start in range(0, len(serial_numbers), _KEYS_AT_ONCE):
-        part = shape_of(serial_numbers[start : start + _KEYS_AT_ONCE])
-        assert part is not None, "the part is not empty"
-        shape = part.joined(shape)
-        await asyncio.sleep(0)
-    return shape
 
 
 def _batch_refusal(product: Product, message: PacksDelivery) -> tuple[str, str] | None:
@@ -348,26 +309,6 @@ def _batch_refusal(product: Product, message: PacksDelivery) -> tuple[str, str] 
             f"batch {message.batchId} belongs to version {batch.product_version} of the product",
         )
     return None
-
-
-async def _well_formed(serial_numbers: list[str]) -> tuple[list[str], list[RefusedSerial]]:
-    """Return each well-formed serial number once, and those that are refused."""
-    unique: dict[str, None] = {}
-    refused: list[RefusedSerial] = []
-    for start in range(0, len(serial_numbers), SLICE_COUNT_MAX):
-        part = serial_numbers[start : start + SLICE_COUNT_MAX]
-        if all(map(is_set82, part)):
-            unique.update(dict.fromkeys(part))
-        else:
-            unique.update((text, None) for text in part if is_set82(text))
-            refused += [_malformed(text) for text in part if not is_set82(text)]
-        await asyncio.sleep(0)
-    return list(unique), refused
-
-
-def _malformed(text: str) -> RefusedSerial:
-    # The database holds every character but one.
-    return RefusedSerial(text.replace("\0", "\N{SYMBOL FOR NULL}"), "NMVS_FE_SN_01")
 
 
 def _json(result: DeliveryResult) -> str:

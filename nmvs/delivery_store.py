@@ -5,7 +5,7 @@ Each in one transaction with the answer, so that a delivery is applied once. No 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from typing import Final
 
@@ -113,16 +113,15 @@ class DeliveryStore:
     async def put_packs(
         self,
         delivery_id: str,
-        result: str,
         now: datetime,
         batch: tuple[str, str, int, str, int],
         rows: AsyncIterator[bytes],
-        *,
-        serial_shape: Shape | None,
+        outcome: Callable[[], tuple[str, Shape | None]],
     ) -> None:
         """Store packs of a batch and the answer to their delivery. `batch` holds product code,
         batch id, number, expiry and product version; `rows` gives (pack key, serial number,
-        batch number) in the binary form of COPY; `serial_shape` is that of the serial numbers."""
+        batch number) in the binary form of COPY; `outcome`, asked when all rows were taken, gives
+        the answer as JSON and the shape of the serial numbers."""
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(
                 "insert into batch (product_code, batch_id, batch_number, expiry,"
@@ -131,8 +130,6 @@ class DeliveryStore:
                 *batch,
                 now,
             )
-            if serial_shape is not None:
-                await connection.execute(_JOIN_SERIAL_SHAPE, *batch[:2], *serial_shape)
             await connection.copy_to_table(
                 "pack",
                 source=rows,
@@ -140,4 +137,7 @@ class DeliveryStore:
                 format="binary",
                 timeout=_COPY_S_MAX,
             )
+            result, serial_shape = outcome()
+            if serial_shape is not None:
+                await connection.execute(_JOIN_SERIAL_SHAPE, *batch[:2], *serial_shape)
             await connection.execute(_PUT_DELIVERY, delivery_id, result, now)

@@ -65,13 +65,15 @@ def create_interconnect_app(
         return await handler(request)
 
     def deliver(
-        kind: type[Any], apply: Callable[[str, Any], Awaitable[DeliveryResult]]
+        kind: type[Any], apply: Callable[[str, Any], Awaitable[DeliveryResult | str]]
     ) -> Callable[[web.Request], Awaitable[web.Response]]:
         async def handler(request: web.Request) -> web.Response:
             delivery_id = request.match_info["delivery_id"]
             if len(delivery_id) > _DELIVERY_ID_LENGTH_MAX:
                 raise BadRequestError("the delivery id is too long")
             result = await apply(delivery_id, await _read(request, kind))
+            if isinstance(result, str):  # In JSON already.
+                return web.Response(text=result, content_type="application/json")
             return json_response(result)
 
         return handler

@@ -8,7 +8,6 @@ together.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -17,8 +16,8 @@ from numpy.typing import NDArray
 
 from nmvs.pack_index import SLICE_COUNT_MAX, PackIndex
 
-_SIGNATURE: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
-_TRAILER: Final = b"\xff\xff"
+PACK_ROWS_BEGIN: Final = b"PGCOPY\n\xff\r\n\x00" + bytes(8)
+PACK_ROWS_END: Final = b"\xff\xff"
 _ROWS_PER_CHUNK: Final = 8_192
 _COMPARED: Final = ("state", "set_by", "set_at_s", "repeat_count", "version", "batch_number")
 
@@ -61,10 +60,10 @@ class PackReader:
         """Take the next chunk, of any length."""
         data = self._rest + chunk
         if not self._header_read:
-            if len(data) < len(_SIGNATURE):
+            if len(data) < len(PACK_ROWS_BEGIN):
                 self._rest = data
                 return
-            data, self._header_read = data[len(_SIGNATURE) :], True
+            data, self._header_read = data[len(PACK_ROWS_BEGIN) :], True
         count = len(data) // _OUT.itemsize
         self._rest = data[count * _OUT.itemsize :]
         for start in range(0, count, SLICE_COUNT_MAX):
@@ -109,22 +108,28 @@ def keys_that_differ(index: PackIndex, rows: PackRecords) -> list[bytes]:
 async def new_pack_rows(
     keys: bytes, serial_numbers: Sequence[str], batch_number: int
 ) -> AsyncIterator[bytes]:
-    """Yield new packs as a binary COPY of (pack_key, serial_number, batch_number).
+    """Yield rows of new packs (pack_key, serial_number, batch_number), in order of their keys as
+    far as their serial numbers have one length.
 
-    `keys` holds 16 bytes for each serial number; serial numbers are ASCII.
+    `keys` holds 16 bytes for each serial number; serial numbers are ASCII. What makes a COPY of
+    rows is `PACK_ROWS_BEGIN` before them and `PACK_ROWS_END` after them.
     """
     words = np.frombuffer(keys, np.uint8).reshape(-1, 16)
-    by_length: defaultdict[int, list[int]] = defaultdict(list)
-    for position, serial_number in enumerate(serial_numbers):
-        by_length[len(serial_number)].append(position)
-    yield _SIGNATURE
-    for length, positions in by_length.items():
-        for start in range(0, len(positions), _ROWS_PER_CHUNK):
-            part = positions[start : start + _ROWS_PER_CHUNK]
-            texts = np.array([serial_numbers[p] for p in part], f"S{length}")
-            yield _new_rows(words[part], texts, length, batch_number)
+    lengths = np.fromiter(map(len, serial_numbers), np.intp, len(serial_numbers))
+    for length in sorted(set(lengths.tolist())):  # np.unique imports for 70 ms when first called.
+        which = np.flatnonzero(lengths == length)
+        texts: Sequence[str] = serial_numbers
+        if len(which) < len(lengths):
+            texts = [serial_numbers[position] for position in which.tolist()]
+        serials = np.frombuffer("".join(texts).encode("ascii"), f"S{length}")
+        # As PostgreSQL compares them: by bytes, of which the first eight tell all keys apart but
+        # for a chance that does no harm.
+        order = np.argsort(np.frombuffer(keys, ">u8")[which * 2].astype(np.uint64))
+        await asyncio.sleep(0)
+        for start in range(0, len(order), _ROWS_PER_CHUNK):
+            part = order[start : start + _ROWS_PER_CHUNK]
+            yield _new_rows(words[which[part]], serials[part], length, batch_number)
             await asyncio.sleep(0)
-    yield _TRAILER
 
 
 def _new_rows(

@@ -13,11 +13,13 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import uuid4
 
+import msgspec
+
 from emvs.check_digits import gtin_check_digit
 from emvs.errors import AllowanceSpentError, OverloadedError
 from emvs.infra.clock import Clock
 from emvs.infra.database import Database
-from emvs.interconnect import PacksDelivery, ProductDelivery
+from emvs.interconnect import DeliveryResult, PacksDelivery, ProductDelivery
 from emvs.scheme import Scheme
 from emvs.serial_numbers import generate_serial_numbers
 from nmvs.catalogue import Catalogue
@@ -73,7 +75,8 @@ class MakerOfTestPacks:
         batch_id, expiry = f"TEST{now:%y%m}", _expiry(now)
         serials = generate_serial_numbers(count, rng=random.SystemRandom())
         delivery = PacksDelivery(PRODUCT_CODE, 1, batch_id, expiry, serials)
-        result = await self._deliveries.packs(f"test-packs-{uuid4()}", delivery)
+        answer = await self._deliveries.packs(f"test-packs-{uuid4()}", delivery)
+        result = msgspec.json.decode(answer, type=DeliveryResult)
         if not result.accepted or result.refusedSerials:
             raise OverloadedError(
                 result.text or "serial numbers were there already", retry_after_s=60

@@ -22,6 +22,7 @@ from pharmacy_client.errors import (
 from pharmacy_client.exchange import Exchange
 from pharmacy_client.offline_queue import OfflineQueue
 from pharmacy_client.profile import Profile
+from pharmacy_client.queue_waits import Reason, Wait
 from pharmacy_client.results import Advice, Category, Colour, PackCall, Pong, Result
 from pharmacy_client.till import Till
 
@@ -46,8 +47,10 @@ __all__ = [
     "ProtocolError",
     "QueueFullError",
     "QueueUnusableError",
+    "Reason",
     "Result",
     "ScanRefusedError",
     "SystemUnreachableError",
     "Till",
+    "Wait",
 ]

@@ -29,6 +29,8 @@ class Breaker:
         self._pauses = (first_pause_s, longest_pause_s)
         self._clock_s = clock_s
         self._failures = 0
+        self.is_asked_for_time = False
+        """Whether it is open because the system asked for time (Retry-After)."""
         self._waits = Waits(*self._pauses)
         self._closed_at_s = 0.0
 
@@ -59,6 +61,7 @@ class Breaker:
     def fail(self, retry_after_s: float | None = None) -> None:
         """Note that there was no answer. A system that asks for time gets it at once."""
         was_open = self.is_open
+        self.is_asked_for_time = bool(retry_after_s)
         self._failures = self._failures_max if retry_after_s else self._failures + 1
         if self.is_open and (retry_after_s or not was_open):
             self._closed_at_s = self._clock_s() + self._waits.next_s(retry_after_s)

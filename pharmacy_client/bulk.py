@@ -33,14 +33,15 @@ class NotReady(NamedTuple):
     """How long the system asks to wait; None if it does not say."""
 
 
-class BulkSpeaker(Protocol):
-    """A dialect's way to do it."""
+class BulkWay(Protocol):
+    """One way of a dialect to do it."""
 
     async def submit(self, items: Sequence[BulkItem], submission_id: str) -> str:
         """Return the ticket, once the system has taken the bulk.
 
-        Raises BulkRefusedError, LoginRefusedError, SystemUnreachableError or ProtocolError; of the
-        last two `may_have_acted` says whether the bulk may have been taken nevertheless.
+        Raises NotOfferedError if these cannot go this way; BulkRefusedError, LoginRefusedError,
+        SystemUnreachableError or ProtocolError; of the last two `may_have_acted` says whether the
+        bulk may have been taken nevertheless.
         """
         ...
 
@@ -48,9 +49,26 @@ class BulkSpeaker(Protocol):
         """Return what came of each item, in their order. Raises as `submit`, and BulkLostError."""
         ...
 
+
+class BulkSpeaker(BulkWay, Protocol):
+    """The way that takes any operations on any packs: mixed bulk, recovery."""
+
     async def find(self, submission_id: str) -> str | None:
         """Return the ticket of a submission whose acknowledgement was lost; None if there is none.
 
         Raises NotOfferedError if the dialect cannot tell.
         """
         ...
+
+
+def is_uniform(items: Sequence[BulkItem]) -> bool:
+    """Tell whether all items ask the same, each of another pack: what plain bulks are for."""
+    first = items[0].call
+    alike = ((item.call.operation, item.call.manual) for item in items)
+    packs = {
+        (item.call.scan.scheme, item.call.scan.product_code, item.call.scan.serial_number)
+        for item in items
+    }
+    return len(packs) == len(items) and all(
+        each == (first.operation, first.manual) for each in alike
+    )

@@ -17,7 +17,7 @@ from typing import Annotated, NamedTuple
 import typer
 
 from emvs.clients.streams import make_streams_usable
-from emvs.clients.version import show_version
+from emvs.clients.version import options
 from emvs.errors import EmvsError
 from emvs.scan import Scan, ScanError, parse_scan, scan_from_fields
 from emvs.states import State
@@ -59,16 +59,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-
-@app.callback()
-def options(
-    _version: Annotated[
-        bool,
-        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version."),
-    ] = False,
-) -> None:
-    """Options before the command's name."""
+app.callback()(options)
 
 
 class _Done(NamedTuple):

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
 from pharmacy_client.cli_finish import Finish
 from pharmacy_client.cli_options import SystemOptions, open_queue, profile_of, with_groups
 from pharmacy_client.cli_output import print_json, printable, wants_colour
+from pharmacy_client.doctor_checks import Check
 from pharmacy_client.exit_codes import ExitCode
 from pharmacy_client.scan_text import read_spelled
-
-if TYPE_CHECKING:
-    from pharmacy_client.doctor import Check
 
 _COLOURS: Final = {"ok": "32", "warning": "33", "failed": "1;31"}
 _CODES: Final = {

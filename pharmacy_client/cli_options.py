@@ -8,7 +8,8 @@ from __future__ import annotations
 import functools
 import inspect
 import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -17,7 +18,14 @@ import typer
 
 from emvs.markets import Dialect
 from emvs.scheme import Scheme
-from pharmacy_client.offline_queue import OfflineQueue, default_path, owner_of
+from pharmacy_client.cli_output import printable
+from pharmacy_client.errors import ProfileError
+from pharmacy_client.offline_queue import (
+    OfflineQueue,
+    default_directory,
+    default_path,
+    owner_of,
+)
 from pharmacy_client.profile import Profile
 from pharmacy_client.profile_choice import Choice, find_profile
 
@@ -168,6 +176,30 @@ def profile_of(system: SystemOptions) -> Profile:
 def open_queue(system: SystemOptions, profile: Profile) -> OfflineQueue:
     """Return the queue that the options mean, or this login's own. Raises ProfileError."""
     return OfflineQueue(system.queue or default_path(profile, os.environ), owner_of(profile))
+
+
+def queues_to_read(system: SystemOptions) -> Iterator[OfflineQueue]:
+    """Yield the queues that the options mean, whether their system is known here or not.
+
+    Without any system all queues of this user are meant; that goes to standard error. Makes no
+    file. Raises ProfileError.
+    """
+    owner = None
+    paths = [] if system.queue is None else [system.queue]
+    try:
+        profile = profile_of(system)
+    except ProfileError as error:
+        if not paths:
+            told = f"All queues of this user are shown, as no system is known here. ({error})"
+            print(f"pharmacy: {printable(told)}", file=sys.stderr)
+            paths = sorted(default_directory(os.environ).glob("pharmacy-queue-*.sqlite"))
+    else:
+        owner = owner_of(profile)
+        paths = paths or [default_path(profile, os.environ)]
+    for path in paths:
+        if path.exists():
+            with OfflineQueue(path, owner) as queue:
+                yield queue
 
 
 def with_groups(command: Callable[..., None]) -> Callable[..., None]:

@@ -9,6 +9,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Final
 
 from emvs.errors import EmvsError
@@ -134,6 +135,10 @@ def print_json(answer: Mapping[str, object]) -> None:
 def print_error(error: EmvsError) -> None:
     """Print an error on standard error, in one sentence or two."""
     print(f"pharmacy: {printable(str(error))}", file=sys.stderr)
+    wait_s = getattr(error, "retry_after_s", None)
+    if wait_s:
+        at = datetime.now().astimezone() + timedelta(seconds=wait_s)
+        print(f"Try again at {at:%H:%M:%S %Z}, not before.", file=sys.stderr)
     if isinstance(error, PharmacyClientError) and error.may_have_acted:
         print(
             "It is not known whether the pack was changed: verify it before you repeat anything.",

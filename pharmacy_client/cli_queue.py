@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from typing import Annotated, Final
 
 import typer
 
 from pharmacy_client.cli_finish import Finish
-from pharmacy_client.cli_options import SystemOptions, open_queue, profile_of, with_groups
+from pharmacy_client.cli_options import (
+    SystemOptions,
+    open_queue,
+    profile_of,
+    queues_to_read,
+    with_groups,
+)
 from pharmacy_client.cli_output import print_json, printable
 from pharmacy_client.exit_codes import ExitCode
 from pharmacy_client.offline_queue import OfflineQueue
 from pharmacy_client.queue_entries import OPEN, Entry, Standing
+from pharmacy_client.queue_waits import Wait
 
 _PAGE: Final = 1000
 
@@ -26,14 +34,8 @@ def register(app: typer.Typer, finish: Finish) -> None:
     @commands.command("list")
     @with_groups
     def list_open(system: SystemOptions) -> None:
-        """Show what is open. Exit code: 0 nothing is, 8 something is."""
-
-        def run() -> ExitCode:
-            with open_queue(system, profile_of(system)) as queue:
-                _show(queue, OPEN, as_json=system.as_json)
-                return _code(queue)
-
-        finish(run, as_json=system.as_json)
+        """Show what is open. Needs no system. Exit code: 0 nothing is, 8 something is."""
+        finish(lambda: _look(system, OPEN), as_json=system.as_json)
 
     @commands.command()
     @with_groups
@@ -53,7 +55,7 @@ def register(app: typer.Typer, finish: Finish) -> None:
                         _show(queue, tuple(Standing), as_json=system.as_json, after=after)
                     elif not system.as_json:
                         print("Nothing waits.")
-                settled = _every(queue, (Standing.SETTLED,), after=after or 0)
+                settled = chain.from_iterable(_pages(queue, (Standing.SETTLED,), after=after or 0))
                 if first and any(entry.outcome and entry.outcome.alert_id for entry in settled):
                     return ExitCode.ALERT
                 return _code(queue)
@@ -66,14 +68,9 @@ def register(app: typer.Typer, finish: Finish) -> None:
         system: SystemOptions,
         after: Annotated[int, typer.Option(help="Entries above this number only.", min=0)] = 0,
     ) -> None:
-        """Show what became of each entry, open ones too. Exit code: 0, 8 if something is open."""
-
-        def run() -> ExitCode:
-            with open_queue(system, profile_of(system)) as queue:
-                _show(queue, tuple(Standing), as_json=system.as_json, after=after)
-                return _code(queue)
-
-        finish(run, as_json=system.as_json)
+        """Show what became of each entry, open ones too. Needs no system. Exit code: 0, 8 if
+        something is open."""
+        finish(lambda: _look(system, tuple(Standing), after=after), as_json=system.as_json)
 
 
 async def _replay(system: SystemOptions, queue: OfflineQueue) -> None:
@@ -84,43 +81,64 @@ async def _replay(system: SystemOptions, queue: OfflineQueue) -> None:
             print(printable(sentence))
 
     async with Till(profile_of(system), queue, on_notice=told) as till:
-        await till.replay(lambda: told(f"{queue.open_count} wait"))
+
+        def tell_progress() -> None:
+            wait = till.wait
+            told(f"{queue.open_count} wait" + (f": {wait.sentence}" if wait else ""))
+
+        await till.replay(tell_progress)
+
+
+def _look(system: SystemOptions, standings: tuple[Standing, ...], *, after: int = 0) -> ExitCode:
+    codes = set()
+    for queue in queues_to_read(system):
+        _show(queue, standings, as_json=system.as_json, after=after)
+        codes.add(_code(queue))
+    if not codes and not system.as_json:
+        where = "here" if system.queue is None else f"in {system.queue}"
+        print(f"Nothing waits: no queue was ever kept {printable(where)}.")
+    return max(codes, default=ExitCode.OK)
 
 
 def _code(queue: OfflineQueue) -> ExitCode:
     return ExitCode.QUEUED if queue.open_count else ExitCode.OK
 
 
-def _every(
-    queue: OfflineQueue, standings: tuple[Standing, ...], *, after: int = 0
-) -> Iterator[Entry]:
+def _pages(
+    queue: OfflineQueue, standings: tuple[Standing, ...], *, after: int
+) -> Iterator[Sequence[Entry]]:
     while page := queue.entries(*standings, after=after, count_max=_PAGE):
-        yield from page
+        yield page
         after = page[-1].number
 
 
 def _show(
     queue: OfflineQueue, standings: tuple[Standing, ...], *, as_json: bool, after: int = 0
 ) -> None:
-    for entry in _every(queue, standings, after=after):
-        if as_json:
-            print_json(_object(entry))
-        else:
-            print(printable(_line(entry)))
+    for page in _pages(queue, standings, after=after):
+        waits = queue.waits(page)
+        for entry in page:
+            wait = waits.get(entry.number)
+            if as_json:
+                print_json({"queue": queue.owner, **_object(entry, wait)})
+            else:
+                print(printable(_line(entry, wait)))
     if not as_json:
         counts = queue.counts()
         told = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
-        print(f"{told}  ({queue.path})")
+        print(printable(f"{told}  ({queue.path}, of {queue.owner})"))
 
 
-def _line(entry: Entry) -> str:
+def _line(entry: Entry, wait: Wait | None) -> str:
     call, outcome = entry.call, entry.outcome
     scan = call.scan
     what = f"{entry.number} {entry.happened_at:%Y-%m-%d %H:%M:%S} {call.operation.name.lower()}"
     pack = f"{scan.product_code} {scan.serial_number}"
     if outcome is None:
-        tries = f", sent {entry.attempts} times" if entry.attempts else ""
-        return f"{what} {pack}: {entry.standing}{tries}"
+        times = "once" if entry.attempts == 1 else f"{entry.attempts} times"
+        tries = f", sent {times}" if entry.attempts else ""
+        why = f"; {wait.sentence}" if wait else ""
+        return f"{what} {pack}: {entry.standing}{tries}{why}"
     told = " ".join(
         filter(
             None,
@@ -137,7 +155,7 @@ def _line(entry: Entry) -> str:
     return f"{what} {pack}: {entry.standing.replace('_', ' ')}: {told}"
 
 
-def _object(entry: Entry) -> dict[str, object]:
+def _object(entry: Entry, wait: Wait | None) -> dict[str, object]:
     outcome, scan = entry.outcome, entry.call.scan
     return {
         "number": entry.number,
@@ -146,6 +164,7 @@ def _object(entry: Entry) -> dict[str, object]:
         "happened_at": entry.happened_at.isoformat(),
         "settled_at": entry.settled_at.isoformat() if entry.settled_at else None,
         "attempts": entry.attempts,
+        "wait": wait and wait.to_object(),
         "client_transaction_id": entry.item_id,
         "pack": {
             "scheme": scan.scheme.value,

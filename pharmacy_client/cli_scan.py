@@ -136,8 +136,13 @@ def _prompt(terminal: TerminalTill) -> None:
 
 def _print_last(till: Till, terminal: TerminalTill) -> None:
     last = terminal.last
-    if isinstance(last, Result):
-        print_json(result_object(last, profile_source=till.profile.source, raw=False))
-    elif last is not None:
-        print_json(error_object(last, raw=False))
+    if last is None:
+        return
+    told = (
+        result_object(last, profile_source=till.profile.source, raw=False)
+        if isinstance(last, Result)
+        else error_object(last, raw=False)
+    )
+    wait = till.wait
+    print_json({**told, "waiting_count": till.waiting_count, "wait": wait and wait.to_object()})
     sys.stdout.flush()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -11,10 +11,13 @@ from emvs.markets import Dialect
 from pharmacy_client.cli_finish import Finish
 from pharmacy_client.cli_options import SystemOptions, profile_of, with_groups
 from pharmacy_client.cli_output import print_json, printable
-from pharmacy_client.errors import NotOfferedError
+from pharmacy_client.errors import AccountRefusedError, NotOfferedError
 from pharmacy_client.exit_codes import ExitCode
 from pharmacy_client.profile import Profile
 from pharmacy_client.soap_account import SoapAccount, Terms
+from pharmacy_client.soap_codes import bare_code
+
+_NONE_ON_FILE: Final = "NC_PMS_24"
 
 
 def register(app: typer.Typer, finish: Finish) -> None:
@@ -33,9 +36,15 @@ def register(app: typer.Typer, finish: Finish) -> None:
         not accepted in time is blocked (NMVS_FE_AU_23) until they are."""
 
         def run() -> ExitCode:
-            found = asyncio.run(_terms(profile_of(system), accept))
+            try:
+                found = asyncio.run(_terms(profile_of(system), accept))
+            except AccountRefusedError as error:
+                if accept is not None or bare_code(error.return_code) != _NONE_ON_FILE:
+                    raise
+                found = Terms(0, "", "", is_accepted=True)
             if system.as_json:
-                print_json({**found._asdict(), "exit_code": ExitCode.OK})
+                values = {**found._asdict(), "version": found.version or None}
+                print_json({**values, "exit_code": ExitCode.OK})
             else:
                 print(printable(_head(found)))
                 for line in found.text.splitlines() if accept is None else ():
@@ -46,6 +55,8 @@ def register(app: typer.Typer, finish: Finish) -> None:
 
 
 def _head(terms: Terms) -> str:
+    if not terms.version:
+        return "There are no terms and conditions on file, and nothing to accept."
     advice = f"not accepted. Accept them: `pharmacy terms --accept {terms.version}`."
     standing = "accepted." if terms.is_accepted else advice
     return f"Terms and conditions, version {terms.version}, from {terms.starts_at}: {standing}"

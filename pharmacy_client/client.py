@@ -13,17 +13,18 @@ from typing import Self
 from emvs.markets import Dialect
 from emvs.scan import Scan, ScanError, parse_scan
 from emvs.states import PACK_STATES, Operation, State
-from pharmacy_client.bulk import BULK_ITEMS_MAX, BulkItem, BulkSpeaker, NotReady
-from pharmacy_client.errors import NotOfferedError, ScanRefusedError
+from pharmacy_client.bulk import BULK_ITEMS_MAX, BulkItem, BulkSpeaker, BulkWay, NotReady
+from pharmacy_client.errors import BulkRefusedError, NotOfferedError, ScanRefusedError
 from pharmacy_client.exchange import Transport
 from pharmacy_client.polling import FIRST_POLL_S, LONGEST_POLL_S, Waits
 from pharmacy_client.profile import Profile
 from pharmacy_client.rest import RestDialect
-from pharmacy_client.rest_bulk import RestBulk
+from pharmacy_client.rest_bulk import RestBulk, RestUniformBulk
 from pharmacy_client.results import PackCall, Pong, Result
 from pharmacy_client.soap import SoapDialect
 from pharmacy_client.soap_bulk import SoapBulk
 from pharmacy_client.soap_envelope import new_transaction_id
+from pharmacy_client.soap_uniform_bulk import SoapUniformBulk
 
 _SPEAKERS: dict[Dialect, type[RestDialect] | type[SoapDialect]] = {
     Dialect.REST: RestDialect,
@@ -112,25 +113,39 @@ class PharmacyClient:
     ) -> AsyncIterator[Result]:
         """Yield what came of each call, in their order, as the system works through them.
 
-        Calls may be any on any packs; at most `items_max` go in one bulk, one bulk
-        after the other. An
-        error ends it: what was yielded is done, and of the rest the error's `may_have_acted` tells.
+        Calls may be any on any packs; at most `items_max` go in one bulk, one bulk after the
+        other. Calls that ask the same go as a plain bulk (SOAP: of one batch only), others, or
+        what that refuses, as a mixed bulk or recovery. An error ends it: what was yielded is
+        done, and of the rest the error's `may_have_acted` tells.
         """
-        speaker = self.bulk_speaker
         for start in range(0, len(calls), items_max):
             items = [
                 BulkItem(call, call.transaction_id or new_transaction_id())
                 for call in calls[start : start + items_max]
             ]
-            ticket = await speaker.submit(items, new_transaction_id())
+            way, ticket = await self._hand_in(items)
             waits = Waits(first_poll_s, max(first_poll_s, LONGEST_POLL_S))
             while True:
-                found = await speaker.fetch(ticket, items)
+                found = await way.fetch(ticket, items)
                 if not isinstance(found, NotReady):
                     break
                 await asyncio.sleep(waits.next_s(found.wait_s))
             for result in found:
                 yield result
+
+    async def _hand_in(self, items: Sequence[BulkItem]) -> tuple[BulkWay, str]:
+        plain, mixed = self._plain_bulk(), self.bulk_speaker
+        try:
+            return plain, await plain.submit(items, new_transaction_id())
+        except (NotOfferedError, BulkRefusedError):  # Nothing was taken.
+            return mixed, await mixed.submit(items, new_transaction_id())
+
+    def _plain_bulk(self) -> BulkWay:
+        bulk = self.bulk_speaker
+        if isinstance(bulk, RestBulk):
+            return RestUniformBulk(bulk)
+        assert self._transport is not None
+        return SoapUniformBulk(self.profile, self._transport)
 
     @property
     def bulk_speaker(self) -> BulkSpeaker:
@@ -139,7 +154,7 @@ class PharmacyClient:
         transport = self._transport
         assert transport is not None
         if isinstance(speaker, RestDialect):
-            return RestBulk(self.profile, transport, speaker.tokens)
+            return RestBulk(self.profile, speaker.tokens)
         return SoapBulk(self.profile, transport)
 
     async def _perform(

@@ -11,15 +11,15 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlsplit
 
 from emvs.markets import Dialect
 from emvs.scan import GS1_DATA_MATRIX, ScanError, parse_scan
 from pharmacy_client.client import PharmacyClient
+from pharmacy_client.doctor_checks import Check, Verdict
+from pharmacy_client.doctor_clock import Clock, check_clock, deciding_clock, machine_clock
 from pharmacy_client.errors import LoginRefusedError, PharmacyClientError
 from pharmacy_client.exchange import HttpReply, HttpRequest, Transport
 from pharmacy_client.offline_queue import OfflineQueue
@@ -29,39 +29,22 @@ from pharmacy_client.soap_account import SoapAccount
 from pharmacy_client.transport import AiohttpTransport
 from pharmacy_client.upkeep import certificate_end
 
-_CLOCK_S_MAX: Final = 60.0
-"""Tokens and certificates suffer from clocks that differ by more (our choice)."""
 _SOON: Final = timedelta(days=60)
 
 
-class Verdict(StrEnum):
-    """How a check went."""
-
-    OK = "ok"
-    WARNING = "warning"
-    FAILED = "failed"
-
-
-class Check(NamedTuple):
-    """One check and its result."""
-
-    name: str
-    verdict: Verdict
-    found: str
-    advice: str = ""
-
-
 class _Listening:
-    """A transport that remembers the last reply's headers: the system's clock stands there."""
+    """A transport that remembers which clocks the system's replies told."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self.date = ""
+        self.machine: Clock | None = None
+        self.deciding: Clock | None = None
 
     async def send(self, request: HttpRequest) -> HttpReply:
-        """Send, and look at the date."""
+        """Send, and look at the clocks."""
         reply = await self._transport.send(request)
-        self.date = reply.headers.get("date", "")
+        self.machine = machine_clock(reply)
+        self.deciding = deciding_clock(reply)
         return reply
 
     async def close(self) -> None:
@@ -82,7 +65,7 @@ async def examine(profile: Profile, queue: OfflineQueue | None = None) -> AsyncI
         transport = _Listening(AiohttpTransport(profile))
         try:
             yield await _check_login(profile, transport)
-            yield _check_clock(transport.date, datetime.now(UTC))
+            yield check_clock(transport.machine, transport.deciding, datetime.now(UTC))
         finally:
             await transport.close()
     if profile.next_password is not None:
@@ -228,25 +211,6 @@ def _login_advice(return_code: str) -> str:
         if return_code.endswith(ending):
             return advice
     return "Check login and password in the profile. Do not try again and again: it locks the user."
-
-
-def _check_clock(date: str, now: datetime) -> Check:
-    try:
-        theirs = parsedate_to_datetime(date)
-    except (ValueError, TypeError):
-        return Check("clock", Verdict.WARNING, "the system tells no time", "Look at it by hand.")
-    if theirs.tzinfo is None:
-        theirs = theirs.replace(tzinfo=UTC)
-    apart_s = (now - theirs).total_seconds()
-    if abs(apart_s) > _CLOCK_S_MAX:
-        way = "ahead of" if apart_s > 0 else "behind"
-        return Check(
-            "clock",
-            Verdict.FAILED,
-            f"this computer is {abs(apart_s):.0f} s {way} the system",
-            "Let this computer set its clock by the network (NTP).",
-        )
-    return Check("clock", Verdict.OK, f"{abs(apart_s):.0f} s apart")
 
 
 def _check_queue(queue: OfflineQueue) -> Check:

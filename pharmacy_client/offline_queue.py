@@ -11,29 +11,37 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import Enum
 from pathlib import Path
-from typing import Final, NamedTuple, Self
+from typing import Final, Self
 from urllib.parse import urlsplit
 
 from emvs.scan import Scan
-from pharmacy_client import queue_steps
-from pharmacy_client.bulk import BulkItem
-from pharmacy_client.errors import QueueFullError, QueueUnusableError
+from pharmacy_client import queue_steps, queue_waits
+from pharmacy_client.errors import QueueFullError
 from pharmacy_client.profile import Profile
-from pharmacy_client.queue_entries import Entry, Outcome, Standing, encode_call, pack_key
-from pharmacy_client.queue_file import COLUMNS, Execute, QueueFile, entry_of, private
-from pharmacy_client.queue_steps import NOT_PUT_OFF
+from pharmacy_client.queue_entries import (
+    Again,
+    Entry,
+    Outcome,
+    Standing,
+    Submission,
+    encode_call,
+    pack_key,
+)
+from pharmacy_client.queue_file import COLUMNS, QueueFile, entry_of
+from pharmacy_client.queue_schema import Execute
+from pharmacy_client.queue_steps import FIRST_OF_PACK, IS_OPEN, NOT_PUT_OFF
+from pharmacy_client.queue_waits import Wait
 from pharmacy_client.results import PackCall
 from pharmacy_client.soap_envelope import new_transaction_id
 
 OPEN_COUNT_MAX: Final = 100_000
 """Entries that may be open: a large pharmacy's packs of many weeks (our choice)."""
-_IS_OPEN: Final = "standing IN ('waiting', 'sending', 'doubtful')"
-# The first open entry of each pack: only these may be sent.
-_FIRST_OF_PACK: Final = (
-    f"number IN (SELECT min(number) FROM entries WHERE {_IS_OPEN} GROUP BY pack)"  # noqa: S608
-)
+
+
+DOUBT_PAUSE_S: Final = 120.0
+"""Time that the system gets for what it may have taken before packs are looked at. Results of
+the REST systems are there within 45 s."""
 
 
 def owner_of(profile: Profile) -> str:
@@ -43,32 +51,14 @@ def owner_of(profile: Profile) -> str:
 
 
 def default_path(profile: Profile, environment: Mapping[str, str]) -> Path:
-    """Return the file of a login's queue, in the directory that the user keeps states in."""
-    state = environment.get("XDG_STATE_HOME") or "~/.local/state"
+    """Return the file of a login's queue, in the directory of such."""
     digest = hashlib.sha256(owner_of(profile).encode()).hexdigest()[:16]
-    return Path(state).expanduser() / "emvs" / f"pharmacy-queue-{digest}.sqlite"
+    return default_directory(environment) / f"pharmacy-queue-{digest}.sqlite"
 
 
-class Again(Enum):
-    """How an entry goes again that was certainly not done."""
-
-    IN_BULK = "in bulk"
-    SINGLY = "singly"
-
-
-class Submission(NamedTuple):
-    """A bulk on its way. Without a ticket nobody knows whether the system has it."""
-
-    number: int
-    submission_id: str
-    ticket: str | None
-    begun_at_s: float
-    entries: tuple[Entry, ...]
-
-    @property
-    def items(self) -> list[BulkItem]:
-        """What is handed in, or was."""
-        return [BulkItem(entry.call, entry.item_id) for entry in self.entries]
+def default_directory(environment: Mapping[str, str]) -> Path:
+    """Return where queues are kept: in the directory that the user keeps states in."""
+    return Path(environment.get("XDG_STATE_HOME") or "~/.local/state").expanduser() / "emvs"
 
 
 class OfflineQueue:
@@ -77,11 +67,21 @@ class OfflineQueue:
     `owner` says which system and login it is for: a queue is never sent anywhere else.
     """
 
-    def __init__(self, path: Path, owner: str, *, clock_s: Callable[[], float] = time.time) -> None:
-        """Open or make the file. Raises ProfileError if it cannot be used."""
+    def __init__(
+        self, path: Path, owner: str | None, *, clock_s: Callable[[], float] = time.time
+    ) -> None:
+        """Open or make the file; without an owner open one that exists, whoever's it is.
+
+        Raises ProfileError if it cannot be used, or is another's.
+        """
         self.path = path
         self._clock_s = clock_s
         self._file = QueueFile(path, owner)
+
+    @property
+    def owner(self) -> str:
+        """Which system and login it is for."""
+        return self._file.owner
 
     def close(self) -> None:
         """Close the file."""
@@ -103,7 +103,7 @@ class OfflineQueue:
         """
         with self._file.writing() as execute:
             row = execute(
-                f"SELECT {COLUMNS}, operation FROM entries WHERE pack = ? AND {_IS_OPEN}"  # noqa: S608
+                f"SELECT {COLUMNS}, operation FROM entries WHERE pack = ? AND {IS_OPEN}"  # noqa: S608
                 " ORDER BY number DESC LIMIT 1",
                 (pack_key(call.scan),),
             ).fetchone()
@@ -120,14 +120,14 @@ class OfflineQueue:
         assert call.transaction_id is not None
         with self._file.writing() as execute:
             if execute(
-                f"SELECT 1 FROM entries WHERE pack = ? AND {_IS_OPEN} LIMIT 1",  # noqa: S608
+                f"SELECT 1 FROM entries WHERE pack = ? AND {IS_OPEN} LIMIT 1",  # noqa: S608
                 (pack_key(call.scan),),
             ).fetchone():
                 return None
             return self._insert(execute, call, call.transaction_id, Standing.DOUBTFUL)
 
     def _insert(self, execute: Execute, call: PackCall, item_id: str, standing: Standing) -> Entry:
-        (count,) = execute(f"SELECT count(*) FROM entries WHERE {_IS_OPEN}").fetchone()  # noqa: S608
+        (count,) = execute(f"SELECT count(*) FROM entries WHERE {IS_OPEN}").fetchone()  # noqa: S608
         if count >= OPEN_COUNT_MAX:
             raise QueueFullError(
                 f"The offline queue is full: {count} operations wait. Nothing was kept; write"
@@ -153,16 +153,7 @@ class OfflineQueue:
     @contextmanager
     def replaying(self) -> Iterator[None]:
         """Be the only one who sends. Raises QueueUnusableError if another process does."""
-        import fcntl  # noqa: PLC0415 - not on every system, and only needed here.
-
-        path = self.path.with_name(self.path.name + ".lock")
-        with open(path, "w", opener=private) as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                raise QueueUnusableError(
-                    f"Another program is sending what waits in {self.path}."
-                ) from error
+        with self._file.locked():
             yield
 
     def counts(self) -> dict[Standing, int]:
@@ -173,7 +164,7 @@ class OfflineQueue:
     @property
     def open_count(self) -> int:
         """How many entries have no outcome yet."""
-        return int(self._file.read(f"SELECT count(*) FROM entries WHERE {_IS_OPEN}")[0][0])  # noqa: S608
+        return int(self._file.read(f"SELECT count(*) FROM entries WHERE {IS_OPEN}")[0][0])  # noqa: S608
 
     def mind_clock(self) -> None:
         """Mind a clock that has gone back: what has just begun is given its time again."""
@@ -186,15 +177,25 @@ class OfflineQueue:
             with self._file.writing() as execute:
                 queue_steps.mind_clock(execute, now_s)
 
-    def is_doubtful(self) -> bool:
-        """Tell whether any pack has to be looked at, now or later."""
-        return bool(self._file.read("SELECT 1 FROM entries WHERE standing = 'doubtful' LIMIT 1"))
+    def next_wait(self, doubt_pause_s: float) -> Wait | None:
+        """Return what is waited for while no bulk is on its way. See queue_waits."""
+        return queue_waits.next_wait(self._file.read, self._clock_s(), doubt_pause_s)
+
+    def waits(
+        self, entries: Sequence[Entry], doubt_pause_s: float = DOUBT_PAUSE_S
+    ) -> dict[int, Wait]:
+        """Return what open entries wait for, by number; those whose turn it is are left out."""
+        if not entries:
+            return {}
+        first, last = entries[0].number, entries[-1].number
+        read, now_s = self._file.read, self._clock_s()
+        return queue_waits.waits(read, now_s, doubt_pause_s, first=first, last=last)
 
     def is_pending(self, scan: Scan) -> bool:
         """Tell whether something about this pack is open: what comes next has to wait behind it."""
         return bool(
             self._file.read(
-                f"SELECT 1 FROM entries WHERE pack = ? AND {_IS_OPEN} LIMIT 1",  # noqa: S608
+                f"SELECT 1 FROM entries WHERE pack = ? AND {IS_OPEN} LIMIT 1",  # noqa: S608
                 (pack_key(scan),),
             )
         )
@@ -221,7 +222,7 @@ class OfflineQueue:
         with self._file.writing() as execute:
             rows = execute(
                 f"SELECT {COLUMNS} FROM entries WHERE standing = 'waiting' AND NOT is_single"  # noqa: S608
-                f" AND {_FIRST_OF_PACK} AND {NOT_PUT_OFF} ORDER BY number LIMIT :count",
+                f" AND {FIRST_OF_PACK} AND {NOT_PUT_OFF} ORDER BY number LIMIT :count",
                 {"now": self._clock_s(), "count": count_max},
             ).fetchall()
             if not rows:
@@ -311,7 +312,7 @@ class OfflineQueue:
         with self._file.writing() as execute:
             row = execute(
                 f"SELECT {COLUMNS} FROM entries WHERE standing = 'waiting' AND is_single"  # noqa: S608
-                f" AND {_FIRST_OF_PACK} AND {NOT_PUT_OFF} ORDER BY number LIMIT 1",
+                f" AND {FIRST_OF_PACK} AND {NOT_PUT_OFF} ORDER BY number LIMIT 1",
                 {"now": self._clock_s()},
             ).fetchone()
             if row is None:
@@ -328,7 +329,7 @@ class OfflineQueue:
         now_s = self._clock_s()
         rows = self._file.read(
             f"SELECT {COLUMNS} FROM entries WHERE standing = 'doubtful'"  # noqa: S608
-            f" AND doubtful_since <= :now - :pause AND {NOT_PUT_OFF} AND {_FIRST_OF_PACK}"
+            f" AND doubtful_since <= :now - :pause AND {NOT_PUT_OFF} AND {FIRST_OF_PACK}"
             " ORDER BY number LIMIT 1",
             {"now": now_s, "pause": pause_s},
         )

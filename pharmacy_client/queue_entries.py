@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Final
+from enum import Enum, StrEnum
+from typing import Final, NamedTuple
 
 import msgspec
 
 from emvs.scan import Scan
 from emvs.scheme import Scheme
 from emvs.states import Operation, State
+from pharmacy_client.bulk import BulkItem
 from pharmacy_client.results import PackCall, Result
 
 
@@ -69,6 +70,28 @@ class Entry:
     """Whether it has to be sent by itself: a bulk would not do."""
     outcome: Outcome | None = None
     settled_at: datetime | None = None
+
+
+class Again(Enum):
+    """How an entry goes again that was certainly not done."""
+
+    IN_BULK = "in bulk"
+    SINGLY = "singly"
+
+
+class Submission(NamedTuple):
+    """A bulk on its way. Without a ticket nobody knows whether the system has it."""
+
+    number: int
+    submission_id: str
+    ticket: str | None
+    begun_at_s: float
+    entries: tuple[Entry, ...]
+
+    @property
+    def items(self) -> list[BulkItem]:
+        """What is handed in, or was."""
+        return [BulkItem(entry.call, entry.item_id) for entry in self.entries]
 
 
 class _StoredCall(msgspec.Struct, omit_defaults=True):

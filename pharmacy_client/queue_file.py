@@ -1,4 +1,4 @@
-"""The file of an offline queue: tables, transactions, and rows as entries. No rule of the queue.
+"""The file of an offline queue: transactions, and rows as entries. No rule of the queue.
 
 SQLite in WAL mode with synchronous=FULL: a transaction that has ended is on disk.
 """
@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,41 +17,11 @@ import msgspec
 
 from pharmacy_client.errors import ProfileError, QueueUnusableError
 from pharmacy_client.queue_entries import Entry, Outcome, Standing, decode_call, moment
+from pharmacy_client.queue_schema import Execute, prepare
 
-Execute = Callable[..., sqlite3.Cursor]
 Row = Sequence[Any]
 
 _BUSY_S: Final = 10.0
-_VERSION: Final = "2"
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS submissions (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    id TEXT NOT NULL,
-    ticket TEXT,
-    begun_at REAL NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS entries (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    item_id TEXT NOT NULL,
-    pack TEXT NOT NULL,
-    call BLOB NOT NULL,
-    operation TEXT NOT NULL,
-    happened_at REAL NOT NULL,
-    standing TEXT NOT NULL,
-    attempts INTEGER NOT NULL DEFAULT 0,
-    is_single INTEGER NOT NULL DEFAULT 0,
-    submission INTEGER REFERENCES submissions (number),
-    doubtful_since REAL,
-    not_before REAL NOT NULL DEFAULT 0,
-    outcome BLOB,
-    settled_at REAL
-) STRICT;
-CREATE INDEX IF NOT EXISTS entries_open ON entries (pack, number)
-    WHERE standing IN ('waiting', 'sending', 'doubtful');
-CREATE INDEX IF NOT EXISTS entries_of_submission ON entries (submission)
-    WHERE submission IS NOT NULL;
-"""
 COLUMNS: Final = (
     "number, item_id, call, happened_at, standing, attempts, is_single, outcome, settled_at"
 )
@@ -60,34 +30,31 @@ COLUMNS: Final = (
 class QueueFile:
     """One file, for several threads and processes at a time."""
 
-    def __init__(self, path: Path, owner: str) -> None:
-        """Open or make it. Raises ProfileError if it cannot be used, or is somebody else's."""
+    def __init__(self, path: Path, owner: str | None) -> None:
+        """Open or make it; without an owner open one that exists, whoever's it is.
+
+        Raises ProfileError if it cannot be used, or is somebody else's.
+        """
         self._path = path
         self._lock = threading.Lock()
         # Whoever reads waits for nobody that writes.
         self._read_lock = threading.Lock()
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            os.close(private(str(path), os.O_RDWR | os.O_CREAT))
-            self._connection = self._connect()
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=FULL")
-            with self.writing() as execute:
-                for statement in _SCHEMA.split(";\n"):
-                    if statement.strip():
-                        execute(statement)
-                execute("INSERT OR IGNORE INTO about VALUES ('owner', ?)", (owner,))
-                execute("INSERT OR IGNORE INTO about VALUES ('version', ?)", (_VERSION,))
-            self._reader = self._connect()
-            about = dict(self.read("SELECT name, value FROM about"))
-        except (sqlite3.Error, OSError, QueueUnusableError) as error:
-            raise ProfileError(f"The offline queue {path} cannot be used: {error}.") from error
-        if about["owner"] != owner or about["version"] != _VERSION:
-            self.close()
-            raise ProfileError(
-                f"The offline queue {path} belongs to {about['owner']} (version"
-                f" {about['version']}), not to {owner}. Give another file for this login."
-            )
+        with ExitStack() as undo:
+            try:
+                if owner is not None:
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                os.close(private(str(path), os.O_RDWR | (0 if owner is None else os.O_CREAT)))
+                self._connection = self._connect()
+                undo.callback(self._connection.close)
+                self._connection.execute("PRAGMA synchronous=FULL")
+                with self.writing() as execute:
+                    self.owner = prepare(execute, path, owner)
+                # Not before it is known to be ours.
+                self._connection.execute("PRAGMA journal_mode=WAL")
+                self._reader = self._connect()
+            except (sqlite3.Error, OSError, QueueUnusableError) as error:
+                raise ProfileError(f"The offline queue {path} cannot be used: {error}.") from error
+            undo.pop_all()
 
     def close(self) -> None:
         """Close it."""
@@ -123,6 +90,21 @@ class QueueFile:
                     raise
         except sqlite3.Error as error:
             raise self._unusable("written", error) from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the only one who sends. Raises QueueUnusableError if another process does."""
+        import fcntl  # noqa: PLC0415 - not on every system, and only needed here.
+
+        path = self._path.with_name(self._path.name + ".lock")
+        with open(path, "w", opener=private) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                raise QueueUnusableError(
+                    f"Another program is sending what waits in {self._path}."
+                ) from error
+            yield
 
     def _unusable(self, what: str, error: Exception) -> QueueUnusableError:
         return QueueUnusableError(f"The offline queue {self._path} cannot be {what}: {error}.")

@@ -7,8 +7,11 @@ from typing import Final
 import msgspec
 
 from pharmacy_client.queue_entries import Entry, Outcome, Standing
-from pharmacy_client.queue_file import Execute
+from pharmacy_client.queue_schema import Execute
 
+IS_OPEN: Final = "standing IN ('waiting', 'sending', 'doubtful')"
+FIRST_OF_PACK: Final = f"number IN (SELECT min(number) FROM entries WHERE {IS_OPEN} GROUP BY pack)"  # noqa: S608
+"""The first open entry of each pack: only these may be sent."""
 SETTLED_KEPT_MAX: Final = 20_000
 """Entries whose outcome is kept for reports; beyond, the oldest go (our choice)."""
 ATTEMPTS_MAX: Final = 100

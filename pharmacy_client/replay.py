@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import time
 from asyncio import to_thread
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 
@@ -27,14 +27,16 @@ from pharmacy_client.errors import (
     ScanRefusedError,
     SystemUnreachableError,
 )
-from pharmacy_client.offline_queue import Again, OfflineQueue, Submission
+from pharmacy_client.offline_queue import DOUBT_PAUSE_S, OfflineQueue
 from pharmacy_client.polling import FIRST_POLL_S, LONGEST_POLL_S, Waits
-from pharmacy_client.queue_entries import Entry, Outcome, outcome_of
+from pharmacy_client.queue_entries import Again, Entry, Outcome, Submission, moment, outcome_of
+from pharmacy_client.queue_waits import Reason, Wait
 from pharmacy_client.results import Category, PackCall, Result
 
 # Products that only another market knows: bulks ask no other market, single requests do.
 _ASK_SINGLY: Final = frozenset({"NMVS_NC_PC_01", "NC_PC_01", "41020000"})
 
+_Answer = TypeVar("_Answer")
 _BULKS_MAX: Final = 3
 """After so many bulks that never arrived an entry goes by itself (our choice)."""
 
@@ -54,9 +56,7 @@ class ReplayPlan:
     items_max: int = 1000
     first_poll_s: float = FIRST_POLL_S
     longest_poll_s: float = LONGEST_POLL_S
-    doubt_pause_s: float = 120.0
-    """Time that the system gets for what it may have taken before packs are looked at. Results of
-    the REST systems are there within 45 s."""
+    doubt_pause_s: float = DOUBT_PAUSE_S
     unreadable_after_s: float = 3600.0
     """A bulk whose results cannot be read for so long is lost."""
     lost_after_s: float = 3 * 86_400.0
@@ -84,43 +84,48 @@ class Replay:
         self._plan = plan or ReplayPlan()
         self._clock_s = clock_s
         self._polls: dict[int, Waits] = {}
+        self.wait: Wait | None = None
+        """What is waited for after the last step; None if nothing is."""
+        self.has_heard = False
+        """Whether the system has answered in the last step."""
 
-    async def run(self, on_step: Callable[[], None] = lambda: None) -> bool:
+    async def run(self, on_step: Callable[[], None] = lambda: None) -> None:
         """Send until nothing is open but what the system could not answer for now.
 
-        Return whether anything could be sent. Raises the client's errors; what waits goes on
-        waiting.
+        Raises the client's errors; what waits goes on waiting.
         """
-        has_sent = False
         with self._queue.replaying():
             while (wait_s := await self.step()) is not None:
-                has_sent = True
                 on_step()
                 await asyncio.sleep(wait_s)
-        return has_sent
 
     async def step(self) -> float | None:
         """Do what can be done now; return the seconds after which there may be more.
 
         None if nothing is open, or all that is has been put off. Raises the client's errors.
         """
-        queue = self._queue
+        queue, self.wait, self.has_heard = self._queue, None, False
         await to_thread(queue.mind_clock)
         submissions = await to_thread(queue.submissions)
-        waits = [await self._see_to(submission) for submission in submissions]
-        if 0.0 in waits or await self._look_at_doubtful() or await self._send_single():
+        pauses = [(await self._see_to(each), _reason_of(each)) for each in submissions]
+        has_news = any(not pause_s for pause_s, _ in pauses)
+        if has_news or await self._look_at_doubtful() or await self._send_single():
             return 0.0
-        if not waits:
+        if not pauses:
             submission = await to_thread(queue.begin, self._plan.items_max)
             if submission is not None:
-                return await self._submit(submission)
-            if not await to_thread(queue.is_doubtful):
-                return None
-        return min(waits, default=self._plan.first_poll_s)
+                pauses = [(await self._submit(submission), Reason.RESULT_NOT_READY)]
+        if pauses:
+            pause_s, reason = min(pauses)
+            self.wait = Wait(reason, moment(self._clock_s() + pause_s)) if pause_s else None
+            return pause_s
+        self.wait = await to_thread(queue.next_wait, self._plan.doubt_pause_s)
+        is_short = self.wait is not None and self.wait.reason is Reason.ANSWER_LOST
+        return self._plan.first_poll_s if is_short else None
 
     async def _submit(self, submission: Submission) -> float:
         try:
-            ticket = await self._bulk.submit(submission.items, submission.submission_id)
+            ticket = await self._hear(self._bulk.submit(submission.items, submission.submission_id))
         except (BulkRefusedError, NotOfferedError, ScanRefusedError):
             # One by one each gets an answer of its own.
             await to_thread(self._queue.not_taken, submission, singly=True)
@@ -141,7 +146,7 @@ class Replay:
                 return self._plan.doubt_pause_s - age_s
             return await self._look_for(submission)
         try:
-            found = await self._bulk.fetch(submission.ticket, submission.items)
+            found = await self._hear(self._bulk.fetch(submission.ticket, submission.items))
         except ProtocolError:
             if age_s <= self._plan.unreadable_after_s:
                 raise
@@ -167,7 +172,7 @@ class Replay:
 
     async def _look_for(self, submission: Submission) -> float:
         try:
-            ticket = await self._bulk.find(submission.submission_id)
+            ticket = await self._hear(self._bulk.find(submission.submission_id))
         except NotOfferedError:
             await to_thread(self._queue.lost, submission)
         else:
@@ -188,7 +193,9 @@ class Replay:
         if entry is None:
             return False
         try:
-            result = await self._asker.perform(entry.call._replace(transaction_id=entry.item_id))
+            result = await self._hear(
+                self._asker.perform(entry.call._replace(transaction_id=entry.item_id))
+            )
         except (NotOfferedError, ScanRefusedError) as error:
             await self._give_up(entry, str(error))
             return True
@@ -216,9 +223,8 @@ class Replay:
             await to_thread(self._queue.wait_again, entry)
             return True
         try:
-            seen = await self._asker.perform(
-                call._replace(operation=Operation.VERIFY, reference=None, transaction_id=None)
-            )
+            look = call._replace(operation=Operation.VERIFY, reference=None, transaction_id=None)
+            seen = await self._hear(self._asker.perform(look))
         except (NotOfferedError, ScanRefusedError) as error:
             await self._give_up(entry, str(error))
             return True
@@ -259,10 +265,19 @@ class Replay:
             note = "The answer was lost; the pack was found so when it was looked at."
             await to_thread(self._queue.settle, entry, outcome_of(seen, note))
 
+    async def _hear(self, asking: Awaitable[_Answer]) -> _Answer:
+        answer = await asking
+        self.has_heard = True
+        return answer
+
     async def _give_up(self, entry: Entry, note: str) -> None:
         advice = "Look at the pack and decide by hand."
         outcome = Outcome(category=Category.UNAVAILABLE.value, advice=advice, note=note)
         await to_thread(self._queue.settle, entry, outcome, gave_up=True)
+
+
+def _reason_of(submission: Submission) -> Reason:
+    return Reason.ANSWER_LOST if submission.ticket is None else Reason.RESULT_NOT_READY
 
 
 def _judge(result: Result) -> Outcome | Again:

@@ -29,7 +29,6 @@ from pharmacy_client.exchange import (
     HttpReply,
     HttpRequest,
     Transport,
-    record_exchange,
     retry_after_s,
 )
 from pharmacy_client.profile import Profile
@@ -83,16 +82,10 @@ class RestDialect:
         return self._tokens
 
     async def perform(self, call: PackCall) -> Result:
-        """Return what the national system answers.
-
-        A refused token is renewed once, and the call repeated with it: nothing was done with the
-        refused one, so that holds for state changes too.
-        """
-        token = await self._tokens.token()
-        reply, exchange = await self._send(call, token)
-        if reply.status == 401:
-            self._tokens.forget(token)
-            reply, exchange = await self._send(call, await self._tokens.token())
+        """Return what the national system answers."""
+        reply, exchange = await self._tokens.send(
+            lambda token: build_request(call, self._profile, token)
+        )
         return read_result(call, reply, exchange)
 
     async def ping(self) -> Pong:
@@ -103,11 +96,6 @@ class RestDialect:
         await tokens.token()
         elapsed_ms = (time.monotonic() - started_s) * 1000
         return Pong("rest", url, "The token service accepted the login.", elapsed_ms)
-
-    async def _send(self, call: PackCall, token: str) -> tuple[HttpReply, Exchange]:
-        request = build_request(call, self._profile, token)
-        reply = await self._transport.send(request)
-        return reply, record_exchange(request, reply)
 
 
 def build_request(call: PackCall, profile: Profile, token: str) -> HttpRequest:

@@ -19,6 +19,7 @@ from pharmacy_client.bulk import (
     BULK_TIMEOUT_S,
     BulkItem,
     NotReady,
+    is_uniform,
 )
 from pharmacy_client.errors import (
     BulkLostError,
@@ -32,8 +33,6 @@ from pharmacy_client.exchange import (
     Exchange,
     HttpReply,
     HttpRequest,
-    Transport,
-    record_exchange,
     retry_after_s,
 )
 from pharmacy_client.profile import Profile
@@ -60,6 +59,8 @@ _STATUS: Final = {
 }
 _REFUSED: Final = (400, 403, 409, 413, 422)
 """Nothing of the bulk was taken, and the same one would be refused again."""
+_ETA_S_MAX: Final = 600.0
+"""Results of these systems are there within 45 s."""
 _BULK_PATH: Final = "/product/packs"
 _RECOVERY_PATH: Final = "/recovery/packs"
 
@@ -90,9 +91,8 @@ class _Answered(NamedTuple):
 class RestBulk:
     """Speaks bulk and recovery over a transport."""
 
-    def __init__(self, profile: Profile, transport: Transport, tokens: TokenSource) -> None:
+    def __init__(self, profile: Profile, tokens: TokenSource) -> None:
         self._profile = profile
-        self._transport = transport
         self._tokens = tokens
 
     async def submit(self, items: Sequence[BulkItem], submission_id: str) -> str:
@@ -101,9 +101,15 @@ class RestBulk:
         packs = [_pack(item.call, with_transition=True) for item in items]
         return await self._submit(_RECOVERY_PATH, {"numberOfPacks": len(packs), "packs": packs})
 
-    async def submit_same(self, items: Sequence[BulkItem]) -> str:
-        """Hand in calls of one operation as a bulk of pack; no pack may be named twice."""
+    async def submit_uniform(self, items: Sequence[BulkItem], submission_id: str) -> str:
+        """Hand in as a bulk of pack: calls of one operation on packs of any products.
+
+        Raises NotOfferedError, as nothing is sent, if they are not. See BulkSpeaker.
+        """
+        del submission_id
         operation, manual = items[0].call.operation, items[0].call.manual
+        if not is_uniform(items):
+            raise NotOfferedError("A bulk of pack has one operation, and each pack once.")
         packs = [_pack(item.call, with_transition=False) for item in items]
         body: dict[str, object] = {"numberOfPacks": len(packs), "packs": packs}
         if operation is not Operation.VERIFY:
@@ -144,14 +150,13 @@ class RestBulk:
     async def _ask(
         self, method: str, url: str, body: dict[str, object] | None, *, manual: bool = False
     ) -> _Answered:
-        """Return the answer. A refused token is renewed once: with it nothing was done."""
         content = None if body is None else msgspec.json.encode(body)
-        for is_last in (False, True):
-            token = await self._tokens.token()
+
+        def build(token: str) -> HttpRequest:
             headers = standing_headers(self._profile, token, manual=manual)
             if content is not None:
                 headers["Content-Type"] = "application/json"
-            request = HttpRequest(
+            return HttpRequest(
                 method,
                 url,
                 headers,
@@ -161,11 +166,8 @@ class RestBulk:
                 reply_bytes_max=BULK_REPLY_BYTES_MAX,
                 timeout_s=max(BULK_TIMEOUT_S, self._profile.timeout_s),
             )
-            reply = await self._transport.send(request)
-            if reply.status != 401 or is_last:
-                break
-            self._tokens.forget(token)
-        exchange = record_exchange(request, reply)
+
+        reply, exchange = await self._tokens.send(build)
         if reply.status == 401:
             raise LoginRefusedError("The system refused a fresh token.", exchange=exchange)
         return _Answered(reply, _read(reply, exchange, changes=content is not None), exchange)
@@ -196,6 +198,14 @@ class RestBulk:
             exchange=exchange,
             may_have_acted=reply.status < 400,
         )
+
+
+class RestUniformBulk:
+    """Speaks bulk of pack over a transport."""
+
+    def __init__(self, bulk: RestBulk) -> None:
+        self.submit = bulk.submit_uniform
+        self.fetch = bulk.fetch
 
 
 def _read(reply: HttpReply, exchange: Exchange, *, changes: bool) -> _Whole:
@@ -266,7 +276,9 @@ def _wait_s(eta: str | None, reply: HttpReply) -> float | None:
         return None
     if at is None or at.tzinfo is None:
         return None
-    return max(0.0, (at - (_date(reply) or datetime.now(UTC))).total_seconds())
+    wait_s = max(0.0, (at - (_date(reply) or datetime.now(UTC))).total_seconds())
+    # A time that far off is of another clock than the Date: of a system whose clock was moved.
+    return wait_s if wait_s <= _ETA_S_MAX else None
 
 
 def _date(reply: HttpReply) -> datetime | None:

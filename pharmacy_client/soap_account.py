@@ -9,15 +9,12 @@ import base64
 import binascii
 from typing import Final, NamedTuple
 
-from lxml import etree
-
 from pharmacy_client import soap_codes
-from pharmacy_client.errors import AccountRefusedError, LoginRefusedError, SystemUnreachableError
-from pharmacy_client.exchange import Transport, record_exchange
+from pharmacy_client.errors import AccountRefusedError
+from pharmacy_client.exchange import Transport
 from pharmacy_client.profile import Profile
-from pharmacy_client.results import Category
-from pharmacy_client.soap_envelope import header, new_transaction_id, soap_request, text
-from pharmacy_client.soap_reply import MessageReader
+from pharmacy_client.soap_call import SoapAnswer, SoapCaller
+from pharmacy_client.soap_envelope import text
 
 _SUCCESS: Final = "SUCCESS"
 _NO_SUCCESSOR: Final = "FE_PKI_07"
@@ -46,7 +43,7 @@ class SoapAccount:
 
     def __init__(self, profile: Profile, transport: Transport) -> None:
         self._profile = profile
-        self._transport = transport
+        self._caller = SoapCaller(profile, transport)
 
     async def change_password(self, new: str) -> None:
         """Change the password (G445).
@@ -59,7 +56,7 @@ class SoapAccount:
             f"<t:Body><t:Password>{text(old)}</t:Password>"
             f"<t:NewPassword>{text(new)}</t:NewPassword></t:Body>"
         )
-        await self._ask("G445", "G445ChangePassword", passwords, changes=True, secrets=(new,))
+        await self._ask("G445ChangePassword", passwords, changes=True, secrets=(new,))
 
     async def check_login(self) -> None:
         """Have the login looked at, by a request that needs no right: terms and conditions (G482).
@@ -67,7 +64,7 @@ class SoapAccount:
         Raises LoginRefusedError and the client's other errors.
         """
         try:
-            await self._ask("G482", "G482LoadTermsAndConditions", "")
+            await self._ask("G482LoadTermsAndConditions", "")
         except AccountRefusedError:
             return  # No terms on file: that was told to somebody who is logged in.
 
@@ -76,7 +73,8 @@ class SoapAccount:
 
         Raises AccountRefusedError if there are none on file, and the client's errors.
         """
-        reader, body = await self._ask("G482", "G482LoadTermsAndConditions", "")
+        answer = await self._ask("G482LoadTermsAndConditions", "")
+        reader, body = answer.reader, answer.body
         types = reader.types
         found = body.find(f".//{types}TermsAndConditions")
         version = "" if found is None else (found.findtext(f"{types}Version") or "").strip()
@@ -95,7 +93,7 @@ class SoapAccount:
         Raises AccountRefusedError, for a version that is not on file too, and the client's errors.
         """
         content = f"<t:Body><t:Version>{version}</t:Version></t:Body>"
-        await self._ask("G483", "G483ConfirmTermsAndConditions", content, changes=True)
+        await self._ask("G483ConfirmTermsAndConditions", content, changes=True)
 
     async def fetch_certificate(self, tan: str = "") -> NewCertificate | None:
         """Fetch the certificate that waits (G615); None if none does.
@@ -103,8 +101,7 @@ class SoapAccount:
         Under the present certificate no TAN is needed. Raises AccountRefusedError and others.
         """
         try:
-            reader, body = await self._ask(
-                "G615",
+            answer = await self._ask(
                 "G615DownloadCertificate",
                 f"<t:Body><t:Tan>{text(tan)}</t:Tan></t:Body>",
                 service="pki",
@@ -114,7 +111,8 @@ class SoapAccount:
             if soap_codes.bare_code(error.return_code) == _NO_SUCCESSOR:
                 return None
             raise
-        element = body.find(f"{reader.types}Cert")
+        reader = answer.reader
+        element = answer.body.find(f"{reader.types}Cert")
         passphrase = None if element is None else reader.attribute(element, "passphrase")
         if element is None or passphrase is None or not element.text:
             raise reader.error("there is no Cert")
@@ -128,43 +126,22 @@ class SoapAccount:
 
     async def _ask(
         self,
-        message: str,
         action: str,
         body: str,
         *,
         service: str = "support",
         changes: bool = False,
         secrets: tuple[str, ...] = (),
-    ) -> tuple[MessageReader, etree._Element]:
-        transaction_id = new_transaction_id()
-        request = soap_request(
-            self._profile,
+    ) -> SoapAnswer:
+        answer = await self._caller.ask(
+            action,
+            body,
             service=service,
-            message=message,
-            action=action,
-            content=header(self._profile, transaction_id) + body,
-            changes_state=changes,
+            changes=changes,
             secrets=secrets,
+            # What the PKI service hands out is left out of the record.
+            hides_reply=service == "pki",
         )
-        reply = await self._transport.send(request)
-        # What the PKI service hands out is left out of the record.
-        shown = reply._replace(body=b"***") if service == "pki" else reply
-        exchange = record_exchange(request, shown)
-        reader = MessageReader(reply, exchange, may_have_acted=changes)
-        found = reader.read(f"{message}Response", transaction_id)
-        code, words = reader.return_code()
-        if soap_codes.bare_code(code) == _SUCCESS:
-            return reader, found
-        if soap_codes.is_login_refusal(code):
-            raise LoginRefusedError(
-                f"The system refused the login: {code}, {words}",
-                return_code=code,
-                exchange=exchange,
-            )
-        if soap_codes.category_of(code) is Category.UNAVAILABLE:
-            raise SystemUnreachableError(
-                f"The system cannot do this now: {code}, {words}", exchange=exchange
-            )
-        raise AccountRefusedError(
-            f"The system refused this: {code}, {words}", return_code=code, exchange=exchange
-        )
+        if answer.bare_code != _SUCCESS:
+            raise answer.refusal(AccountRefusedError)
+        return answer

@@ -11,29 +11,22 @@ from typing import Final
 from lxml import etree
 
 from emvs.states import Operation
-from pharmacy_client import soap_codes
 from pharmacy_client.bulk import (
-    BULK_REPLY_BYTES_MAX,
-    BULK_TIMEOUT_S,
     BulkItem,
     NotReady,
 )
 from pharmacy_client.errors import (
     BulkRefusedError,
-    LoginRefusedError,
     NotOfferedError,
     ProtocolError,
-    SystemUnreachableError,
 )
-from pharmacy_client.exchange import Exchange, HttpRequest, Transport, record_exchange
+from pharmacy_client.exchange import Exchange, Transport
 from pharmacy_client.profile import Profile
-from pharmacy_client.results import Category, PackCall, Result
+from pharmacy_client.results import PackCall, Result
 from pharmacy_client.soap import make_result
+from pharmacy_client.soap_call import SoapAnswer, SoapCaller
 from pharmacy_client.soap_envelope import (
-    header,
-    new_transaction_id,
     product_and_pack,
-    soap_request,
     text,
 )
 from pharmacy_client.soap_reply import MessageReader, PackReply, read_pack
@@ -54,7 +47,7 @@ _NO_UNDO: Final = (Operation.UNDO_DESTROY, Operation.UNDO_STOLEN)
 _NO_TYPED: Final = (Operation.FREE_SAMPLE, Operation.UNDO_FREE_SAMPLE)
 _BRANCHES: Final = ("Item", "ItemUndo", "ItemMan", "ItemManUndo")
 _NOT_READY: Final = "FE_TX_02"
-_OPEN_IDS_MAX: Final = 100_000
+SUCCESS: Final = "SUCCESS"
 
 
 class SoapBulk:
@@ -62,92 +55,45 @@ class SoapBulk:
 
     def __init__(self, profile: Profile, transport: Transport) -> None:
         self._profile = profile
-        self._transport = transport
+        self._caller = SoapCaller(profile, transport)
 
     async def submit(self, items: Sequence[BulkItem], submission_id: str) -> str:
         """Hand in. See BulkSpeaker."""
         content = "".join(_item(item, self._profile) for item in items)
-        request = self._request(
-            "G195",
+        return await hand_in(
+            self._caller,
             "G195SubmitBulkTransaction",
-            f"<t:Body><t:TrxList>{content}</t:TrxList></t:Body>",
-            submission_id,
-            changes_state=True,
+            f"<t:TrxList>{content}</t:TrxList>",
+            service="mixed",
+            submission_id=submission_id,
         )
-        reader, _, exchange = await self._ask(request, "G195", submission_id)
-        code, words = reader.return_code()
-        if soap_codes.bare_code(code) != "SUCCESS":
-            raise _refusal(code, words, exchange)
-        ticket = reader.transaction_id()
-        if ticket is None:
-            raise reader.error("there is no NMVSTrxId")
-        return ticket
 
     async def fetch(self, ticket: str, items: Sequence[BulkItem]) -> list[Result] | NotReady:
         """Fetch. See BulkSpeaker. A bulk that is lost looks like a slow one in this interface."""
-        transaction_id = new_transaction_id()
-        request = self._request(
-            "G196",
-            "G196RequestBulkTransactionResult",
-            f"<t:Body><t:RefNMVSTrxId>{text(ticket)}</t:RefNMVSTrxId></t:Body>",
-            transaction_id,
-        )
-        reader, body, exchange = await self._ask(request, "G196", transaction_id)
-        code, words = reader.return_code()
-        if soap_codes.bare_code(code) == _NOT_READY:
+        action = "G196RequestBulkTransactionResult"
+        answer = await fetched(self._caller, action, ticket, service="mixed")
+        if answer is None:
             return NotReady(None)
-        if soap_codes.bare_code(code) != "SUCCESS":
-            raise _refusal(code, words, exchange)
-        return self._results(reader, body, items, exchange)
+        if answer.bare_code != SUCCESS:
+            raise answer.refusal(BulkRefusedError)
+        return self._results(answer.reader, answer.body, items, answer.exchange)
 
     async def find(self, submission_id: str) -> str | None:
         """Look among the bulks that nobody has fetched. See BulkSpeaker."""
-        transaction_id = new_transaction_id()
-        request = self._request("G101", "G101RequestBulkIds", "", transaction_id, service="bulk")
         try:
-            reader, body, exchange = await self._ask(request, "G101", transaction_id)
+            answer = await self._caller.ask("G101RequestBulkIds", "", service="bulk", is_bulk=True)
         except ProtocolError as error:
             # The number of this message is inferred: a system may not know it.
             raise NotOfferedError(
                 "The system does not list the bulks that it has taken.", exchange=error.exchange
             ) from error
-        code, words = reader.return_code()
-        if soap_codes.bare_code(code) != "SUCCESS":
-            raise _refusal(code, words, exchange)
-        for entry in body.iterfind(f".//{reader.types}Transaction"):
-            if entry.findtext(f"{reader.types}ClientTrxId") == submission_id:
-                return entry.findtext(f"{reader.types}NMVSTrxId")
+        if answer.bare_code != SUCCESS:
+            raise answer.refusal(BulkRefusedError)
+        types = answer.reader.types
+        for entry in answer.body.iterfind(f".//{types}Transaction"):
+            if entry.findtext(f"{types}ClientTrxId") == submission_id:
+                return entry.findtext(f"{types}NMVSTrxId")
         return None
-
-    def _request(
-        self,
-        message: str,
-        action: str,
-        body: str,
-        transaction_id: str,
-        *,
-        service: str = "mixed",
-        changes_state: bool = False,
-    ) -> HttpRequest:
-        return soap_request(
-            self._profile,
-            service=service,
-            message=message,
-            action=action,
-            content=header(self._profile, transaction_id) + body,
-            changes_state=changes_state,
-            reply_bytes_max=BULK_REPLY_BYTES_MAX,
-            timeout_s=max(BULK_TIMEOUT_S, self._profile.timeout_s),
-        )
-
-    async def _ask(
-        self, request: HttpRequest, message: str, transaction_id: str
-    ) -> tuple[MessageReader, etree._Element, Exchange]:
-        reply = await self._transport.send(request)
-        exchange = record_exchange(request, reply)
-        reader = MessageReader(reply, exchange, may_have_acted=request.changes_state)
-        body = reader.read(f"{message}Response", transaction_id)
-        return reader, body, exchange
 
     def _results(
         self,
@@ -206,17 +152,30 @@ def _request_type(operation: Operation, *, is_typed: bool) -> tuple[str, str]:
     return _BRANCHES[variant], f"G{number}{variant}"
 
 
-def _refusal(
-    code: str, words: str, exchange: Exchange
-) -> LoginRefusedError | SystemUnreachableError | BulkRefusedError:
-    if soap_codes.is_login_refusal(code):
-        return LoginRefusedError(
-            f"The system refused the login: {code}, {words}", return_code=code, exchange=exchange
-        )
-    if soap_codes.category_of(code) is Category.UNAVAILABLE:
-        return SystemUnreachableError(
-            f"The system takes no bulk now: {code}, {words}", exchange=exchange
-        )
-    return BulkRefusedError(
-        f"The system refused the bulk: {code}, {words}", return_code=code, exchange=exchange
+async def hand_in(
+    caller: SoapCaller, action: str, content: str, *, service: str, submission_id: str
+) -> str:
+    """Hand a bulk in and return its ticket. Raises the errors of BulkWay.submit."""
+    answer = await caller.ask(
+        action,
+        f"<t:Body>{content}</t:Body>",
+        service=service,
+        transaction_id=submission_id,
+        changes=True,
+        is_bulk=True,
     )
+    if answer.bare_code != SUCCESS:
+        raise answer.refusal(BulkRefusedError)
+    ticket = answer.reader.transaction_id()
+    if ticket is None:
+        raise answer.reader.error("there is no NMVSTrxId")
+    return ticket
+
+
+async def fetched(
+    caller: SoapCaller, action: str, ticket: str, *, service: str
+) -> SoapAnswer | None:
+    """Return the answer about the results of a bulk; None if they are not ready."""
+    body = f"<t:Body><t:RefNMVSTrxId>{text(ticket)}</t:RefNMVSTrxId></t:Body>"
+    answer = await caller.ask(action, body, service=service, is_bulk=True)
+    return None if answer.bare_code == _NOT_READY else answer

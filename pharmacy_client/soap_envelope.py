@@ -92,6 +92,11 @@ def header(profile: Profile, transaction_id: str) -> str:
 
 def product_and_pack(scan: Scan, *, with_batch: bool) -> str:
     """Return the elements that say which pack is meant."""
+    return f'{product(scan, with_batch=with_batch)}<t:Pack t:sn="{text(scan.serial_number)}"/>'
+
+
+def product(scan: Scan, *, with_batch: bool) -> str:
+    """Return the element that says which product, and which batch of it."""
     batch = ""
     if with_batch and (scan.batch_id or scan.expiry):
         # A part that the pack lacks is left out: the system has to say what is wrong with it.
@@ -100,7 +105,7 @@ def product_and_pack(scan: Scan, *, with_batch: bool) -> str:
         batch = f"<t:Batch>{batch_id}{expiry}</t:Batch>"
     return (
         f'<t:Product><t:ProductCode t:scheme="{scan.scheme.value}">{text(scan.product_code)}'
-        f'</t:ProductCode>{batch}</t:Product><t:Pack t:sn="{text(scan.serial_number)}"/>'
+        f"</t:ProductCode>{batch}</t:Product>"
     )
 
 

@@ -77,11 +77,19 @@ def read_pack_reply(
 
 
 def read_pack(
-    reader: MessageReader, holder: etree._Element, code: etree._Element, exchange: Exchange
+    reader: MessageReader,
+    holder: etree._Element,
+    code: etree._Element,
+    exchange: Exchange,
+    *,
+    pack: etree._Element | None = None,
 ) -> PackReply:
-    """Return what `holder`, the body of a reply or an item of one, says about its pack."""
+    """Return what `holder`, the body of a reply or an item of one, says about its pack.
+
+    `pack` says which of several packs.
+    """
     types = reader.types
-    pack = holder.find(f"{types}Pack")
+    pack = holder.find(f"{types}Pack") if pack is None else pack
     flag = holder.findtext(f"{types}Product/{types}IntermarketFlag")
     reasons = [] if pack is None else pack.findall(f"{types}Reason")[:_REASONS_MAX]
     own_id = holder.findtext(f"{types}Transaction/{types}NMVSTrxId")

@@ -20,6 +20,7 @@ from emvs.scan import Scan, ScanError, scan_from_fields
 from pharmacy_client.cli_output import printable, result_lines, wants_colour
 from pharmacy_client.client import read_scan
 from pharmacy_client.errors import PharmacyClientError, ScanRefusedError
+from pharmacy_client.queue_waits import Reason
 from pharmacy_client.results import Colour, Result
 from pharmacy_client.scan_text import read_spelled
 from pharmacy_client.scanner import ScanSplitter
@@ -51,8 +52,7 @@ class TerminalTill:
     def __init__(self, till: Till, mode: Mode, show: Callable[[str], None]) -> None:
         self._till = till
         self._show = show
-        self._was_offline = False
-        self._waiting_count = 0
+        self._told: tuple[bool, int, Reason | None] = (False, 0, None)
         self.mode = mode
         self.last: Result | PharmacyClientError | None = None
         """What came of the last scan."""
@@ -90,17 +90,18 @@ class TerminalTill:
         return True
 
     def tell_waiting(self, *, always: bool = False) -> None:
-        """Show whether the till is offline and how many wait, if that has changed."""
-        offline, waiting = self._till.is_offline, self._till.waiting_count
-        changed = offline is not self._was_offline or waiting != self._waiting_count
-        self._was_offline, self._waiting_count = offline, waiting
-        if not (changed or always):
+        """Show whether the till is offline, how many wait and for what, if that has changed."""
+        wait = self._till.wait
+        told = (self._till.is_offline, self._till.waiting_count, wait and wait.reason)
+        if told == self._told and not always:
             return
+        self._told = told
+        offline, waiting, _ = told
+        why = f": {wait.sentence}" if wait else ""
         if offline:
-            pause_s = self._till.breaker.wait_s
-            self._show(f"OFFLINE: {waiting} wait; the system is tried again in {pause_s:.0f} s.")
+            self._show(f"OFFLINE, {waiting} wait{why}.")
         else:
-            self._show(f"{waiting} to be sent." if waiting else "Online; nothing waits.")
+            self._show(f"{waiting} to be sent{why}." if waiting else "Online; nothing waits.")
 
     async def _ask(self, read: Callable[[], Scan], *, manual: bool) -> None:
         try:

@@ -13,7 +13,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
 
@@ -27,15 +27,16 @@ from pharmacy_client.errors import (
     SystemUnreachableError,
 )
 from pharmacy_client.exchange import Transport
+from pharmacy_client.live_login import LiveLogin
 from pharmacy_client.offline_queue import OfflineQueue
 from pharmacy_client.profile import Profile
 from pharmacy_client.queue_entries import Entry, Standing, outcome_of, pack_key
+from pharmacy_client.queue_waits import Reason, Wait
 from pharmacy_client.queued import queued_result
 from pharmacy_client.replay import Replay, ReplayPlan
 from pharmacy_client.results import Category, PackCall, Result
-from pharmacy_client.soap_codes import bare_code
 from pharmacy_client.soap_envelope import new_transaction_id
-from pharmacy_client.upkeep import MUST_CHANGE, Upkeep, is_password_reminder
+from pharmacy_client.upkeep import is_password_reminder
 
 _REMEMBERED_MAX: Final = 1000
 _PENDING: Final = "Something about this pack is still to be sent."
@@ -86,21 +87,17 @@ class Till:
         self.queue = queue
         self.breaker = breaker or Breaker()
         self._plan = plan or TillPlan()
-        self._connect = connect or _connect
+        self._login = LiveLogin(profile, connect, on_notice)
         self._on_notice = on_notice
         self._clock_s = clock_s
-        self._upkeep = Upkeep(profile, self._connect)
-        self._client: PharmacyClient | None = None
         self._answered: OrderedDict[str, tuple[float, Result]] = OrderedDict()
         self._busy: dict[str, _Turns] = {}
-        self._renewing = asyncio.Lock()
-        self._reminded = False
         self._in_flight: set[int] = set()
-        self._retired: list[PharmacyClient] = []
+        self._waits_for: Wait | None = None
 
     async def __aenter__(self) -> Self:
         """Get ready. Raises ProfileError; a system that is away is no error."""
-        await self._open(self._upkeep.profile)
+        await self._login.__aenter__()
         return self
 
     async def __aexit__(
@@ -110,16 +107,12 @@ class Till:
         traceback: TracebackType | None,
     ) -> None:
         """Close all connections. What waits in the queue goes on waiting."""
-        for client in (*self._retired, self._client):
-            if client is not None:
-                await client.__aexit__(kind, error, traceback)
-        self._client = None
-        self._retired.clear()
+        await self._login.__aexit__(kind, error, traceback)
 
     @property
     def profile(self) -> Profile:
         """The profile as it is now."""
-        return self._upkeep.profile
+        return self._login.profile
 
     @property
     def is_offline(self) -> bool:
@@ -132,11 +125,22 @@ class Till:
         return 0 if self.queue is None else self.queue.open_count
 
     @property
+    def wait(self) -> Wait | None:
+        """Why nothing is sent now, and until when; None if nothing keeps it."""
+        if self.breaker.is_open:
+            reason = Reason.SYSTEM_BUSY if self.breaker.is_asked_for_time else Reason.SYSTEM_AWAY
+            return Wait(reason, datetime.now(UTC) + timedelta(seconds=self.breaker.wait_s))
+        wait = self._waits_for
+        if wait is None and self.queue is not None:
+            wait = self.queue.next_wait(self._plan.replay.doubt_pause_s)
+        # What is on its way from here is not lost.
+        is_awaited = wait is not None and wait.reason is Reason.ANSWER_LOST and self._in_flight
+        return None if is_awaited else wait
+
+    @property
     def client(self) -> PharmacyClient:
         """The client behind it, for what a till does not do."""
-        if self._client is None:
-            raise RuntimeError("use the till as `async with Till(profile) as till`")
-        return self._client
+        return self._login.client
 
     async def verify(self, scan: Scan | str, *, manual: bool = False) -> Result:
         """Return whether the pack may be handed out. See PharmacyClient."""
@@ -185,7 +189,7 @@ class Till:
             if len(self._answered) > _REMEMBERED_MAX:
                 self._answered.popitem(last=False)
         if any(map(is_password_reminder, result.notifications)):
-            await self._remind()
+            await self._login.remind()
         return result
 
     def _remembered(self, key: str, call: PackCall) -> Result | None:
@@ -246,7 +250,7 @@ class Till:
             if not has_passed and not self.breaker.may_pass():
                 raise self._away()
             has_passed = False
-            asked_as = self._upkeep.profile
+            asked_as = self.profile
             try:
                 result = await self.client.perform(call)
             except SystemUnreachableError as error:
@@ -255,7 +259,7 @@ class Till:
                     raise
             except LoginRefusedError as error:
                 self.breaker.succeed()
-                if not await self._renew_for(error, asked_as):
+                if not await self._login.renew_for(error, asked_as):
                     raise
             else:
                 if result.category is Category.UNAVAILABLE and result.retry_after_s:
@@ -289,13 +293,21 @@ class Till:
         """
         if self.queue is None:
             return
+        replay = self._replay(self.queue)
+
+        def note() -> None:
+            self._waits_for = replay.wait
+            if replay.has_heard:
+                self.breaker.succeed()
+            on_step()
+
         try:
-            has_sent = await self._replay(self.queue).run(on_step)
+            await replay.run(note)
         except SystemUnreachableError as error:
             self.breaker.fail(error.retry_after_s)
             raise
-        if has_sent:
-            self.breaker.succeed()
+        finally:
+            self._waits_for = None
 
     async def keep_replaying(self, on_step: Callable[[], None] = lambda: None) -> None:
         """Send what waits whenever the system is there, until cancelled."""
@@ -322,67 +334,4 @@ class Till:
 
         Raises the client's errors.
         """
-        if not self._upkeep.is_possible:
-            return
-        async with self._renewing:
-            before = self._upkeep.profile
-            await self._upkeep.settle_pending()
-            if await self._upkeep.renew_certificate(datetime.now(UTC)) is not None:
-                self._on_notice("The certificate was renewed and written to the profile.")
-            if self._upkeep.profile is not before:
-                await self._open(self._upkeep.profile)
-
-    async def _remind(self) -> None:
-        """The password is about to expire: change it, or tell the user, once."""
-        if self._reminded:
-            return
-        self._reminded = True
-        if not self._upkeep.is_possible:
-            self._on_notice("The password is about to expire. Change it: `pharmacy password`.")
-            return
-        try:
-            await self._change_password()
-        except PharmacyClientError as error:
-            self._reminded = False
-            self._on_notice(f"The password is about to expire and could not be changed: {error}")
-
-    async def _renew_for(self, error: LoginRefusedError, asked_as: Profile) -> bool:
-        """Find or make a login that holds, after a refusal; False if there is none.
-
-        It may have been renewed meanwhile: here, or by another program that shares the file.
-        """
-        if not self._upkeep.is_possible:
-            return False
-        async with self._renewing:
-            if self._upkeep.profile is not asked_as:
-                return True
-            if self._upkeep.reload():
-                await self._open(self._upkeep.profile)
-                return True
-        if bare_code(error.return_code or "") == MUST_CHANGE:
-            await self._change_password()
-            return True
-        if self._upkeep.profile.next_password is not None:
-            await self.upkeep()
-            return True
-        return False
-
-    async def _change_password(self) -> None:
-        async with self._renewing:
-            await self._upkeep.change_password()
-            await self._open(self._upkeep.profile)
-        self._on_notice("The password was changed and written to the profile.")
-
-    async def _open(self, profile: Profile) -> None:
-        if self._client is not None:
-            # What is on its way with the old login gets its answer.
-            self._retired.append(self._client)
-        transport = self._connect(profile)
-        self._client = await PharmacyClient(profile, transport=transport).__aenter__()
-
-
-def _connect(profile: Profile) -> Transport:
-    # Loading the HTTP library takes 0.3 s, which `pharmacy --help` need not wait for.
-    from pharmacy_client.transport import AiohttpTransport  # noqa: PLC0415
-
-    return AiohttpTransport(profile)
+        await self._login.upkeep()

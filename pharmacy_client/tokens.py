@@ -70,6 +70,21 @@ class TokenSource:
         if self._token == token:
             self._token = None
 
+    async def send(self, build: Callable[[str], HttpRequest]) -> tuple[HttpReply, Exchange]:
+        """Send the request that `build` makes of a token, and return the reply.
+
+        A refused token is renewed once, and the request repeated with it: nothing was done with
+        the refused one, so that holds for state changes too.
+        """
+        token = await self.token()
+        request = build(token)
+        reply = await self._transport.send(request)
+        if reply.status == 401:
+            self.forget(token)
+            request = build(await self.token())
+            reply = await self._transport.send(request)
+        return reply, record_exchange(request, reply)
+
     async def _fetch(self) -> None:
         reply = await self._transport.send(self._request)
         # The body is left out of the record: it holds the token, however it may be written.

@@ -1,2 +1,2 @@
-"""What the clients share, the pharmacy's and the manufacturer's. Needs the standard library only,
-so that a client brings nothing of a server."""
+"""What the clients share, the pharmacy's and the manufacturer's. Needs the standard library
+and what commands are made with, so that a client brings nothing of a server."""

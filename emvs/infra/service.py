@@ -32,10 +32,14 @@ def run_service(
     name_of: Callable[[_Config], str],
     start: Callable[[_Config], AbstractAsyncContextManager[Any]],
     describe: Callable[[Any], dict[str, object]],
+    *,
+    garbage_after_count: int | None = None,
 ) -> int:
     """Run a system until it gets SIGTERM or SIGINT, or its parent is gone; return the exit code.
 
     `describe` tells what to write into the configuration's `ready_file` once everything listens.
+    Garbage is looked for whenever `garbage_after_count` objects more than before are alive, or as
+    often as Python itself thinks fit.
     """
     parser = argparse.ArgumentParser(description="One system of the EMVS simulator.")
     parser.add_argument("--config", type=Path, required=True, help="TOML or JSON file")
@@ -54,7 +58,7 @@ def run_service(
         parent = arguments.with_parent
         if parent == 0:  # A parent that gives its id is missed even if it is gone by now.
             parent = os.getppid()
-        _run(_serve(config, start, describe, parent))
+        _run(_serve(config, start, describe, parent, garbage_after_count))
     except EmvsError as error:
         sys.stderr.write(f"{error.title}: {error}\n")
         return 1
@@ -81,6 +85,7 @@ async def _serve(
     start: Callable[[Any], AbstractAsyncContextManager[Any]],
     describe: Callable[[Any], dict[str, object]],
     parent: int | None,
+    garbage_after_count: int | None,
 ) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -91,6 +96,8 @@ async def _serve(
         # would stop the loop for a tenth of a second each time.
         gc.collect()
         gc.freeze()
+        if garbage_after_count is not None:
+            gc.set_threshold(garbage_after_count)
         if config.ready_file:
             write_ready_file(Path(config.ready_file), {**describe(system), "pid": os.getpid()})
         while not stop.is_set():

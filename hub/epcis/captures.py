@@ -18,7 +18,9 @@ import msgspec
 from emvs.errors import BadRequestError, NotFoundError
 from emvs.infra.clock import Clock
 from emvs.transaction_ids import IdentifierType, TransactionId, reference_length
-from hub.epcis.events import Captured, Group, events_of, keys_of, take_apart
+from hub.epcis.document import Captured, events_of, keys_of, take_apart
+from hub.epcis.event_keys import document_digest
+from hub.epcis.events import Group
 from hub.epcis.problems import problem
 from hub.organisations import ACTORS, Client
 from hub.paging import Order, Page
@@ -86,22 +88,21 @@ class Captures:
                     f"the events make {len(captured.groups)} messages, at most {MESSAGES_MAX} are"
                     " taken"
                 )
-            earlier = await self._earlier(captured, behaviour)
-            return earlier or await self._store(captured, client, behaviour)
+            digest = document_digest(keys)
+            earlier = await self._earlier(captured, digest, client, behaviour)
+            return earlier or await self._store(captured, digest, client, behaviour)
 
-    async def _earlier(self, captured: Captured, behaviour: str) -> str | None:
+    async def _earlier(
+        self, captured: Captured, digest: bytes, client: Client, behaviour: str
+    ) -> str | None:
         """Return the id of the capture that this one repeats, None if it does not."""
-        capture_ids = {repeat.capture_id for repeat in captured.repeats if repeat.capture_id}
-        if captured.events or len(capture_ids) != 1:
+        if captured.events or not captured.repeats:
             return None
-        row = await store.find_capture(self._pool, capture_ids.pop())
-        if row is None:
-            return None
-        told = (behaviour, captured.event_count, captured.errors)
-        same = told == (row.behaviour, row.event_count, row.errors)
-        return row.capture_id if same else None
+        return await store.find_repeated(self._pool, client.organisation_id, digest, behaviour)
 
-    async def _store(self, captured: Captured, client: Client, behaviour: str) -> str:
+    async def _store(
+        self, captured: Captured, digest: bytes, client: Client, behaviour: str
+    ) -> str:
         is_nothing = bool(captured.errors) and behaviour == ROLLBACK
         groups = [] if is_nothing else captured.groups
         uploads = await self._uploads(groups, client)
@@ -115,6 +116,7 @@ class Captures:
             captured.errors,
             len(captured.repeats),
             captured.repeats[:_LISTED_MAX],
+            digest,
         )
 
         async def note(connection: Connection, request_numbers: list[int]) -> None:

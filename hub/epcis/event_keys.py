@@ -7,6 +7,7 @@ all its members but `recordTime`, in any order. Lists in another order are not t
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -45,6 +46,14 @@ def event_id_of(event: Any) -> str | None:
     """Return the eventID of an event that has a usable one."""
     event_id = event.get("eventID") if isinstance(event, dict) else None
     return event_id if isinstance(event_id, str) and event_id else None
+
+
+def document_digest(keys: Iterable[EventKey]) -> bytes:
+    """Return what a document of these events has in common with its repeats alone."""
+    digest = hashlib.sha256()
+    for one in keys:
+        digest.update(one.key + one.digest)
+    return digest.digest()
 
 
 def key_of(event: Any) -> EventKey:

@@ -1,4 +1,4 @@
-"""An EPCIS 2.0 document taken apart: which packs were commissioned, which were taken out of use.
+"""What one EPCIS 2.0 event says: which packs were commissioned, which were taken out of use.
 
 ObjectEvents with action ADD and business step commissioning bring packs, with lot number and expiry
 date in `ilmd`. Those with action DELETE take packs out of use; which state that is, the table of
@@ -11,15 +11,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from emvs.epc_identifiers import PackEpc, parse_epc
-from emvs.errors import BadRequestError
 from emvs.expiry import parse_expiry
-from hub.epcis.event_keys import EventKey, KnownEvent, Repeat, event_id_of, key_of
-from hub.epcis.problems import problem
+from hub.epcis.event_keys import event_id_of
 
 _SLICE_COUNT: Final = 2_048
 _VOCABULARY: Final = re.compile(
@@ -67,141 +65,30 @@ class Group:
     state: str | None = None
 
 
-@dataclass(slots=True)
-class Captured:
-    """What a document says."""
+class EventError(Exception):
+    """What is wrong with an event, and where."""
 
-    event_count: int
-    groups: list[tuple[Group, list[str]]] = field(default_factory=list)
-    """In the order of the events; each with its serial numbers."""
-    first_events: list[int] = field(default_factory=list)
-    """Of each of these, the position of the first event in the document."""
-    errors: list[dict[str, Any]] = field(default_factory=list)
-    """At most one for each event."""
-    events: list[tuple[EventKey, set[int]]] = field(default_factory=list)
-    """Those that are taken; each with the places of its packs in `groups`."""
-    repeats: list[Repeat] = field(default_factory=list)
-    """Left out, as they were captured before."""
-
-    def add_error(self, place: str, text: str) -> None:
-        """Add what is wrong with an event."""
-        self.errors.append(problem("Event not captured", f"{text} - at `{place}`"))
-
-
-def events_of(document: Any) -> list[Any]:
-    """Return the events of a document. Raises BadRequestError."""
-    if not isinstance(document, dict) or document.get("type") != "EPCISDocument":
-        raise BadRequestError('the body is an object with "type": "EPCISDocument" - at `$.type`')
-    if not str(document.get("schemaVersion", "")).startswith("2."):
-        raise BadRequestError("schemaVersion is 2.0 - at `$.schemaVersion`")
-    body = document.get("epcisBody")
-    events = body.get("eventList") if isinstance(body, dict) else None
-    if not isinstance(events, list) or not events:
-        raise BadRequestError("there is no event - at `$.epcisBody.eventList`")
-    return events
-
-
-async def keys_of(events: list[Any]) -> list[EventKey]:
-    """Return the keys of events, giving others their turns."""
-    keys = []
-    for event in events:
-        keys.append(key_of(event))
-        await asyncio.sleep(0)
-    return keys
-
-
-async def take_apart(
-    events: list[Any],
-    keys: list[EventKey],
-    known: Mapping[bytes, KnownEvent],
-    *,
-    serials_per_message: int,
-) -> Captured:
-    """Return what the events say, giving others their turns: there may be a quarter of a million
-    packs. An event with something wrong is left out as a whole and told so, and so is one that is
-    known by its key, or stands in the document before."""
-    captured = Captured(len(events))
-    sorter = _Sorter(captured.groups, serials_per_message)
-    seen = dict(known)
-    for position, (event, key) in enumerate(zip(events, keys, strict=True)):
-        place = f"$.epcisBody.eventList[{position}]"
-        try:
-            if _is_repeat(event, key, seen, place):
-                repeat = Repeat(place, event_id_of(event), seen[key.key].capture_id)
-                captured.repeats.append(repeat)
-                continue
-            found = await _packs_of(event, place)
-        except _EventError as error:
-            captured.add_error(error.place, str(error))
-            continue
-        seen[key.key] = KnownEvent(key.digest, None)
-        places: set[int] = set()
-        for start in range(0, len(found), _SLICE_COUNT):
-            for group, serial_number in found[start : start + _SLICE_COUNT]:
-                places.add(sorter.add(group, serial_number))
-            await asyncio.sleep(0)
-        new_count = len(captured.groups) - len(captured.first_events)
-        captured.first_events += [position] * new_count
-        captured.events.append((key, places))
-    return captured
-
-
-def _is_repeat(event: Any, key: EventKey, seen: Mapping[bytes, KnownEvent], place: str) -> bool:
-    """Tell whether an event was captured before. Raises _EventError if another event has its
-    eventID."""
-    earlier = seen.get(key.key)
-    if earlier is None:
-        return False
-    if earlier.digest != key.digest:
-        by = f"capture {earlier.capture_id}" if earlier.capture_id else "this document"
-        text = f"{str(event_id_of(event))[:60]!a} is the eventID of another event, of {by}"
-        raise _EventError(f"{place}.eventID", text)
-    return True
-
-
-class _EventError(Exception):
     def __init__(self, place: str, text: str) -> None:
         super().__init__(text)
         self.place = place
 
 
-class _Sorter:
-    """Puts packs of one batch together as long as nothing else about the batch comes between."""
-
-    def __init__(self, groups: list[tuple[Group, list[str]]], count_max: int) -> None:
-        self._groups = groups
-        self._count_max = count_max
-        self._last: dict[tuple[str, str], int] = {}
-
-    def add(self, group: Group, serial_number: str) -> int:
-        """Add a pack; return the place of its group."""
-        batch = (group.product_code, group.batch_id)
-        place = self._last.get(batch)
-        if place is not None:
-            last, serial_numbers = self._groups[place]
-            if last == group and len(serial_numbers) < self._count_max:
-                serial_numbers.append(serial_number)
-                return place
-        place = self._last[batch] = len(self._groups)
-        self._groups.append((group, [serial_number]))
-        return place
-
-
-async def _packs_of(event: Any, place: str) -> list[tuple[Group, str]]:
+async def packs_of(event: Any, place: str) -> list[tuple[Group, str]]:
+    """Return the packs of an event by serial number, each with its group. Raises EventError."""
     if not isinstance(event, dict):
-        raise _EventError(place, "an event is an object")
+        raise EventError(place, "an event is an object")
     if event.get("type") != "ObjectEvent":
-        raise _EventError(f"{place}.type", "only ObjectEvents are taken here")
+        raise EventError(f"{place}.type", "only ObjectEvents are taken here")
     if event.get("errorDeclaration") is not None:
         text = "error declarations are not taken: a message undoes a state (PSUUD, PSUUE, PSUUS)"
-        raise _EventError(f"{place}.errorDeclaration", text)
+        raise EventError(f"{place}.errorDeclaration", text)
     if event.get("eventID") is not None and event_id_of(event) is None:
-        raise _EventError(f"{place}.eventID", "an eventID is a URI")
+        raise EventError(f"{place}.eventID", "an eventID is a URI")
     _check_time(event, place)
     read = _reader(event, place)
     listed = event.get("epcList")
     if not isinstance(listed, list) or not listed:
-        raise _EventError(f"{place}.epcList", "the event names no pack")
+        raise EventError(f"{place}.epcList", "the event names no pack")
     found = []
     cached: dict[tuple[str, str | None, str | None], Group] = {}
     for index, text in enumerate(listed):
@@ -209,7 +96,7 @@ async def _packs_of(event: Any, place: str) -> list[tuple[Group, str]]:
         try:
             epc = parse_epc(text if isinstance(text, str) else "")
         except ValueError as error:
-            raise _EventError(at, f"{str(text)[:60]!a}: {error}") from error
+            raise EventError(at, f"{str(text)[:60]!a}: {error}") from error
         key = (epc.product_code, epc.batch_id, epc.expiry)
         group = cached.get(key)
         if group is None:
@@ -227,10 +114,10 @@ def _check_time(event: dict[str, Any], place: str) -> None:
     except ValueError:
         aware = False
     if not aware:
-        raise _EventError(f"{place}.eventTime", "eventTime is a time with its zone, as in ISO 8601")
+        raise EventError(f"{place}.eventTime", "eventTime is a time with its zone, as in ISO 8601")
     zone = event.get("eventTimeZoneOffset")
     if not isinstance(zone, str) or _ZONE.fullmatch(zone) is None:
-        raise _EventError(f"{place}.eventTimeZoneOffset", "eventTimeZoneOffset is as +01:00")
+        raise EventError(f"{place}.eventTimeZoneOffset", "eventTimeZoneOffset is as +01:00")
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,19 +135,19 @@ class _Common:
         if batch_id is None:
             inside = f"{self.place}.ilmd" if self.message_type == "PPDC" else self.place
             text = "the batch is told nowhere: cbvmda:lotNumber, or /10/ in a link"
-            raise _EventError(inside, text)
+            raise EventError(inside, text)
         if len(batch_id) > _BATCH_LENGTH_MAX or not batch_id.isprintable():
-            raise _EventError(at, f"{batch_id[:_BATCH_LENGTH_MAX]!a} is no batch id")
+            raise EventError(at, f"{batch_id[:_BATCH_LENGTH_MAX]!a} is no batch id")
         if epc.batch_id not in (None, batch_id):
-            raise _EventError(at, f"the link says batch {epc.batch_id!a}, the event {batch_id!a}")
+            raise EventError(at, f"the link says batch {epc.batch_id!a}, the event {batch_id!a}")
         if self.message_type != "PPDC":
             return Group(self.message_type, epc.product_code, batch_id, state=self.state)
         expiry = self.expiry or epc.expiry
         if expiry is None:
             text = "the expiry date is told nowhere: cbvmda:itemExpirationDate, or ?17= in a link"
-            raise _EventError(f"{self.place}.ilmd", text)
+            raise EventError(f"{self.place}.ilmd", text)
         if epc.expiry not in (None, expiry):
-            raise _EventError(at, f"the link says expiry {epc.expiry!a}, the event {expiry!a}")
+            raise EventError(at, f"the link says expiry {epc.expiry!a}, the event {expiry!a}")
         return Group("PPDC", epc.product_code, batch_id, expiry)
 
 
@@ -272,7 +159,7 @@ def _reader(event: dict[str, Any], place: str) -> _Common:
         expiry = _day(_text_of(lots, "itemExpirationDate"), place)
         return _Common("PPDC", batch_id, expiry, None, place)
     if action != "DELETE":
-        raise _EventError(
+        raise EventError(
             f"{place}.action",
             "ADD with business step commissioning, and DELETE, are taken here, not"
             f" {str(action)[:20]!a} with {str(step)[:40]!a}",
@@ -280,14 +167,14 @@ def _reader(event: dict[str, Any], place: str) -> _Common:
     wanted = event.get("emvs:packState")
     if wanted is not None:
         if wanted not in _STATES:
-            raise _EventError(f"{place}.emvs:packState", f"a state is one of {', '.join(_STATES)}")
+            raise EventError(f"{place}.emvs:packState", f"a state is one of {', '.join(_STATES)}")
         return _Common(_STATES[wanted], batch_id, None, wanted, place)
     for word in (_word(event.get("disposition")), step):
         if word is not None and word in OUT_OF_USE:
             message_type, state = OUT_OF_USE[word]
             return _Common(message_type, batch_id, None, state, place)
     known = ", ".join(OUT_OF_USE)
-    raise _EventError(
+    raise EventError(
         f"{place}.bizStep", f"business step or disposition of a DELETE is one of {known}"
     )
 
@@ -308,7 +195,7 @@ def _day(text: str | None, place: str) -> str | None:
     match = _DAY.fullmatch(text)
     expiry = "".join(part or "00" for part in match.groups()) if match else ""
     if parse_expiry(expiry) is None:
-        raise _EventError(
+        raise EventError(
             f"{place}.ilmd",
             f"{text[:40]!a} is no day: itemExpirationDate is YYYY-MM-DD, or YYYY-MM where the"
             " barcode has no day",

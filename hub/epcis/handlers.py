@@ -23,7 +23,7 @@ _JSON_TYPES: Final = frozenset({"application/json", "application/ld+json"})
 _PAGE_COUNT: Final = 30
 _PAGE_COUNT_MAX: Final = 100
 _AT_ONCE: Final = 2
-"""Documents in memory at one time: each may take ten times its bytes."""
+"""Documents in memory at one time: each takes some six times its bytes."""
 _RETRY_AFTER_S: Final = 5
 
 HEADERS: Final = {

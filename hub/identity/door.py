@@ -3,7 +3,7 @@
 Over TLS a client shows its certificate and a token of the same client; a certificate that the
 hub's authority did not sign fails in the handshake, one that counts no more gets 403. Only the
 root, a first certificate and the schema can be fetched without one. Without TLS the token alone is
-looked at, unless `certificate_required` closes that way.
+looked at, unless `certificate_required` closes that way to all but one exempt client.
 """
 
 from __future__ import annotations
@@ -56,9 +56,11 @@ class Door:
     def _check(self, request: web.Request, *, is_open: bool) -> None:
         if not request.secure:
             if self._required and not is_open:
-                raise ForbiddenError(
-                    "a client certificate is required: come by the hub's TLS port with one"
-                )
+                client = self._organisations.owner(bearer_token(request))
+                if client is None or not self._organisations.is_exempt(client):
+                    raise ForbiddenError(
+                        "a client certificate is required: come by the hub's TLS port with one"
+                    )
             return
         fingerprint = peer_fingerprint(request)
         if fingerprint is None and is_open:

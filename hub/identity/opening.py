@@ -32,7 +32,10 @@ class Identity:
         self._config = config
         self._sessions = Sessions(pool, clock, session_s=config.session_s)
         self.organisations = Organisations(
-            pool, self._sessions, tokens_without_end=config.tokens_without_end
+            pool,
+            self._sessions,
+            tokens_without_end=config.tokens_without_end,
+            exempt_client=config.exempt_client,
         )
         self.certificates = Certificates(pool, clock, days=config.certificate_days)
         self._accounts = Accounts(

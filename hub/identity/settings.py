@@ -26,6 +26,8 @@ class IdentityConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether manufacturers are served over TLS with a client certificate alone."""
     tokens_without_end: bool = True
     """Whether tokens that never end are given out and taken, as a developer's desk wants it."""
+    exempt_client: Annotated[str, Meta(pattern=r"\A[0-9A-Z]{5}/[0-9A-Z]{3}\Z")] | None = None
+    """Organisation and client to which the two above do not apply: whoever fills a simulator."""
     session_s: Positive = 86_400.0
     """How long initial tokens and session tokens hold (published: 24 hours)."""
     certificate_days: Annotated[int, Meta(ge=1, le=3_650)] = 730

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
 
 import typer
 
 from emvs.clients.streams import make_streams_usable
-from emvs.clients.version import show_version
+from emvs.clients.version import options
 from hub.obp import (
     cli_asking,
     cli_callbacks,
@@ -32,6 +31,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.callback()(options)
 cli_jobs.register(app)
 cli_recalls.register(app)
 cli_asking.register(app)
@@ -41,16 +41,6 @@ cli_reports.register(app)
 cli_enrolment.register(app)
 cli_selftest.register(app)
 app.add_typer(cli_serials.app, name="serials")
-
-
-@app.callback()
-def options(
-    _version: Annotated[
-        bool,
-        typer.Option("--version", callback=show_version, is_eager=True, help="Show the version."),
-    ] = False,
-) -> None:
-    """Options before the command's name."""
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from hub.reports.market_counts import Counts, MarketCounts, count_of, reason_of
 from hub.reports.reconciliation import reconcile
 from hub.reports.store import BatchLine, PacksDelivered
 from hub.reports.tables import Row, Table
+from hub.serial_digests import SerialDigests
 from hub.store.alerts import list_alerts
 from hub.store.connections import Pool
 from hub.times import utc
@@ -73,6 +74,7 @@ class Sources(NamedTuple):
     pool: Pool
     counts: MarketCounts
     audits: PackAudits
+    digests: SerialDigests
     rows_max: int
 
 
@@ -170,9 +172,9 @@ async def _reconciliation(sources: Sources, wanted: ReportRequest, owner: str) -
     lines, is_truncated = await _batches(sources, wanted, owner)
     names = list({(line.product_code, line.batch_id): None for line in lines})
     # The markets are asked last: what the hub reads before that has reached them already.
-    uploads = await store.packs_delivered(
-        sources.pool, [name[0] for name in names], [name[1] for name in names]
-    )
+    asked = [name[0] for name in names], [name[1] for name in names]
+    await sources.digests.keep_of(sources.pool, *asked)
+    uploads = await store.packs_delivered(sources.pool, *asked)
     counts = await sources.counts.of(lines)
     sent: dict[tuple[str, str, str | None], list[PacksDelivered]] = {}
     for upload in uploads:

@@ -29,6 +29,6 @@ def open_reports(
 ) -> Reports:
     """Return the reports of a hub."""
     counts = MarketCounts(clients, digests, market_s_max=config.market_s_max)
-    sources = Sources(pool, counts, audits, config.rows_max)
+    sources = Sources(pool, counts, audits, digests, config.rows_max)
     maker = ReportMaker(pool=pool, clock=clock, outbox=outbox, config=config, sources=sources)
     return Reports(pool=pool, clock=clock, config=config, maker=maker)

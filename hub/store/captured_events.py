@@ -22,7 +22,7 @@ async def known_events(
     """Return which of these events an organisation had captured before, by key; those of requests
     that are invalid are not among them."""
     rows = await database.fetch(
-        "select key, digest, capture_id from epcis_event"
+        "select key, epcis_event.digest, capture_id from epcis_event"
         " join epcis_capture on number = capture_number"
         " where epcis_event.organisation_id = $1 and key = any($2::bytea[])"
         " and not exists (select from request_step as s"

@@ -27,6 +27,8 @@ class CaptureRow:
     repeat_count: int
     repeats: list[Repeat]
     """The first of them."""
+    digest: bytes | None
+    """Of the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,8 @@ async def insert_capture(connection: Connection, capture: CaptureRow) -> int:
     """Store a capture and return its number; the one given is not used."""
     number: int = await connection.fetchval(
         "insert into epcis_capture (capture_id, organisation_id, behaviour, created_at_ms,"
-        " event_count, errors, repeat_count, repeats)"
-        " values ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8::text::jsonb) returning number",
+        " event_count, errors, repeat_count, repeats, digest)"
+        " values ($1, $2, $3, $4, $5, $6::text::jsonb, $7, $8::text::jsonb, $9) returning number",
         capture.capture_id,
         capture.organisation_id,
         capture.behaviour,
@@ -63,6 +65,7 @@ async def insert_capture(connection: Connection, capture: CaptureRow) -> int:
         msgspec.json.encode(capture.errors).decode(),
         capture.repeat_count,
         msgspec.json.encode(capture.repeats).decode(),
+        capture.digest,
     )
     return number
 
@@ -101,6 +104,23 @@ async def find_capture(database: Queryable, capture_id: str) -> CaptureRow | Non
     """Return a capture."""
     row = await database.fetchrow("select * from epcis_capture where capture_id = $1", capture_id)
     return _capture(row) if row else None
+
+
+async def find_repeated(
+    database: Queryable, organisation_id: str, digest: bytes, behaviour: str
+) -> str | None:
+    """Return the id of an organisation's last capture of the same document of which no request is
+    invalid."""
+    capture_id: str | None = await database.fetchval(
+        "select capture_id from epcis_capture where organisation_id = $1 and digest = $2"
+        " and behaviour = $3 and not exists (select from epcis_capture_request as c"
+        " join request_step as s using (request_number)"
+        " where c.capture_number = number and s.status = 'STIV') order by number desc limit 1",
+        organisation_id,
+        digest,
+        behaviour,
+    )
+    return capture_id
 
 
 async def list_captures(database: Queryable, organisation_id: str, page: Page) -> list[CaptureRow]:
@@ -172,4 +192,5 @@ def _capture(row: Row) -> CaptureRow:
         msgspec.json.decode(row["errors"]),
         row["repeat_count"],
         msgspec.json.decode(row["repeats"], type=list[Repeat]),
+        row["digest"],
     )

@@ -12,6 +12,8 @@ class Scale(NamedTuple):
     seconds: float
     """Of each closed-loop case in a round."""
     open_seconds: float
+    """Of each round in which latency is measured."""
+    open_rounds: int
     packs: int
     """In the market that verify and supply are measured with, used up by the supplies included."""
     upload_packs: int
@@ -26,7 +28,8 @@ FULL = Scale(
     rounds=5,
     seconds=5.0,
     open_seconds=15.0,
-    packs=2_000_000,
+    open_rounds=3,
+    packs=2_600_000,
     upload_packs=1_000_000,
     uploads=3,
     large_packs=10_000_000,
@@ -35,8 +38,9 @@ FULL = Scale(
 QUICK = Scale(
     rounds=3,
     seconds=2.0,
-    open_seconds=5.0,
-    packs=550_000,
+    open_seconds=4.0,
+    open_rounds=3,
+    packs=650_000,
     upload_packs=250_000,
     uploads=2,
     large_packs=1_000_000,

@@ -166,37 +166,41 @@ class WireCases:
     async def _run_open(
         self, name: str, templates: Mapping[str, Template], capacity: float, results: Results
     ) -> None:
+        """Keep half of the capacity, several times over: the hundredth part of some seconds is
+        some fifty milliseconds, so one hiccup of the machine would decide a single time."""
         rate, seconds = capacity * _OPEN_SHARE, self._scale.open_seconds
-        steps = mixed(self._serials, self._fresh, int(rate * seconds) + 1, seed=4)
-        latencies = await keep_rate(
-            self._market.port,
-            as_bytes(templates, steps),
-            rate=rate,
-            seconds=seconds,
-            connections=CONNECTIONS * 4,
-        )
-        count = len(latencies.ms)
-        if set(latencies.statuses) != {200}:
-            raise LoadError(f"{name}: other answers than 200 came: {latencies.statuses}")
-        await self._compare(f"{name} open loop", count, count, MIXED)
-        note = (
-            f"{rate:,.0f}/s for {seconds:g} s, from the planned time; the generator was late by"
-            f" {latencies.late_ms_p99:.1f} ms (p99)"
-        )
-        for share, label in ((0.5, "p50"), (0.99, "p99"), (1.0, "longest")):
-            value = latencies.percentile(share)
-            results.add(
-                Figure(
-                    f"{name} {label} open loop",
-                    "ms",
-                    [value],
-                    "latency",
-                    note,
-                    lower_is_better=True,
-                )
+        rounds = []
+        for number in range(self._scale.open_rounds):
+            steps = mixed(self._serials, self._fresh, int(rate * seconds) + 1, seed=4 + number)
+            latencies = await keep_rate(
+                self._market.port,
+                as_bytes(templates, steps),
+                rate=rate,
+                seconds=seconds,
+                connections=CONNECTIONS * 4,
             )
+            count = len(latencies.ms)
+            if set(latencies.statuses) != {200}:
+                raise LoadError(f"{name}: other answers than 200 came: {latencies.statuses}")
+            await self._compare(f"{name} open loop", count, count, MIXED)
+            rounds.append(latencies)
+        late_ms = max(latencies.late_ms_p99 for latencies in rounds)
+        note = (
+            f"{rate:,.0f}/s for {seconds:g} s, {len(rounds)} times, from the planned time; the"
+            f" generator was late by {late_ms:.1f} ms at most (p99)"
+        )
+        figures = {
+            label: [latencies.percentile(share) for latencies in rounds]
+            for share, label in ((0.5, "p50"), (0.99, "p99"))
+        }
+        # Of all times: what comes once must show.
+        figures["longest"] = [max(latencies.ms[-1] for latencies in rounds)]
+        for label, values in figures.items():
+            figure = f"{name} {label} open loop"
+            results.add(Figure(figure, "ms", values, "latency", note, lower_is_better=True))
+        ms = sorted(value for latencies in rounds for value in latencies.ms)
         results.curves[f"{name}, latency by percentile"] = [
-            (share, latencies.percentile(share)) for share in _CURVE_SHARES
+            (share, ms[min(len(ms) - 1, int(len(ms) * share))]) for share in _CURVE_SHARES
         ]
 
     def report(self, results: Results) -> None:

@@ -21,6 +21,8 @@ from loadtests.scenarios.samples import Flag, Rows, Verdict
 
 _READ_S_MAX: Final = 1_800.0
 _SHOWN_MAX: Final = 20
+_OPEN: Final = (Verdict.ERROR, Verdict.UNKNOWN)
+"""Whether it was done the answer does not say."""
 _DONE, _UNDONE = "DECOMMISSIONED", "REACTIVATED"
 
 
@@ -152,7 +154,7 @@ def _told(rows: Rows) -> _Told:
             target = told.done if pack in kept else told.unanswered
         elif _says_done(code):
             target = told.undone if operation == Operation.UNDO else told.done
-        elif verdict == Verdict.ERROR and not is_hopeless:
+        elif verdict in _OPEN and not is_hopeless:
             target = told.unanswered
         else:
             continue  # Refused: nothing may have changed.

@@ -109,7 +109,7 @@ def write(steps: list[Step], options: RunOptions, folder: Path) -> None:
     body = (
         f"<h1>{escape(title)}</h1>"
         f'<p class="sub">steps of {options.duration_s:g} s · {escape(options.client)} client ·'
-        f" {options.processes} Locust process(es) · each step's own report is in step-NN/</p>"
+        f" Locust processes: {options.processes} · each step's own report is in step-NN/</p>"
         f"{chart}<h2>Steps</h2>{table(heads, rows, texts=0)}"
     )
     (folder / "capacity.html").write_text(page(title, body), encoding="utf-8")

@@ -24,7 +24,7 @@ from loadtests.run.locust_process import need_locust
 from loadtests.run.options import LANES_DEFAULT, RunOptions, make_options
 from loadtests.run.results import ROWS_NAME, Results
 from loadtests.run.running import Talk, finish, generate, new_folder, prepare_plan
-from loadtests.run.systems import find_systems, systems_for
+from loadtests.run.systems import choose_systems, find_systems, systems_for
 from loadtests.run.verdict import LIMITS, read_limits, rows_to_print
 from loadtests.scenarios.presets import PRESETS
 
@@ -57,6 +57,10 @@ Intermarket = Annotated[Share, typer.Option(help="Share about packs of another m
 Manual = Annotated[Share, typer.Option(help="Share typed in by hand.")]
 Duplicates = Annotated[Share, typer.Option(help="Share of supplies sent twice.")]
 Bulk = Annotated[Share, typer.Option(help="Share of hospital and wholesale packs that go in bulk.")]
+Recalls = Annotated[int | None, typer.Option(help="Batches recalled during the run.")]
+RecallShare = Annotated[
+    Share, typer.Option(help="Share of new packs that are of a batch which is recalled.")
+]
 Model = Annotated[str, typer.Option(help="open: arrivals keep their schedule; closed: tills wait.")]
 Client = Annotated[
     str, typer.Option(help="wire: cheap connections of ours; fasthttp: Locust's own client.")
@@ -74,8 +78,12 @@ Packs = Annotated[
 ]
 Data = Annotated[
     Path | None,
-    typer.Option(help="Data directory of systems that run; without it fresh ones are started."),
+    typer.Option(
+        help="Data directory of systems that run; without it those of EMVS_DATA or .emvs, if they"
+        " run with the markets, and otherwise fresh ones."
+    ),
 ]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Start systems for this run in any case.")]
 Out = Annotated[Path | None, typer.Option(help="Folder of the results.")]
 Limits = Annotated[Path | None, typer.Option(help=r"TOML file with a table \[limits].")]
 P95 = Annotated[float | None, typer.Option(help=f"Limit of p95, ms [{LIMITS['p95_ms']:g}].")]
@@ -101,6 +109,8 @@ def run(  # noqa: PLR0913, PLR0917 - typer calls it by name: each parameter is a
     manual: Manual = None,
     duplicates: Duplicates = None,
     bulk: Bulk = None,
+    recalls: Recalls = None,
+    recall_share: RecallShare = None,
     model: Model = "open",
     client: Client = "wire",
     plain: Plain = False,
@@ -109,6 +119,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer calls it by name: each parameter is a
     seed: Seed = None,
     packs: Packs = None,
     data: Data = None,
+    fresh: Fresh = False,
     out: Out = None,
     limits: Limits = None,
     p95_ms: P95 = None,
@@ -124,6 +135,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer calls it by name: each parameter is a
             preset, duration=duration, rate=rate, curve=curve, markets=markets, model=model,
             client=client, processes=processes, lanes=lanes, cpus=os.cpu_count() or 1,
             alerts=alerts, intermarket=intermarket, manual=manual, duplicates=duplicates, bulk=bulk,
+            recalls=recalls, recall_share=recall_share,
         )  # fmt: skip
         wanted = read_limits(
             limits,
@@ -133,14 +145,17 @@ def run(  # noqa: PLR0913, PLR0917 - typer calls it by name: each parameter is a
             options, plain=plain, seed=seed, packs=packs, data=data, out=out, thresholds=wanted
         )
         console = make_console()
-        results, folder = _run(options, console, with_audit=audit)
+        options, chosen = choose_systems(options, fresh=fresh)
+        results, folder = _run(options, chosen, console, with_audit=audit)
         _print_results(results, folder, console)
         return ExitCode.OK if results.kept else ExitCode.LIMIT_BROKEN
 
     end(command)
 
 
-def _run(options: RunOptions, console: Console, *, with_audit: bool) -> tuple[Results, Path]:
+def _run(
+    options: RunOptions, chosen: str, console: Console, *, with_audit: bool
+) -> tuple[Results, Path]:
     folder = new_folder(options)
     talk, finished = _talk(console)
     talk.step(f"results go to {folder}")
@@ -158,7 +173,7 @@ def _run(options: RunOptions, console: Console, *, with_audit: bool) -> tuple[Re
         )
         return ExitCode.OK
 
-    talk.step("systems" if options.data is None else f"systems of {options.data}")
+    talk.step(chosen)
     try:
         with systems_for(options, folder) as systems:
             code = run_until_signal(work(options))
@@ -217,6 +232,7 @@ def capacity(  # noqa: PLR0913, PLR0917 - typer calls it by name: each parameter
     processes: Processes = None,
     lanes: Lanes = LANES_DEFAULT,
     data: Data = None,
+    fresh: Fresh = False,
     out: Out = None,
     limits: Limits = None,
     p95_ms: P95 = None,
@@ -235,9 +251,11 @@ def capacity(  # noqa: PLR0913, PLR0917 - typer calls it by name: each parameter
         wanted = read_limits(limits, {"p95_ms": p95_ms, "error_share": error_share})
         options = replace(options, plain=plain, data=data, out=out, thresholds=wanted)
         console = make_console()
+        options, chosen = choose_systems(options, fresh=fresh)
         folder = new_folder(options)
         talk, finished = _talk(console)
         talk.step(f"results go to {folder}")
+        talk.step(chosen)
         found: list[bool] = []
 
         async def work() -> ExitCode:

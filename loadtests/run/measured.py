@@ -153,9 +153,13 @@ def codes_of(rows: Rows) -> list[dict[str, Any]]:
     ]
 
 
-def span_of(rows: Rows, plan: Plan) -> float:
-    """Return the seconds that the run really took to its last sending, at least those planned."""
-    return max(plan.duration_s, float((rows["planned"] + rows["late"]).max(initial=0.0)))
+def span_of(rows: Rows, plan: Plan, *, is_stopped: bool = False) -> float:
+    """Return the seconds that the run really took to its last sending.
+
+    At least those planned, unless it was stopped before.
+    """
+    least = 0.1 if is_stopped else plan.duration_s
+    return max(least, float((rows["planned"] + rows["late"]).max(initial=0.0)))
 
 
 class Series(NamedTuple):
@@ -192,7 +196,7 @@ def series_of(rows: Rows, plan: Plan) -> Series:
     places = np.searchsorted(single["planned"], np.arange(count + 1) * slot)
     latency = (single["took"].astype(np.float64) + single["late"]) * 1000
     late = single["late"].astype(np.float64) * 1000
-    bad = single["verdict"] != Verdict.EXPECTED
+    bad = ~np.isin(single["verdict"], (Verdict.EXPECTED, Verdict.UNKNOWN))
     answers, _ = np.histogram(
         single["planned"] + single["late"] + single["took"], np.arange(count + 1) * slot
     )

@@ -13,19 +13,17 @@ from emvs.infra.launch.durations import parse_duration_s
 from emvs.infra.launch.markets_choice import parse_markets
 from emvs.markets import MARKETS, Dialect
 from loadtests.scenarios.mix import decommission_share
+from loadtests.scenarios.packs import SHARDS_MIN
 from loadtests.scenarios.presets import CURVES, Preset, find_preset
+from loadtests.scenarios.recalls import RECALLS_PER_MARKET_MAX
 
 RATE_MAX: Final = 100_000.0
 DURATION_S_MAX: Final = 7 * 86_400
 LANES_DEFAULT: Final = 128
 """Requests one process has under way at most (our choice: 128 at 30 ms are 4,000 a second)."""
 PROCESSES_MAX: Final = 64
-_SHARES: Final = ("alerts", "intermarket", "manual", "duplicates", "bulk")
+_SHARES: Final = ("alerts", "intermarket", "manual", "duplicates", "bulk", "recall_share")
 _MARKET: Final = re.compile(r"([A-Za-z]{2})(?::(soap|rest))?(?:=([0-9.]+))?")
-
-
-class MissingSystemError(UsageError):
-    """No system runs that the load could go to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +71,7 @@ def make_options(
     processes: int | None = None,
     lanes: int = LANES_DEFAULT,
     cpus: int = 2,
+    recalls: int | None = None,
     **dials: float | None,
 ) -> RunOptions:
     """Return the options. Raises UsageError with a sentence for whatever cannot be."""
@@ -81,7 +80,9 @@ def make_options(
         raise UsageError(f"--curve {curve}: there are {', '.join(CURVES)}")
     for name, share in dials.items():
         if share is not None and not 0.0 <= share <= 1.0:
-            raise UsageError(f"--{name} {share:g}: a share is from 0 to 1 (3 % is 0.03)")
+            raise UsageError(
+                f"--{name.replace('_', '-')} {share:g}: a share is from 0 to 1 (3 % is 0.03)"
+            )
     if rate is not None and not 0.0 < rate <= RATE_MAX:
         raise UsageError(f"--rate {rate:g}: from above 0 to {RATE_MAX:g} transactions a second")
     if model not in {"open", "closed"}:
@@ -93,15 +94,20 @@ def make_options(
     changes: dict[str, object] = {n: dials[n] for n in _SHARES if dials.get(n) is not None}
     if curve is not None:
         changes["curve"] = curve
+    if recalls is not None:
+        changes["recalls"] = recalls
     preset = replace(preset, **changes)  # type: ignore[arg-type] # names are checked above
     duration_s = _seconds(preset.duration if duration is None else duration)
     if processes is None:
         processes = max(1, cpus // 2)
     if not 1 <= processes <= PROCESSES_MAX:
         raise UsageError(f"--processes {processes}: from 1 to {PROCESSES_MAX}")
+    wishes = _wishes(preset, markets)
+    if not 0 <= preset.recalls <= (most := RECALLS_PER_MARKET_MAX * len(wishes)):
+        raise UsageError(f"--recalls {preset.recalls}: from 0 to {most} with these markets")
     return RunOptions(
         preset=preset,
-        markets=_wishes(preset, markets),
+        markets=wishes,
         duration_s=float(duration_s),
         rate=rate,
         model=model,
@@ -151,7 +157,10 @@ def packs_needed(options: RunOptions, *, transactions: float, bulk_peak: float) 
     bulk = min(0.95, preset.bulk * bulk_peak) * (preset.roles[1] + preset.roles[2])
     used = transactions * (decommission_share(preset.role_shares) + bulk)
     if preset.recalls:
-        used = transactions  # What is recalled does not go back to the shelf.
+        # What is recalled does not go back to the shelf; each batch holds its part of the scans.
+        recalled = transactions * preset.recall_share
+        per_market = -(-preset.recalls // len(options.markets))
+        used = max(used + recalled, recalled * SHARDS_MIN / per_market)
     shelves = sum(options.sites) * len(options.markets) * options.processes * 60
     return round(used * 1.1) + shelves + 1_000
 

@@ -54,7 +54,14 @@ async def prepare(
         clock = await calls.get(f"{systems.endpoints['hub']['management']}/clock")
         now = datetime.fromisoformat(clock["now"])
         packs = [
-            _market_packs(wish.code, max(1, round(needed * wish.share)), run_id, now, generators)
+            _market_packs(
+                wish.code,
+                max(1, round(needed * wish.share)),
+                run_id,
+                now,
+                generators,
+                recalled=-(-options.preset.recalls // len(options.markets)),
+            )
             for wish in options.markets
         ]
         neighbour = neighbour_of(options, list(systems.endpoints["markets"]))
@@ -85,6 +92,7 @@ async def prepare(
         duplicates=preset.duplicates,
         bulk_share=preset.bulk,
         recalls=preset.recalls,
+        recall_share=preset.recall_share,
         pauses=preset.pauses,
         pace=streams.pace,
         lanes=options.lanes,
@@ -100,10 +108,10 @@ async def prepare(
 
 
 def _market_packs(
-    market: str, packs: int, run_id: str, now: datetime, generators: int
+    market: str, packs: int, run_id: str, now: datetime, generators: int, *, recalled: int = 0
 ) -> MarketPacks:
     try:
-        shards, each = divide(packs, generators=generators)
+        shards, each = divide(packs, generators=generators, recalled=recalled)
     except ValueError as error:
         raise UsageError(str(error)) from error
     return MarketPacks(

@@ -92,12 +92,14 @@ def evaluate(
     """Return the results of the run in a folder."""
     notes = read_lines(folder / NOTES_NAME)
     lines = read_lines(folder / SERVER_NAME)
-    groups = groups_of(rows, plan)
+    # What was under way when the run was stopped has no latency.
+    groups = groups_of(rows[rows["verdict"] != Verdict.UNKNOWN], plan)
     sent = int((rows["operation"] < Operation.BULK_VERIFY).sum())
     unsent = sum(_last(notes, index, "unsent", 0) for index in _indexes(notes))
     # Who has died has told of nothing that it did not send.
-    if not _are_all_over(notes):
+    if plan.model != "closed" and not _are_all_over(notes):
         unsent = max(unsent, round(total(plan.scans, plan.duration_s) * _single_share(plan)) - sent)
+    is_stopped = any(note.get("stopped", False) for note in notes)
     empty = sorted({name for note in notes for name in note["empty"]})
     series = series_of(rows, plan)
     cpu = [_cpu_of(notes, index) for index in _indexes(notes)]
@@ -123,9 +125,10 @@ def evaluate(
             [float(np.percentile(used, 95)) for _, used in cpu if used],
             unsent=unsent,
             empty=empty,
+            unknown=int((rows["verdict"] == Verdict.UNKNOWN).sum()),
         ),
         sent=sent,
-        span_s=round(span_of(rows, plan), 2),
+        span_s=round(span_of(rows, plan, is_stopped=is_stopped), 2),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         machine=f"{os.cpu_count()} cores, {platform.system()} {platform.machine()},"
         f" Python {platform.python_version()}",

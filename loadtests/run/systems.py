@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +16,7 @@ import orjson
 
 from emvs.errors import UsageError
 from emvs.infra.launch.data_directory import DataDirectory
+from emvs.infra.launch.defaults import DATA
 from emvs.infra.launch.errors import LaunchError, NotRunningError
 from emvs.infra.launch.running_systems import running_state
 from loadtests.run.options import RunOptions, neighbour_of, systems_wanted
@@ -28,6 +31,27 @@ class Systems(NamedTuple):
     endpoints: dict[str, Any]
     processes: dict[str, int]
     """Process id by name: "hub", "nmvs-de", "postgres"."""
+
+
+def choose_systems(options: RunOptions, *, fresh: bool) -> tuple[RunOptions, str]:
+    """Return the options with the systems that will be taken, and a sentence that says which.
+
+    Without --data those that run on the default directory, as for `emvs status`, if they have the
+    run's markets; otherwise fresh ones. Raises UsageError.
+    """
+    if options.data is not None:
+        if fresh:
+            raise UsageError("--fresh starts systems, --data takes running ones: give one of them")
+        return options, f"systems of {options.data}"
+    data = Path(os.environ.get("EMVS_DATA") or DATA)
+    if fresh or not DataDirectory(data).running_pid():
+        why = "" if fresh else f"; nothing runs on {data}"
+        return options, f"fresh systems for this run{why}"
+    try:
+        find_systems(options, data)
+    except (UsageError, LaunchError) as error:
+        return options, f"fresh systems for this run; {error}"
+    return replace(options, data=data), f"systems of {data}; --fresh starts others for this run"
 
 
 @contextmanager
@@ -81,8 +105,7 @@ def find_systems(options: RunOptions, data: Path) -> Systems:
         state = running_state(directory)
     except NotRunningError:
         raise UsageError(
-            f"nothing runs on {data}; {way_out}, and `emvs load run` without --data starts fresh"
-            " ones by itself"
+            f"nothing runs on {data}; {way_out}, and `emvs load run --fresh` starts some by itself"
         ) from None
     endpoints: dict[str, Any] = orjson.loads(directory.endpoints.read_bytes())
     neighbour = neighbour_of(options, list(endpoints["markets"]))

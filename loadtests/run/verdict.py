@@ -145,7 +145,12 @@ def rows_to_print(rows: Sequence[Row]) -> list[Row]:
 
 
 def find_bottleneck(
-    lateness: Lateness, cpu: Sequence[float], *, unsent: int, empty: Sequence[str]
+    lateness: Lateness,
+    cpu: Sequence[float],
+    *,
+    unsent: int,
+    empty: Sequence[str],
+    unknown: int = 0,
 ) -> Bottleneck:
     """Return whether the figures are the generator's. `cpu`: each process's 95th percentile."""
     sentences = []
@@ -164,6 +169,11 @@ def find_bottleneck(
         sentences.append(
             f"no lane was free for {lateness.lane_share:.1%} of the requests: the server answers"
             " too slowly for this rate, or --lanes is too small"
+        )
+    if unknown:
+        sentences.append(
+            f"{unknown} requests were under way when the run was stopped: whether they were done"
+            " is not known, and counts neither for nor against anybody"
         )
     if unsent:
         sentences.append(f"{unsent} planned transactions were never sent")

@@ -7,10 +7,13 @@ is: that is what makes it an open model. A generator has its share of all arriva
 
 from __future__ import annotations
 
-import heapq
 import random
+from bisect import bisect_right
+from collections import defaultdict, deque
+from collections.abc import Iterator
 from enum import IntEnum
 from itertools import accumulate
+from math import ceil
 from typing import Final, NamedTuple
 
 from loadtests.scenarios.curves import rate_at
@@ -25,11 +28,14 @@ from loadtests.scenarios.mix import (
 )
 from loadtests.scenarios.plan import Plan
 
-_AHEAD_S_MIN: Final = 0.02
-_AHEAD_S_MAX: Final = 1.0
-"""The rate is looked at again so often."""
-_CLUSTERS_CUMULATED: Final = list(accumulate(CLUSTER_SHARES))
-_SIZES: Final = tuple(range(1, len(CLUSTER_SHARES) + 1))
+_SLICE_S_MIN: Final = 0.01
+_SLICE_S_MAX: Final = 0.05
+"""Arrivals of so long are made at once, with the rate of the middle: a millisecond of processor at
+4,000 a second, which others wait for."""
+_SIZE_BY_PER_CENT: Final = tuple(
+    size for size, share in enumerate(CLUSTER_SHARES, 1) for _ in range(share)
+)
+assert len(_SIZE_BY_PER_CENT) == 100, "shares of sizes are per cent"
 _BULK_PACKS: Final = (20, 400)
 """Packs of one submission (our choice: boxes to pallets); their logarithm is drawn evenly."""
 BULK_MEAN: Final = 126.8
@@ -58,7 +64,10 @@ class Arrival(NamedTuple):
 
 
 class Arrivals:
-    """All arrivals of one role at one load generator, in order of time."""
+    """All arrivals of one role at one load generator, in order of time.
+
+    They are made a slice of time at once, each slice shortly before its first arrival is wanted.
+    """
 
     def __init__(self, plan: Plan, role: Role, *, index: int, generators: int) -> None:
         self._plan = plan
@@ -75,110 +84,122 @@ class Arrivals:
                 plan.market_shares.get(site.market, 0.0) / count[site.market] for site in sites
             )
         )
-        self._waiting: list[Arrival] = []
         self._number = 0
-        mean_cluster_s = (len(CLUSTER_SHARES) - 1) * PAUSE_S[1]
-        # Prescriptions that began earlier have scans left, so that the rate is there at once.
         self._pace = plan.pace if plan.pauses else 0.0
-        self._next_scan = -mean_cluster_s * self._pace
-        self._next_bulk = 0.0
+        # A curve that is much compressed changes sooner.
+        self._slice_s = max(_SLICE_S_MIN, _SLICE_S_MAX * plan.pace)
+        # Prescriptions that began earlier have scans left, so that the rate is there at once.
+        earlier_s = (len(CLUSTER_SHARES) - 1) * PAUSE_S[1] * self._pace
+        self._slice = -ceil(earlier_s / self._slice_s)
+        """The slice that is made next."""
+        self._last_slice = int(plan.duration_s / self._slice_s)
+        if not sites or self._share <= 0:
+            self._slice = self._last_slice + 1
+        self._due: deque[Arrival] = deque()
+        """Of all slices that have been made, in order."""
+        self._later: defaultdict[int, list[Arrival]] = defaultdict(list)
+        """Arrivals by their slice, from the one that is made next."""
         self._has_bulk = role is not Role.PHARMACY and plan.bulk_share > 0
 
     def pop(self) -> Arrival | None:
         """Take the next arrival; None if there is none before the run's end."""
-        return heapq.heappop(self._waiting) if self.next_at() is not None else None
+        return self._due.popleft() if self._due or self._fill() else None
 
     def next_at(self) -> float | None:
         """Return when the next arrival is; None if there is none before the run's end."""
-        if not self._sites or self._share <= 0:
-            return None
-        while not self._waiting or self._waiting[0].at > min(self._next_scan, self._next_bulk_at()):
-            if min(self._next_scan, self._next_bulk_at()) > self._plan.duration_s:
-                break
-            self._make()
-        if not self._waiting or self._waiting[0].at > self._plan.duration_s:
-            return None
-        return self._waiting[0].at
-
-    def drop_all(self) -> int:
-        """Take all that is left, and return how many that were."""
-        count = 0
-        while self.pop() is not None:
-            count += 1
-        return count
+        return self._due[0].at if self._due or self._fill() else None
 
     def due_count(self, now: float) -> int:
         """Return how many arrivals should have begun and have not."""
-        return sum(1 for arrival in self._waiting if arrival.at <= min(now, self._plan.duration_s))
+        while self._slice <= min(self._last_slice, now / self._slice_s):
+            self._make_slice()
+        return bisect_right(self._due, now, key=lambda arrival: arrival.at)
 
-    def _next_number(self) -> int:
-        self._number += 1
-        return self._number
+    def drop_all(self, now: float) -> int:
+        """Take all that is left, and return how many of them should have begun."""
+        count = self.due_count(now)
+        self._slice = self._last_slice + 1
+        self._due.clear()
+        self._later.clear()
+        return count
 
-    def _next_bulk_at(self) -> float:
-        return self._next_bulk if self._has_bulk else float("inf")
+    def _fill(self) -> bool:
+        """Make slices until there is an arrival; return whether there is one."""
+        while not self._due and self._slice <= self._last_slice:
+            self._make_slice()
+        return bool(self._due)
 
-    def _make(self) -> None:
-        if self._next_scan <= self._next_bulk_at():
-            self._next_scan = self._make_cluster(self._next_scan)
-        else:
-            self._next_bulk = self._make_bulk(self._next_bulk)
+    def _make_slice(self) -> None:
+        number, self._slice = self._slice, self._slice + 1
+        start, end = number * self._slice_s, (number + 1) * self._slice_s
+        self._make_clusters(number, start, end)
+        if self._has_bulk and number >= 0:
+            self._make_bulk(number, start, end)
+        duration_s = self._plan.duration_s
+        made = sorted(self._later.pop(number, ()))
+        if number == self._last_slice:
+            made = [arrival for arrival in made if arrival.at <= duration_s]
+        self._due.extend(made)
 
-    def _gap(self, rate: float) -> tuple[float, bool]:
-        """Return the wait for the next arrival, and whether it is one: far ones are drawn anew."""
-        # A curve that is much compressed changes sooner.
-        most = max(_AHEAD_S_MIN, _AHEAD_S_MAX * self._plan.pace)
-        gap = self._rng.expovariate(rate) if rate > 0 else most
-        return (gap, True) if gap < most else (most, False)
+    def _moments(self, rate: float, start: float, end: float) -> Iterator[float]:
+        """Yield moments of a Poisson process."""
+        if rate <= 0:
+            return
+        draw = self._rng.expovariate
+        at = start + draw(rate)
+        while at < end:
+            yield at
+            at += draw(rate)
 
-    def _make_cluster(self, at: float) -> float:
+    def _make_clusters(self, number: int, start: float, end: float) -> None:
         plan, rng = self._plan, self._rng
+        middle = (start + end) / 2
         # So that scans follow the curve, prescriptions are ahead of it.
         ahead = SCAN_DELAY_S * self._pace
-        total = rate_at(plan.scans, max(at + ahead, 0.0)) * self._share * self._single_share(at)
-        goods_in = rate_at(plan.goods_in, max(at, 0.0)) if self._role is Role.PHARMACY else 0.0
-        delivery_mean = sum(GOODS_IN_PACKS) / 2
+        total = rate_at(plan.scans, max(middle + ahead, 0.0)) * self._share
+        total *= 1.0 - (self._bulk_share(middle) if self._has_bulk else 0.0)
+        goods_in = 0.0
+        if self._role is Role.PHARMACY:
+            goods_in = rate_at(plan.goods_in, max(middle, 0.0))
         # Clusters per second of each kind, so that their scans divide as planned.
-        usual, deliveries = total * (1 - goods_in) / CLUSTER_MEAN, total * goods_in / delivery_mean
-        gap, is_one = self._gap(usual + deliveries)
-        at += gap
-        if is_one:
-            is_delivery = rng.random() * (usual + deliveries) < deliveries
-            self._add_cluster(at, is_delivery=is_delivery)
-        return at
-
-    def _single_share(self, at: float) -> float:
-        """Return the share of packs that do not go many at once."""
-        return 1.0 - (self._bulk_share(at) if self._has_bulk else 0.0)
+        usual = total * (1 - goods_in) / CLUSTER_MEAN
+        deliveries = total * goods_in / (sum(GOODS_IN_PACKS) / 2)
+        for at in self._moments(usual + deliveries, start, end):
+            is_delivery = deliveries > 0 and rng.random() * (usual + deliveries) < deliveries
+            self._add_cluster(number, at, is_delivery=is_delivery)
 
     def _bulk_share(self, at: float) -> float:
         return min(0.95, self._plan.bulk_share * rate_at(self._plan.bulk, max(at, 0.0)))
 
-    def _add_cluster(self, at: float, *, is_delivery: bool) -> None:
-        rng = self._rng
+    def _site(self) -> int:
+        weights = self._site_weights
+        return self._sites[bisect_right(weights, self._rng.random() * weights[-1])]
+
+    def _add_cluster(self, number: int, at: float, *, is_delivery: bool) -> None:
+        """Add the scans of a cluster that begins in a slice."""
+        draw = self._rng.random
         if is_delivery:
-            errand, pauses = Errand.GOODS_IN, GOODS_IN_PAUSE_S
-            size = rng.randint(*GOODS_IN_PACKS)
+            errand, (least, most) = Errand.GOODS_IN, GOODS_IN_PAUSE_S
+            size = self._rng.randint(*GOODS_IN_PACKS)
         else:
-            errand, pauses = Errand.SCAN, PAUSE_S
-            size = rng.choices(_SIZES, cum_weights=_CLUSTERS_CUMULATED)[0]
-        site = rng.choices(self._sites, cum_weights=self._site_weights)[0]
+            errand, (least, most) = Errand.SCAN, PAUSE_S
+            size = _SIZE_BY_PER_CENT[int(draw() * 100)]
+        least, span = least * self._pace, (most - least) * self._pace
+        site, later, slice_s = self._site(), self._later, self._slice_s
         for _ in range(size):
             if at >= 0.0:
-                heapq.heappush(self._waiting, Arrival(at, self._next_number(), errand, site))
-            if self._pace:
-                at += rng.uniform(*pauses) * self._pace
+                self._number += 1
+                later[max(number, int(at / slice_s))].append(
+                    Arrival(at, self._number, errand, site)
+                )
+            if span:
+                at += least + span * draw()
 
-    def _make_bulk(self, at: float) -> float:
-        rng = self._rng
-        rate = rate_at(self._plan.scans, at) * self._share * self._bulk_share(at) / BULK_MEAN
-        gap, is_one = self._gap(rate)
-        at += gap
-        if is_one:
-            low, high = _BULK_PACKS
-            packs = round(low * (high / low) ** rng.random())
-            site = rng.choices(self._sites, cum_weights=self._site_weights)[0]
-            heapq.heappush(
-                self._waiting, Arrival(at, self._next_number(), Errand.BULK, site, packs)
-            )
-        return at
+    def _make_bulk(self, number: int, start: float, end: float) -> None:
+        low, high = _BULK_PACKS
+        middle = (start + end) / 2
+        rate = rate_at(self._plan.scans, middle) * self._share * self._bulk_share(middle)
+        for at in self._moments(rate / BULK_MEAN, start, end):
+            packs = round(low * (high / low) ** self._rng.random())
+            self._number += 1
+            self._later[number].append(Arrival(at, self._number, Errand.BULK, self._site(), packs))

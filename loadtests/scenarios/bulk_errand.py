@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Final
 import gevent
 
 from loadtests.scenarios.arrivals import Arrival
+from loadtests.scenarios.connection import STOPPED, Reply
 from loadtests.scenarios.messages import Writer, rest_code, soap_code
 from loadtests.scenarios.mix import Operation, Role
 from loadtests.scenarios.packs import Pack
 from loadtests.scenarios.samples import Flag, Verdict
-from loadtests.scenarios.wire import Reply
 
 if TYPE_CHECKING:
     from loadtests.scenarios.generator import Generator
@@ -41,7 +41,13 @@ def run_bulk(generator: Generator, arrival: Arrival, *, waited: bool) -> None:
         generator.tokens.keep(arrival.site)
     request = writer.bulk_request(operation, packs, generator.next_trx())
     sent_at = generator.now()
-    reply = generator.clients[arrival.site].send(request)
+    try:
+        reply = generator.clients[arrival.site].send(request)
+    except gevent.GreenletExit:
+        _keep(
+            generator, arrival, sent_at, packs, STOPPED, operation, 0, Verdict.UNKNOWN, "",
+        )  # fmt: skip
+        raise
     code = _code(writer, reply)
     is_accepted = code in _SUBMITTED
     _keep(
@@ -66,7 +72,8 @@ def _fetch(  # noqa: PLR0917 - given to spawn.
     try:
         reply = _ask_patiently(generator, arrival, ticket, sent_at)
     except gevent.GreenletExit:
-        reply = Reply(0, b"", trouble="unfinished")  # Not left out: it took longest of all.
+        # Not left out: it took longest of all.
+        reply = STOPPED if generator.is_stopped else Reply(0, b"", trouble="unfinished")
     code = _code(writer, reply)
     good = b'code="NMVS_SUCCESS"' if writer.site.soap else _REST_DONE[operation]
     # SOAP says it once more for the whole.
@@ -110,6 +117,8 @@ def _keep(  # noqa: PLR0917 - the members of a sample.
 def _verdict(is_good: bool, reply: Reply) -> Verdict:
     if is_good:
         return Verdict.EXPECTED
+    if reply is STOPPED:
+        return Verdict.UNKNOWN
     return Verdict.UNEXPECTED if 0 < reply.status < 500 and reply.status != 429 else Verdict.ERROR
 
 

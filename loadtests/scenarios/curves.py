@@ -30,10 +30,9 @@ GOODS_IN_HOURS: Final = ((7.5, 9.5), (13.5, 15.0))
 BULK_HOURS: Final = ((18.0, 24.0), (0.0, 2.0))
 """When wholesalers send many packs at once."""
 UPLOAD_HOURS_UTC: Final = (6.0, 20.0)
-UPLOAD_BUMP_HOURS_UTC: Final = (16.0, 18.0)
 UPLOAD_BUMP: Final = 3.0
-"""Uploads before shipping over those of other hours (our choice: the bump is public, its height is
-not)."""
+"""Uploads before shipping (16 to 18 h UTC) over those of other hours (our choice: the bump is
+public, its height is not)."""
 
 
 def rate_at(points: Sequence[tuple[float, float]], second: float) -> float:

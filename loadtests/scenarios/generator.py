@@ -8,60 +8,59 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 import gevent
 import gevent.pool
-from gevent.event import Event
 
 from loadtests.scenarios.arrivals import Arrival, Arrivals, Errand
 from loadtests.scenarios.bulk_errand import run_bulk
+from loadtests.scenarios.connection import STOPPED, Reply
+from loadtests.scenarios.lanes import Lanes
+from loadtests.scenarios.locust_stats import Teller
 from loadtests.scenarios.messages import Writer, expected_codes, rest_code, soap_code
 from loadtests.scenarios.mix import Operation, Role
 from loadtests.scenarios.packs import Pack, fresh_packs
 from loadtests.scenarios.plan import Plan
-from loadtests.scenarios.recalls import recall_times
+from loadtests.scenarios.recalls import market_of, recall_times
 from loadtests.scenarios.samples import Flag, Verdict, pack_row
-from loadtests.scenarios.shelves import Job, Market, Mixture, Shelves
+from loadtests.scenarios.shelves import Job, Mixture, Shelves
 from loadtests.scenarios.tokens import Tokens
-from loadtests.scenarios.wire import FastClient, Reply, WireClient
+from loadtests.scenarios.wire import FastClient, WireClient
 
 _WARM_UP_GREENLETS: Final = 4
+_OPEN_AHEAD_MAX: Final = 8
+"""Connections of a site that are there before the run: many handshakes in the first second would
+make it slower than all others (our choice)."""
 _RECALL_LEAD_S: Final = 0.5
 """From so long before a recall is sent its batch may be answered either way."""
-
-Fire = Callable[..., None]
-"""Tells Locust of a request, as `events.request.fire`."""
 
 
 class Generator:
     """One process's share. `index` counts from 0."""
 
-    def __init__(self, plan: Plan, *, index: int, generators: int, fire: Fire) -> None:
+    def __init__(self, plan: Plan, *, index: int, generators: int, teller: Teller) -> None:
         self.plan = plan
         self.index = index
-        self.ready = Event()
-        """Set when the run begins."""
         self.rows = bytearray()
         """Samples that nobody has fetched yet."""
         self.busy_lanes = 0
         self.fetching = gevent.pool.Group()
         """Who waits for the results of many packs at once."""
         self.unsent_count = 0
-        self.is_over = False
-        self._fire = fire
+        self.is_over = self.is_stopped = False
+        self._teller = teller
         self._trx_prefix = f"{plan.packs[0].run_id}{index:03}"
         self._trx_count = 0
         self._started_at = 0.0
-        self._adopting: Role | None = None
-        self._orphans: list[Arrivals] = []
         self.arrivals = {
             role: Arrivals(plan, role, index=index, generators=generators) for role in Role
         }
+        self.lanes = Lanes(self.arrivals, self.now)
         packs = {one.market: one for one in plan.packs}
         self.markets = {
-            name: Market(fresh_packs(one, index=index, generators=generators))
+            name: market_of(plan, one, index=index, generators=generators)
             for name, one in packs.items()
         }
         foreign = self._foreign_packs(generators)
@@ -101,7 +100,7 @@ class Generator:
         return iter(lambda: rng.choice(packs), None)
 
     def warm_up(self) -> None:
-        """Log every site in and open a connection for it, outside of all measuring.
+        """Log every site in and open connections for it, outside of all measuring.
 
         A first login costs the server a memory-hard hash, which no later request pays. The first
         arrival follows from all prescriptions that began earlier: seconds of processor at high
@@ -118,18 +117,15 @@ class Generator:
         pack = self.markets[self.plan.sites[number].market].fresh()
         if pack is not None:
             job = Job(Operation.VERIFY, pack)
-            self.clients[number].send(self.writers[number].request(job, self.next_trx()))
+            client = self.clients[number]
+            if isinstance(client, WireClient):
+                client.open_ahead(min(_OPEN_AHEAD_MAX, -(-self.plan.lanes // len(self.clients))))
+            client.send(self.writers[number].request(job, self.next_trx()))
 
     def start(self, lanes: dict[Role, int]) -> None:
-        """Begin the run. `lanes`: how many Locust has given this process of each role.
-
-        Locust may give one process all lanes of a role; elsewhere the largest role adopts it.
-        """
-        if lanes:
-            self._adopting = max(lanes, key=lambda role: lanes[role])
-            self._orphans = [self.arrivals[role] for role in Role if not lanes.get(role)]
+        """Begin the run. `lanes`: how many Locust has given this process of each role."""
+        self.lanes.adopt(lanes)
         self._started_at = time.perf_counter()
-        self.ready.set()
 
     def now(self) -> float:
         """Return the second of the run."""
@@ -142,18 +138,12 @@ class Generator:
 
     def carry(self, role: Role) -> bool:
         """Do one errand of a role at its planned moment; False if there is none any more."""
-        arrivals = self.arrivals[role]
-        if role is self._adopting:
-            arrivals = min((arrivals, *self._orphans), key=_next_at)
-        arrival = arrivals.pop()
-        if arrival is None:
+        taken = self.lanes.take(role)
+        if taken is None:
             return False
-        wait_s = arrival.at - self.now()
-        if wait_s > 0:
-            gevent.sleep(wait_s)
         self.busy_lanes += 1
         try:
-            self.do(arrival, waited=wait_s > 0)
+            self.do(taken.arrival, waited=taken.waited)
         finally:
             self.busy_lanes -= 1
         return True
@@ -197,7 +187,11 @@ class Generator:
             self.tokens.keep(number)
         request = writer.request(job, trx)
         sent_at = self.now()
-        reply = self.clients[number].send(request)
+        try:
+            reply = self.clients[number].send(request)
+        except gevent.GreenletExit:
+            self._keep_unknown(arrival, job, sent_at)
+            raise
         took = self.now() - sent_at
         code = (soap_code if is_soap else rest_code)(reply.body)
         recalled = job.pack.batch in self.markets[writer.site.market].recalled
@@ -226,6 +220,24 @@ class Generator:
         )
         return code == "SUCCESS" if is_soap else code[:1] == "1"
 
+    def _keep_unknown(self, arrival: Arrival, job: Job, sent_at: float) -> None:
+        """Keep a request whose lane is ended: the market may have done it."""
+        flags = Flag.FOREIGN * job.foreign | Flag.REPEAT * job.repeat
+        self.keep(
+            arrival.at,
+            sent_at - arrival.at,
+            self.now() - sent_at,
+            job.pack.number,
+            1,
+            arrival.site,
+            STOPPED,
+            job.operation,
+            job.fault,
+            flags,
+            Verdict.UNKNOWN,
+            "",
+        )
+
     def keep(  # noqa: PLR0917 - the members of a sample in order, called for each request.
         self,
         planned: float,
@@ -247,14 +259,14 @@ class Generator:
             *(planned, max(late, 0.0), took, pack, count, site, reply.status),
             *(operation, fault, flags, verdict, shown.encode()[:12]),
         )
-        error = None if verdict is Verdict.EXPECTED else UnexpectedAnswerError(shown)
-        self._fire(
-            request_type="REST" if self.plan.sites[site].soap is None else "SOAP",
-            name=self._names[site] + operation.label,
-            response_time=took * 1000.0,
-            response_length=len(reply.body),
-            exception=error,
-            context=_NO_CONTEXT,
+        if verdict is Verdict.UNKNOWN:
+            return
+        self._teller.add(
+            "REST" if self.plan.sites[site].soap is None else "SOAP",
+            self._names[site] + operation.label,
+            took,
+            len(reply.body),
+            "" if verdict is Verdict.EXPECTED else shown,
         )
 
     def keep_row(
@@ -268,12 +280,15 @@ class Generator:
         self.rows += pack_row(*times_and_pack, *what, *marks, code.encode()[:12])
 
     def take_rows(self) -> bytes:
-        """Return the samples since the last call."""
+        """Return the samples since the last call. Locust has been told of them."""
+        self._teller.tell()
         rows, self.rows = bytes(self.rows), bytearray()
         return rows
 
     def due_count(self) -> int:
         """Return how many arrivals should have begun by now and wait for a lane."""
+        if self.plan.model == "closed":
+            return 0  # Tills plan nothing.
         now = self.now()
         return sum(arrivals.due_count(now) for arrivals in self.arrivals.values())
 
@@ -283,25 +298,20 @@ class Generator:
         return self.busy_lanes == 0 and not self.fetching
 
     def stop_sending(self) -> None:
-        """Count what was planned and never sent; what is under way still gets its answer."""
-        self.unsent_count += sum(arrivals.drop_all() for arrivals in self.arrivals.values())
+        """Count what was due and never sent; what is under way still gets its answer."""
+        due = self.lanes.drop_all()
+        if self.plan.model != "closed":  # Tills plan nothing.
+            self.unsent_count += due
+
+    def stop(self) -> None:
+        """End before the plan's end: whatever has no answer by now is nobody's fault."""
+        self.is_stopped = True
+        self.stop_sending()
 
     def finish(self) -> None:
         """End. Results that have not come are kept as such."""
         self.fetching.kill()
         self.is_over = True
-
-
-def _next_at(arrivals: Arrivals) -> float:
-    at = arrivals.next_at()
-    return float("inf") if at is None else at
-
-
-_NO_CONTEXT: Final[dict[str, Any]] = {}
-
-
-class UnexpectedAnswerError(Exception):
-    """What Locust shows as a failure."""
 
 
 def judge(reply: Reply, code: str, expected: frozenset[str]) -> Verdict:

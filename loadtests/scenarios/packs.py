@@ -57,31 +57,36 @@ class MarketPacks(msgspec.Struct, frozen=True):
         return generate_serial_numbers(self.shard_packs, rng=rng)
 
 
-def divide(packs: int, *, generators: int) -> tuple[int, int]:
+def divide(packs: int, *, generators: int, recalled: int = 0) -> tuple[int, int]:
     """Return shards and packs in each, for at least so many packs: the same for each generator.
+
+    Each has a shard beside those that will be recalled.
 
     Raises ValueError if there are more generators or packs than can be.
     """
     if not 0 < packs <= PACKS_MAX:
         raise ValueError(f"{packs} packs: from 1 to {PACKS_MAX} can be prepared")
-    least = max(generators, SHARDS_MIN, -(-packs // SHARD_PACKS_MAX))
+    least = max(generators + recalled, SHARDS_MIN, -(-packs // SHARD_PACKS_MAX))
     shards = -(-least // generators) * generators
     if shards > SHARDS_MAX:
         raise ValueError(f"{generators} generators: at most {SHARDS_MAX} can have packs")
     return shards, -(-packs // shards)
 
 
-def fresh_packs(packs: MarketPacks, *, index: int, generators: int) -> Iterator[Pack]:
-    """Return the packs of generator `index`, each once.
+def fresh_packs(
+    packs: MarketPacks, *, index: int, generators: int, shards: range | None = None
+) -> Iterator[Pack]:
+    """Return the packs of generator `index`, each once; of some shards, or of all.
 
     All serial numbers are made before the first one is given: later it would cost time that others
     wait for.
     """
-    mine = range(index, packs.shards, generators)
-    shards = [(shard, packs.batch_id(shard), packs.serials(shard)) for shard in mine]
+    among = range(packs.shards) if shards is None else shards
+    mine = [shard for shard in among if shard % generators == index]
+    made = [(shard, packs.batch_id(shard), packs.serials(shard)) for shard in mine]
 
     def packs_of_shards() -> Iterator[Pack]:
-        for shard, batch, serials in shards:
+        for shard, batch, serials in made:
             first = shard * packs.shard_packs
             for offset, serial in enumerate(serials):
                 yield Pack(first + offset, serial, batch, packs.expiry)

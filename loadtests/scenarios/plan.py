@@ -103,6 +103,8 @@ class Plan(msgspec.Struct, frozen=True):
     """Management address of each market, for figures and the audit trail."""
     pace: float = 1.0
     """Factor on pauses between scans; below 1 where a curve is much compressed."""
+    recall_share: float = 0.0
+    """Share of new packs that are of a batch which is recalled in this run."""
     processes: dict[str, int] = {}
     """Process ids of servers on this machine."""
 

@@ -57,6 +57,8 @@ class Preset:
     uploads: float = 1.0
     """Uploaded serials over the usual number."""
     recalls: int = 0
+    recall_share: float = 0.05
+    """Share of new packs that are of a recalled batch, where there are recalls (our choice)."""
     pauses: bool = True
     duration: str = "5m"
 
@@ -125,7 +127,7 @@ PRESETS: Final = {
         replace(
             _POLAND,
             name="recall-storm",
-            text="batches are recalled while pharmacies hand them out and check their shelves",
+            text="batches are recalled, among others, while pharmacies hand them out",
             recalls=4,
             rate_factor=1.5,
         ),

@@ -22,12 +22,14 @@ from locust.env import Environment
 from locust.runners import LocalRunner, MasterRunner, WorkerRunner
 
 from loadtests.scenarios.generator import Generator
+from loadtests.scenarios.locust_stats import Teller
 from loadtests.scenarios.mix import Role
 from loadtests.scenarios.plan import PLAN_VARIABLE, Plan, read_plan
 
 ROWS_NAME: Final = "samples.bin"
 NOTES_NAME: Final = "generator.jsonl"
 _MESSAGE: Final = "emvs_plan"
+_LAST_MESSAGE: Final = "emvs_last"
 _NOTE_S: Final = 1.0
 _SPAWN_S_MAX: Final = 15.0
 _DRAIN_S: Final = 2.0
@@ -53,6 +55,7 @@ class Process:
         self._over: set[int] = set()
         self._generators = 1
         self._spawned = Event()
+        self._watching: Any = None
 
     def attach(self, environment: Environment) -> None:
         """Listen to what Locust tells."""
@@ -60,15 +63,19 @@ class Process:
         events: Any = environment.events  # Without annotations in Locust.
         runner = environment.runner
         events.spawning_complete.add_listener(lambda **_: self._spawned.set())
-        events.quitting.add_listener(lambda **_: self._close())
+        # Locust's own order closes first and stops then; of workers it waits for half a second.
+        events.quitting.add_listener(lambda **_: self._runner.stop())
+        events.quit.add_listener(lambda **_: self._close())
+        events.test_stopping.add_listener(self._on_stopping)
+        events.test_stop.add_listener(self._on_stop)
         if isinstance(runner, WorkerRunner):
             runner.register_message(_MESSAGE, self._on_plan)
             events.report_to_master.add_listener(self._on_report)
             return
         events.test_start.add_listener(self._on_start)
-        events.test_stop.add_listener(self._on_stop)
         if isinstance(runner, MasterRunner):
             events.worker_report.add_listener(self._on_worker_report)
+            runner.register_message(_LAST_MESSAGE, self._on_last)
 
     def _on_start(self, environment: Environment, **_: Any) -> None:
         self._close()
@@ -79,6 +86,8 @@ class Process:
             gevent.spawn(_give_up, environment)
             return
         self._folder = path.parent
+        for name in (ROWS_NAME, NOTES_NAME):
+            (self._folder / name).unlink(missing_ok=True)
         document = path.read_bytes()
         self.plan = read_plan(document)
         runner = environment.runner
@@ -99,6 +108,8 @@ class Process:
 
     def _forget(self) -> None:
         """Begin anew: a run of the web page may follow another one."""
+        if self._watching is not None:
+            self._watching.kill()
         self._over.clear()
         self.lanes.clear()
         self.ready.clear()
@@ -110,8 +121,8 @@ class Process:
         self.plan, self._generators = plan, generators
         self.planned.set()
         assert self._environment is not None, "attached before anything starts"
-        fire = self._environment.events.request.fire
-        generator = Generator(plan, index=index, generators=generators, fire=fire)
+        teller = Teller(self._environment)
+        generator = Generator(plan, index=index, generators=generators, teller=teller)
         generator.warm_up()
         self._spawned.wait(_SPAWN_S_MAX)
         # What lives as long as the run need not be looked through again and again meanwhile.
@@ -120,18 +131,19 @@ class Process:
         self.generator = generator
         generator.start(dict(self.lanes))
         self.ready.set()
-        gevent.spawn(self._watch, generator)
+        self._watching = gevent.spawn(self._watch, generator)
 
     def _watch(self, generator: Generator) -> None:
         """Note every second what this process costs, until the run is over."""
         cpu, at = time.process_time(), time.perf_counter()
-        end = generator.plan.duration_s + _DRAIN_S
+        end = generator.plan.duration_s + _DRAIN_S + generator.plan.timeout_s
         is_closed, last = False, 0.0
         while True:
             gevent.sleep(_NOTE_S)
             cpu_now, now = time.process_time(), time.perf_counter()
-            if not is_closed and generator.now() > end:
-                is_closed = generator.is_idle or generator.now() > end + generator.plan.timeout_s
+            second = generator.now()
+            if not is_closed and second > generator.plan.duration_s:
+                is_closed = second > end or (generator.is_idle and not generator.due_count())
                 if is_closed:
                     generator.stop_sending()
                     last = generator.now() + _LAST_S_MAX
@@ -139,25 +151,30 @@ class Process:
             over = is_closed and (generator.is_idle or generator.now() > last)
             if over:
                 generator.finish()
-            self._notes.append(
-                {
-                    "index": generator.index,
-                    "at": round(generator.now(), 3),
-                    "cpu": round((cpu_now - cpu) / (now - at), 4),
-                    "busy": generator.busy_lanes,
-                    "due": 0 if over else generator.due_count(),
-                    "unsent": generator.unsent_count,
-                    "empty": [name for name, one in generator.markets.items() if one.is_empty],
-                    "started_at": time.time() - generator.now(),
-                    "generators": self._generators,
-                    "over": over,
-                }
-            )
+            self._note(generator, (cpu_now - cpu) / (now - at), is_over=over)
             cpu, at = cpu_now, now
             if not isinstance(self._runner, WorkerRunner):
                 self._write(generator.take_rows(), self._take_notes())
             if over:
                 return
+
+    def _note(self, generator: Generator, cpu: float, *, is_over: bool) -> None:
+        is_ended = is_over or generator.is_stopped
+        self._notes.append(
+            {
+                "index": generator.index,
+                "at": round(generator.now(), 3),
+                "cpu": round(cpu, 4),
+                "busy": generator.busy_lanes,
+                "due": 0 if is_ended else generator.due_count(),
+                "unsent": generator.unsent_count,
+                "empty": [name for name, one in generator.markets.items() if one.is_empty],
+                "started_at": time.time() - generator.now(),
+                "generators": self._generators,
+                "over": is_over,
+                "stopped": generator.is_stopped,
+            }
+        )
 
     @property
     def _runner(self) -> Any:
@@ -177,13 +194,16 @@ class Process:
         if part is not None:
             self._write(part["rows"], part["notes"])
 
+    def _on_last(self, environment: Environment, msg: Any, **_: Any) -> None:
+        self._write(msg.data["rows"], msg.data["notes"])
+
     def _write(self, rows: bytes, notes: list[dict[str, Any]]) -> None:
         """Append to the run's files; stop the test when every generator is through."""
         if self._folder is None:
             return
-        for name in (ROWS_NAME, NOTES_NAME):
-            if name not in self._files:
-                self._files[name] = (self._folder / name).open("wb")
+        if not self._files:
+            for name in (ROWS_NAME, NOTES_NAME):
+                self._files[name] = (self._folder / name).open("ab")
         self._files[ROWS_NAME].write(rows)
         for note in notes:
             self._files[NOTES_NAME].write(json.dumps(note).encode() + b"\n")
@@ -202,9 +222,26 @@ class Process:
         else:
             runner.stop()
 
+    def _on_stopping(self, **_: Any) -> None:
+        """Send no more. What is under way has until Locust's --stop-timeout."""
+        if self.generator is not None and not self.generator.is_over:
+            self.generator.stop()
+
     def _on_stop(self, **_: Any) -> None:
-        if self.generator is not None and not isinstance(self._runner, MasterRunner):
-            self._write(self.generator.take_rows(), self._take_notes())
+        """Hand on all that is left, once nobody is under way any more."""
+        generator = self.generator
+        if generator is None:
+            return
+        if not generator.is_over:
+            generator.finish()
+            self._note(generator, 0.0, is_over=False)
+        if self._watching is not None and self._watching is not gevent.getcurrent():
+            self._watching.kill()
+        rows, notes = generator.take_rows(), self._take_notes()
+        if isinstance(self._runner, WorkerRunner):
+            self._runner.send_message(_LAST_MESSAGE, {"rows": rows, "notes": notes})
+        else:
+            self._write(rows, notes)
 
     def _close(self) -> None:
         for file in self._files.values():

@@ -8,7 +8,7 @@ from __future__ import annotations
 import struct
 from enum import IntEnum, IntFlag
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -37,6 +37,8 @@ class Verdict(IntEnum):
     """An answer, but another one than the pack's history allows."""
     ERROR = 2
     """No usable answer: refused, broken, timed out, overloaded, HTTP 5xx."""
+    UNKNOWN = 3
+    """The run was stopped before the answer came: nobody's fault, and it may have been done."""
 
 
 class Sample(NamedTuple):
@@ -100,8 +102,3 @@ def read_rows(path: Path) -> Rows:
 def from_samples(samples: list[Sample]) -> Rows:
     """Return rows; for tests and small sets."""
     return np.frombuffer(b"".join(pack_row(*sample) for sample in samples), DTYPE)
-
-
-def sample_of(row: Any) -> Sample:
-    """Return one row with names."""
-    return Sample(*row.tolist())

@@ -8,6 +8,7 @@ and whatever else comes is unexpected. The only packs scanned twice at once are 
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
@@ -53,8 +54,12 @@ class Job(NamedTuple):
 class Market:
     """What the sites of one market share at one load generator."""
 
-    def __init__(self, fresh: Iterator[Pack]) -> None:
+    def __init__(
+        self, fresh: Iterator[Pack], *, hits: Callable[[], Pack | None] = lambda: None
+    ) -> None:
+        """`hits` returns now and then a pack of a batch that is recalled in this run."""
         self._fresh = fresh
+        self._hits = hits
         self.taken_count = 0
         self.is_empty = False
         self.supplied: deque[tuple[Pack, int]] = deque(maxlen=_SUPPLIED_KEPT)
@@ -64,7 +69,7 @@ class Market:
 
     def fresh(self) -> Pack | None:
         """Return a pack that nobody has scanned; None if there is none left."""
-        pack = next(self._fresh, None)
+        pack = self._hits() or next(self._fresh, None)
         if pack is None:
             self.is_empty = True
         else:
@@ -75,10 +80,12 @@ class Market:
         """Return up to so many fresh packs of one batch."""
         packs: list[Pack] = []
         while len(packs) < count:
-            pack = self.fresh()
+            pack = next(self._fresh, None)
             if pack is None or (packs and pack.batch != packs[0].batch):
                 break
             packs.append(pack)
+        self.taken_count += len(packs)
+        self.is_empty = self.is_empty or not packs
         return packs
 
 
@@ -120,7 +127,8 @@ class Shelves:
                 return Job(Operation.VERIFY, pack, manual=manual, foreign=True)
         if goods_in:
             return self._verify(manual=manual)
-        operation = rng.choices(OPERATIONS, cum_weights=self._weights)[0]
+        weights = self._weights
+        operation = OPERATIONS[bisect_right(weights, rng.random() * weights[-1])]
         if operation is Operation.UNDO:
             self._owed_undos += 1
             operation = Operation.VERIFY

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 from urllib.parse import urlencode, urlsplit
 
+from loadtests.scenarios.connection import Reply
 from loadtests.scenarios.messages import Request, Writer
 from loadtests.scenarios.plan import Site
-from loadtests.scenarios.wire import Reply
 
 _EARLY_SHARE: Final = 0.8
 """A token is renewed when so much of its life is over."""

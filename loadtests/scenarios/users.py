@@ -16,6 +16,7 @@ from locust import FastHttpUser, task
 from locust.user.task import LOCUST_STATE_RUNNING
 
 from loadtests.scenarios.arrivals import Arrival, Errand
+from loadtests.scenarios.generator import Generator
 from loadtests.scenarios.manufacturer import Message, plan_messages
 from loadtests.scenarios.mix import CLUSTER_SHARES, PAUSE_S, Operation, Role
 from loadtests.scenarios.process import PROCESS
@@ -60,16 +61,22 @@ class _Lane(FastHttpUser):
         generator = PROCESS.generator
         assert generator is not None, "the run has begun"
         sites = [site.number for site in generator.plan.sites if site.role is self.role]
-        if not sites or generator.now() > generator.plan.duration_s:
+        if not sites or _is_over(generator):
             gevent.sleep(_IDLE_S)
             return
         site = random.choice(sites)  # noqa: S311 - made-up traffic.
         sizes = range(1, len(CLUSTER_SHARES) + 1)
         for _ in range(random.choices(sizes, CLUSTER_SHARES)[0]):  # noqa: S311
+            if _is_over(generator):
+                return
             generator.busy_lanes += 1
             generator.do(Arrival(generator.now(), 0, Errand.SCAN, site), waited=True)
             generator.busy_lanes -= 1
             gevent.sleep(random.uniform(*PAUSE_S))  # noqa: S311
+
+
+def _is_over(generator: Generator) -> bool:
+    return generator.is_stopped or generator.now() > generator.plan.duration_s
 
 
 class CommunityPharmacy(_Lane):
@@ -133,8 +140,8 @@ class Manufacturer(FastHttpUser):
         operation = Operation.RECALL if message.message_type == "RCBR" else Operation.UPLOAD
         with self.client.post(
             f"{url}/{message.message_type}",
-            json=message.body,
-            headers=headers,
+            data=message.document,  # type: ignore[arg-type] # Bytes go out as they are.
+            headers=headers | {"Content-Type": "application/json"},
             name=f"hub {operation.label}",
             catch_response=True,
         ) as response:
@@ -143,7 +150,7 @@ class Manufacturer(FastHttpUser):
                 response.failure(f"HTTP {status}")
         self._keep(message, sent_at, operation, status, f"HTTP {status}", waited=waited)
         if status == 202 and operation is Operation.UPLOAD:
-            self._follow(message, sent_at, f"{url}/requests/{message.body['transactionId']}")
+            self._follow(message, sent_at, f"{url}/requests/{message.transaction_id}")
 
     def _follow(self, message: Message, sent_at: float, url: str) -> None:
         """Wait until every market has the packs."""

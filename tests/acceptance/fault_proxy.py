@@ -58,8 +58,11 @@ class FaultProxy:
             headers=headers,
         ) as answer:
             body = await answer.read()
+            kept = {name: answer.headers[name] for name in ("Location",) if name in answer.headers}
         if self.fault is not None:
             instead = await self.fault(request, self.seen.count(name))
             if instead is not None:
                 return instead
-        return web.Response(status=answer.status, body=body, content_type="application/json")
+        return web.Response(
+            status=answer.status, body=body, content_type="application/json", headers=kept
+        )

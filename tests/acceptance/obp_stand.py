@@ -1,4 +1,4 @@
-"""The command `obp` as tests run it: here or as a process, and what they upload by it."""
+"""A manufacturer at a desk: runs `obp` against systems that a self-test has started and kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from hub.obp.cli import app
 from tests.acceptance.conftest import EMVS, Environment
 
 OBP = EMVS.parent / "obp"
-ROOT = Path(__file__).parents[2]
 GTIN = "09520000777739"
 COMMAND_S_MAX = 100.0
 

@@ -6,24 +6,33 @@ import asyncio
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import pytest
 
+from emvs.errors import UsageError
 from emvs.infra.loopback_ports import free_port
+from loadtests.run.options import make_options
+from loadtests.run.systems import choose_systems
 from loadtests.scenarios.arrivals import Arrivals, Errand
-from loadtests.scenarios.mix import Role
+from loadtests.scenarios.mix import Operation, Role
 from loadtests.scenarios.plan import read_plan
-from loadtests.scenarios.samples import Flag, read_rows
+from loadtests.scenarios.samples import Flag, Verdict, read_rows
 from tests.acceptance.conftest import EMVS, Environment, stop, wait_until
 
+# The first test waits for all systems and runs.
+pytestmark = pytest.mark.timeout(300)
 ROOT = Path(__file__).parents[2]
 STALL_S = 1.5
 LOCUST_S_MAX = 100.0
@@ -38,71 +47,129 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
     stop(environment)
 
 
+class Runs(NamedTuple):
+    """Folders of runs."""
+
+    finished: Path
+    """Five seconds that have kept their limits."""
+    stalled: Path
+    """Plain Locust with two workers, whose market stood still meanwhile."""
+    interrupted: Path
+    """Ctrl-C while the market stood still."""
+
+
 @pytest.fixture(scope="module")
-def stalled(loaded: Environment, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with samples of plain Locust with two workers, whose market stalled meanwhile."""
-    cwd = tmp_path_factory.mktemp("locust")
+def runs(loaded: Environment, tmp_path_factory: pytest.TempPathFactory) -> Runs:
+    """All runs, on each market one after the other, on both at the same time."""
+
+    def of_lithuania() -> tuple[Path, Path]:
+        stalled = run_stalled(loaded, tmp_path_factory.mktemp("locust"))
+        return stalled, run_interrupted(loaded, tmp_path_factory.mktemp("stopped") / "run")
+
+    with ThreadPoolExecutor(1) as pool:
+        others = pool.submit(of_lithuania)
+        finished = run_finished(loaded, tmp_path_factory.mktemp("results") / "run")
+        return Runs(finished, *others.result())
+
+
+@pytest.fixture
+def finished(runs: Runs) -> Path:
+    return runs.finished
+
+
+@pytest.fixture
+def stalled(runs: Runs) -> Path:
+    return runs.stalled
+
+
+def run_stalled(loaded: Environment, cwd: Path) -> Path:
     port = str(free_port())
     command = [
         *(sys.executable, "-m", "locust", "-f", str(ROOT / "loadtests" / "locustfile.py")),
         *("--headless", "--users", "26", "--spawn-rate", "100", "--processes", "2"),
         *("--master-bind-port", port, "--master-port", port),
         *("--emvs-preset", "latvia", "--emvs-markets", "LT", "--emvs-rate", "80"),
-        *("--emvs-duration", "6s", "--emvs-data", str(loaded.data), "--only-summary"),
+        *("--emvs-duration", "5s", "--emvs-data", str(loaded.data), "--only-summary"),
     ]
     with (cwd / "locust.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - Locust with our own file
             command, cwd=cwd, stdout=log, stderr=log, env=os.environ | {"PYTHONPATH": str(ROOT)}
         )
-        try:
+        with ended(process):
             wait_until(
                 lambda: any(cwd.glob("load-results/*/samples.bin")), "the run", timeout_s=60.0
             )
-            server = loaded.system("nmvs-lt")["pid"]
-            os.kill(server, signal.SIGSTOP)
-            time.sleep(STALL_S)  # The market really stands still for so long.
-            os.kill(server, signal.SIGCONT)
+            with standing_still(loaded):
+                time.sleep(STALL_S)  # The market really stands still for so long.
             assert process.wait(LOCUST_S_MAX) == 0, (cwd / "locust.log").read_text()
-        finally:
-            if process.poll() is None:
-                process.terminate()
-                process.wait()
     (folder,) = cwd.glob("load-results/*")
     return folder
 
 
-def load(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run `emvs load` to its end."""
+def run_interrupted(loaded: Environment, out: Path) -> Path:
+    command = [str(EMVS), "load", "run", "latvia", "--markets", "LT", "--rate", "100"]
+    command += ["--duration", "60s", "--data", str(loaded.data), "--out", str(out)]
+    samples = out / "samples.bin"
+    process = subprocess.Popen(  # noqa: S603 - the command under test
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    with ended(process):
+        wait_until(
+            lambda: samples.exists() and samples.stat().st_size > 0, "samples", timeout_s=60.0
+        )
+        with standing_still(loaded):
+            time.sleep(0.3)  # Some thirty scans that nobody answers.
+            process.send_signal(signal.SIGINT)
+            text, _ = process.communicate(timeout=LOCUST_S_MAX)
+    assert process.returncode == 130, text
+    assert f"emvs load report {out}` makes a report" in text.replace("\n", " ")
+    return out
+
+
+@contextmanager
+def ended(process: subprocess.Popen[Any]) -> Iterator[None]:
+    """End a process in any case."""
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+
+
+@contextmanager
+def standing_still(loaded: Environment) -> Iterator[None]:
+    """Stop Lithuania's system meanwhile."""
+    server = loaded.system("nmvs-lt")["pid"]
+    os.kill(server, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(server, signal.SIGCONT)
+
+
+def load(*arguments: str, data: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `emvs load` to its end. `data`: where it looks for systems when no option says it."""
     return subprocess.run(  # noqa: S603 - the command under test
         [str(EMVS), "load", *arguments],
         capture_output=True,
         text=True,
         timeout=110,
         check=False,
+        env=os.environ | ({"EMVS_DATA": str(data)} if data else {}),
     )
 
 
-@pytest.fixture(scope="module")
-def finished(loaded: Environment, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The results of a run of five seconds that has kept its limits."""
-    out = tmp_path_factory.mktemp("results") / "run"
+def run_finished(loaded: Environment, out: Path) -> Path:
     done = load(
-        *(
-            "run",
-            "latvia",
-            "--rate",
-            "50",
-            "--duration",
-            "5s",
-            "--alerts",
-            "0.05",
-            "--duplicates",
-            "0.2",
-        ),
+        *("run", "latvia", "--rate", "50", "--duration", "5s"),
+        *("--alerts", "0.05", "--duplicates", "0.2"),
         # Others use this machine: the limit here only shows that a limit is looked at.
-        *("--p95-ms", "5000", "--data", str(loaded.data), "--out", str(out)),
+        *("--p95-ms", "5000", "--out", str(out)),
+        data=loaded.data,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert f"systems of {loaded.data}" in " ".join((done.stdout + done.stderr).split())
     return out
 
 
@@ -194,6 +261,30 @@ def test_what_is_lost_or_doubled_in_the_market_is_found(
     assert broken == {"lost", "doubled", "unasked"}
 
 
+def test_locust_itself_is_told_of_every_request(stalled: Path) -> None:
+    rows = read_rows(stalled / "samples.bin")
+    log = (stalled.parents[1] / "locust.log").read_text()
+    told = re.findall(r"^(?:SOAP|REST) .* ([0-9]+) +[0-9]+\([0-9.]+%\)", log, re.MULTILINE)
+    assert sum(map(int, told)) == int((rows["operation"] < Operation.UPLOAD).sum())
+
+
+def test_what_was_under_way_at_ctrl_c_is_neither_lost_nor_unasked(
+    runs: Runs, tmp_path: Path
+) -> None:
+    limits = tmp_path / "limits.toml"
+    limits.write_text("[limits]\nsent_share = 0\n")
+    done = load("report", str(runs.interrupted), "--p95-ms", "60000", "--limits", str(limits))
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = read_rows(runs.interrupted / "samples.bin")
+    unknown = int((rows["verdict"] == Verdict.UNKNOWN).sum())
+    assert unknown >= 10
+    assert f"{unknown} requests were under way when the run was stopped" in done.stdout
+    (audit,) = report_of(runs.interrupted)["audit"]
+    assert audit["checked"] > 10
+    assert audit["unanswered_done"] > 0, "the market goes on and does what it has got"
+    assert (audit["lost"], audit["doubled"], audit["unasked"]) == (0, 0, 0)
+
+
 async def _spoil(dsn: str) -> None:
     """Take one supply out of the market's trail, and write another one twice."""
     connection = await asyncpg.connect(dsn)
@@ -223,3 +314,24 @@ def test_load_on_nothing_says_what_to_do(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert f"emvs up --data {tmp_path / 'none'} --markets LV:soap,LT" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_systems_without_the_markets_are_left_alone(loaded: Environment, tmp_path: Path) -> None:
+    options = make_options("belgium")
+    chosen, text = choose_systems(replace(options, data=loaded.data), fresh=False)
+    assert chosen.data == loaded.data
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EMVS_DATA", str(loaded.data))
+        chosen, text = choose_systems(options, fresh=False)
+        assert chosen.data is None
+        assert text.startswith("fresh systems for this run; ")
+        assert "run without BE" in text
+        chosen, text = choose_systems(make_options("latvia"), fresh=False)
+        assert chosen.data == loaded.data
+        chosen, text = choose_systems(make_options("latvia"), fresh=True)
+        assert chosen.data is None
+        patch.setenv("EMVS_DATA", str(tmp_path))
+        _, text = choose_systems(make_options("latvia"), fresh=False)
+        assert text == f"fresh systems for this run; nothing runs on {tmp_path}"
+    with pytest.raises(UsageError, match="give one of them"):
+        choose_systems(replace(options, data=tmp_path), fresh=True)

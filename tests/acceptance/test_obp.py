@@ -12,6 +12,7 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,6 @@ from tests.acceptance.obp_stand import (
     COMMAND_S_MAX,
     GTIN,
     OBP,
-    ROOT,
     Stand,
     environment_with,
     run,
@@ -34,6 +34,8 @@ from tests.acceptance.obp_stand import (
     serial_numbers,
     upload,
 )
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -429,6 +431,18 @@ def test_trouble_has_a_sentence_and_an_exit_code(
     assert done.exit_code == code, done.output
     assert told in " ".join(done.stderr.split())
     assert "Traceback" not in done.output
+
+
+def test_every_command_has_a_version() -> None:
+    for name in ("emvs", "obp", "pharmacy"):
+        done = subprocess.run(  # noqa: S603 - the command under test
+            [str(OBP.with_name(name)), "--version"],
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_S_MAX,
+            check=True,
+        )
+        assert done.stdout.strip() == version("emvs")
 
 
 def test_a_process_in_trouble_prints_a_sentence_and_no_traceback(stand: Stand) -> None:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import urllib.request
 from datetime import datetime, timedelta
-from importlib.metadata import version
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -43,6 +43,13 @@ def post(url: str, body: str) -> dict[str, Any]:
         return document
 
 
+def patch(url: str, message: dict[str, Any]) -> None:
+    body = json.dumps(message).encode()
+    request = urllib.request.Request(url, body, method="PATCH")  # noqa: S310 - our own address
+    with urllib.request.urlopen(request, timeout=10):  # noqa: S310
+        pass
+
+
 def clock_of(management: str) -> datetime:
     return datetime.fromisoformat(get_json(f"{management}/clock")["now"])
 
@@ -57,6 +64,10 @@ def state_of(environment: Environment, market: str, scan: str) -> str | None:
             return None if state is None else state.name
 
     return asyncio.run(ask())
+
+
+def is_active(environment: Environment, pack: dict[str, Any]) -> bool:
+    return state_of(environment, pack["market"], pack["scan"]) == "ACTIVE"
 
 
 def printed_line(environment: Environment, start: str) -> str:
@@ -278,17 +289,24 @@ def test_a_killed_supervisor_leaves_no_process_and_the_next_up_finds_the_data(
     hospital = {"kind": "hospital", "name": "Renamed", "location": "IE-hospital-1", "rest": changed}
     post(f"{management['IE']}/participants", json.dumps(hospital))
     post(f"{management['AT']}/soap-logins/ATHOSP1/USER0001/lock", "")
+    distribution = f"{first['hub']['management']}/distribution"
+    patch(f"{distribution}/AT", {"paused": True})
     os.kill(environment.state()["pid"], signal.SIGKILL)
     wait_until(lambda: not any(map(is_alive, pids)), "the end of every process")
     assert environment.emvs("status").returncode == 3
     assert environment.emvs("clock").returncode == 3
 
-    environment.up("--packs", "0")  # The markets are remembered.
+    strict = environment.data / "strict.json"
+    identity = {"certificate_required": True, "tokens_without_end": False}
+    strict.write_text(json.dumps({"hub": {"identity": identity}}))
+    environment.up("--packs", "0", "--settings", str(strict))  # The markets are remembered.
+    assert "the hub holds back what is for AT" in environment.supervisor_log()
+    patch(f"{distribution}/AT", {"paused": False})
     second = environment.endpoints()
     assert second["markets"] == first["markets"], "the ports are kept"
     assert not {p["serial"] for p in first["packs"]} & {p["serial"] for p in second["packs"]}
     for pack in (first["packs"][0], second["packs"][0]):
-        assert state_of(environment, pack["market"], pack["scan"]) == "ACTIVE"
+        wait_until(partial(is_active, environment, pack), "the packs that were held back")
     assert get_json(f"{management['IE']}/locations/IE-hospital-1")["name"] == "Renamed"
     (login,) = get_json(f"{management['AT']}/soap-logins?client_login_id=ATHOSP1")["logins"]
     assert login["locked"] is True
@@ -320,11 +338,6 @@ def test_in_the_foreground_it_stays_until_ctrl_c_on_a_database_of_the_users(
     with EmbeddedPostgres(tmp_path / "postgres") as postgres:
         arguments = ["--markets", "AT", "--port-base", "0", "--packs", "0"]
         command = [str(EMVS), "up", "--data", str(environment.data), *arguments]
-        # No goods then: the demo's manufacturer has no certificate, and all else runs.
-        closed = tmp_path / "closed.json"
-        identity = {"certificate_required": True, "tokens_without_end": False}
-        closed.write_text(json.dumps({"hub": {"identity": identity}}))
-        command += ["--settings", str(closed)]
         with (tmp_path / "printed").open("w+") as printed:
             process = subprocess.Popen(  # noqa: S603 - the command under test
                 [*command, "--dsn", postgres.dsn()], stdout=printed, stderr=printed
@@ -343,9 +356,7 @@ def test_in_the_foreground_it_stays_until_ctrl_c_on_a_database_of_the_users(
                 process.kill()
                 process.wait()
             printed.seek(0)
-            told = printed.read()
-            assert "Traceback" not in told
-            assert "by certificate alone" in " ".join(told.split())
+            assert "Traceback" not in printed.read()
         assert not any(map(is_alive, pids))
         assert not (environment.data / "endpoints.json").exists()
         assert postgres.is_running()
@@ -402,13 +413,6 @@ def test_help_tells_the_exit_codes() -> None:
     command = [str(EMVS), "--help"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)  # noqa: S603
     assert "Exit codes" in done.stdout
-
-
-def test_every_command_has_a_version() -> None:
-    for name in ("emvs", "obp", "pharmacy"):
-        command = [str(EMVS.with_name(name)), "--version"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)  # noqa: S603
-        assert done.stdout.strip() == version("emvs")
 
 
 def pasted(running: Environment, folder: Path, name: str, count: int = 1) -> list[str]:

@@ -28,49 +28,28 @@ def new_run_id() -> str:
 async def populate(
     settings: Settings, calls: HttpCalls, reporter: Reporter, *, stock_count: int, run_id: str
 ) -> list[Batch]:
-    """Return the batches that every market concerned has loaded. Raises LaunchError.
-
-    There are none, and the reporter is told why, where the hub would not take or pass them on as it
-    is set: whoever did that has to reach it to set it otherwise.
-    """
+    """Return the batches that every market concerned has loaded, but those for which the hub holds
+    everything back. Raises LaunchError."""
     await align_clocks(settings, calls)
     reporter.step("participants")
     await _register(settings, calls)
-    if why := _closed(settings) or await disturbed(hub_management_url(settings), calls):
-        reporter.step(f"no new products and packs: {why}")
-        return []
     clock = await calls.get(f"{hub_management_url(settings)}/clock")
     now = datetime.fromisoformat(clock["now"])
     products = choose_products(settings.running_markets)
     batches = make_batches(products, run_id=run_id, today=now.date(), stock_count=stock_count)
-    manufacturer = Manufacturer(calls, hub_url(settings), settings.manufacturer_token, now=now)
+    held = await _held_markets(settings, calls)
+    if held:
+        reporter.remark(
+            f"the hub holds back what is for {', '.join(held)} (`distribution` at its management"
+            " port): the new packs are known there when it goes on"
+        )
+    manufacturer = Manufacturer(
+        calls, hub_url(settings), settings.manufacturer_token, now=now, held=held
+    )
     reporter.step(f"master data of {len(products)} products")
     await manufacturer.send_products(products)
     await _send(manufacturer, batches, reporter)
     return batches
-
-
-def _closed(settings: Settings) -> str | None:
-    """Return why the hub takes nothing of a manufacturer with a token alone; None if it does."""
-    identity = settings.hub_overrides.get("identity", {})
-    if identity.get("certificate_required", False):
-        return "the hub takes manufacturers by certificate alone (`obp enrol`)"
-    if not identity.get("tokens_without_end", True):
-        return "the hub takes session tokens alone (`obp enrol`)"
-    return None
-
-
-async def disturbed(management: str, calls: HttpCalls) -> str | None:
-    """Return which markets may not be told what a hub takes now; None if all are."""
-    told = await calls.get(f"{management}/distribution")
-    disturbed = [
-        system
-        for system, setting in told["systems"].items()
-        if any(setting[name] for name in ("paused", "delay", "swapNext", "statesFirst"))
-    ]
-    if not disturbed:
-        return None
-    return f"distribution to {', '.join(disturbed)} is disturbed (docs/hub-faults.md)"
 
 
 async def align_clocks(settings: Settings, calls: HttpCalls) -> None:
@@ -86,18 +65,23 @@ async def align_clocks(settings: Settings, calls: HttpCalls) -> None:
             await calls.post(f"{address}/clock", {"advance_s": furthest - clock["offset_s"]})
 
 
+async def _held_markets(settings: Settings, calls: HttpCalls) -> list[str]:
+    """Return the markets whose distribution somebody has disturbed: it outlives a start."""
+    told = await calls.get(f"{hub_management_url(settings)}/distribution")
+    return [market for market, setting in told["systems"].items() if any(setting.values())]
+
+
 async def _register(settings: Settings, calls: HttpCalls) -> None:
-    if not _closed(settings):
-        await calls.post(
-            f"{hub_management_url(settings)}/organisations",
-            {
-                "organisationId": MANUFACTURER["organisation_id"],
-                "name": MANUFACTURER["name"],
-                "kind": "obp",
-                "clientId": MANUFACTURER["client_id"],
-                "token": settings.manufacturer_token,
-            },
-        )
+    await calls.post(
+        f"{hub_management_url(settings)}/organisations",
+        {
+            "organisationId": MANUFACTURER["organisation_id"],
+            "name": MANUFACTURER["name"],
+            "kind": "obp",
+            "clientId": MANUFACTURER["client_id"],
+            "token": settings.manufacturer_token,
+        },
+    )
     slots = asyncio.Semaphore(_CONCURRENT_MAX)
 
     async def register(url: str, registration: dict[str, object]) -> None:

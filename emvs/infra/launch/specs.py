@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from emvs.infra.launch.papers import HOST, hub_management_url, hub_url, management_url
+from emvs.infra.launch.participants import MANUFACTURER
 from emvs.infra.launch.settings import Settings
 from emvs.infra.launch.system_process import SystemSpec
+
+_OWN_CLIENT: Final = f"{MANUFACTURER['organisation_id']}/{MANUFACTURER['client_id']}"
 
 
 def hub_spec(settings: Settings, dsn: str) -> SystemSpec:
@@ -21,7 +26,7 @@ def hub_spec(settings: Settings, dsn: str) -> SystemSpec:
             "host": HOST,
             "port": settings.hub_port,
             "identity": settings.hub_overrides.get("identity", {})
-            | {"tls_port": settings.hub_secure_port},
+            | {"tls_port": settings.hub_secure_port, "exempt_client": _OWN_CLIENT},
             "management_host": HOST,
             "management_port": settings.hub_management_port,
             "markets": {

@@ -58,18 +58,17 @@ def _print_lines(console: Console, endpoints: dict[str, Any], path: Path) -> Non
         # Never wrapped: a wrapped line does not work when pasted.
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
+    pack = _pack_to_show(endpoints)
     data = path.parent
     line()
     line("Things to try (NOT FOR PRODUCTION: logins and packs are made up)")
     line()
-    if endpoints["packs"]:
-        pack = _pack_to_show(endpoints)
-        line("  ask with curl:")
-        line(f"    {curl_line(endpoints)}")
-        line("  ask with the pharmacy client:")
-        line(f"    {pharmacy_line(pack, path)}")
-        line(f"  a scan ({_SHOWN_SEPARATOR} stands for the group separator, ASCII 29):")
-        line(f"    {pack['scan'].replace(_GROUP_SEPARATOR, _SHOWN_SEPARATOR)}")
+    line("  ask with curl:")
+    line(f"    {curl_line(endpoints)}")
+    line("  ask with the pharmacy client:")
+    line(f"    {pharmacy_line(pack, path)}")
+    line(f"  a scan ({_SHOWN_SEPARATOR} stands for the group separator, ASCII 29):")
+    line(f"    {pack['scan'].replace(_GROUP_SEPARATOR, _SHOWN_SEPARATOR)}")
     line("  move all clocks, see what runs:")
     option = "" if _shown(data) == str(defaults.DATA) else f" --data {shlex.quote(_shown(data))}"
     line(f"    {_program('emvs')} clock advance 241h{option}")

@@ -13,3 +13,6 @@ create table epcis_event (
 create index epcis_event_to_forget on epcis_event (at_ms);
 alter table epcis_capture add column repeat_count integer not null default 0;
 alter table epcis_capture add column repeats jsonb not null default '[]';
+-- Of the document; null: from before captures were recognised.
+alter table epcis_capture add column digest bytea;
+create index epcis_capture_by_digest on epcis_capture (digest);

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from emvs.infra.launch.http_calls import HttpCalls
-from emvs.infra.launch.population import disturbed
 from hub.app import Hub
 from hub.config import HubConfig
 from hub.distribution_settings import PUBLISHED, DistributionChange, delay_s
@@ -69,10 +67,7 @@ async def test_a_stopped_market_loses_nothing_in_a_day_and_a_restart(
     stand = await start_stand("IE", "DE")
     placed = await stand.obp.product("IE", "DE")
     assert [entry["replayed"] for entry in placed["markets"]] == [False, False]
-    async with HttpCalls() as calls:
-        assert await disturbed(stand.hub.management, calls) is None
-        await patch(stand, "IE", paused=True)
-        assert "to IE is disturbed" in (await disturbed(stand.hub.management, calls) or "")
+    await patch(stand, "IE", paused=True)
     sent = [await stand.obp.send("PPDC", **packs([f"{n}A"], batchId=f"L{n}")) for n in range(5)]
     await stand.obp.ended(sent[-1], until={"STLD"})
     await stand.manage("POST", "/clock", advance_s=86_400)

@@ -263,6 +263,7 @@ async def test_a_repeated_capture_is_the_first_one(start_stand: StartStand, name
         ("[3]", job["captureID"]),
     ]
     assert [request["serialCount"] for request in job["emvs:requests"]] == [1]
+    assert (await finished(stand, grown))["captureID"] == job["captureID"]
     await stand.obp.ended(job["emvs:requests"][0]["transactionId"])
     told = [
         told["serialNumbers"]
@@ -278,3 +279,11 @@ async def test_a_repeated_capture_is_the_first_one(start_stand: StartStand, name
         job = await finished(stand, grown)
         assert job["emvs:requests"] == []
         assert "eventList[0].eventID" in job["errors"][0]["detail"]
+    else:
+        await stand.manage("POST", "/clock", advance_s=31 * 86_400)
+        async with asyncio.timeout(20):
+            while await stand.hub.database.pool.fetchval("select count(*) from epcis_event"):
+                await asyncio.sleep(0.02)
+        late = await finished(stand, document)
+        assert late["emvs:repeatCount"] == 0
+        assert late["emvs:requests"][0]["messageType"] == "PPDM"

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -332,6 +333,10 @@ async def test_tokens_without_end_and_plain_http_can_be_closed(
     async with Hub(HubConfig(**settings)) as hub:
         await register(http, hub.management)
     strict = IdentityConfig(tokens_without_end=False, certificate_required=True)
+    exempt = msgspec.structs.replace(strict, exempt_client="10001/001")
+    async with Hub(HubConfig(**settings, identity=exempt)) as hub:
+        await register(http, hub.management)
+        assert (await Obp(hub.url, http).get("requests"))[0] == 200
     async with Hub(HubConfig(**settings, identity=strict)) as hub:
         obp = Obp(hub.url, http)
         stand = Stand(hub, {}, obp, http)

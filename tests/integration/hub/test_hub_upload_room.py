@@ -3,38 +3,53 @@
 from __future__ import annotations
 
 import asyncio
+import io
 
-import msgspec
+import aiohttp
 import pytest
+from aiohttp import web
 
-from tests.integration.hub.stand import StartStand, product
+from emvs.infra.web import render_errors, serve_app
+from hub.config import LimitsConfig
+from hub.upload_room import SMALL_BODY_BYTES_MAX, UploadRoom
+
+SMALL, LARGE = b" " * 1_000, b" " * (SMALL_BODY_BYTES_MAX + 1)
 
 
-@pytest.mark.parametrize("size", [1_000, 2_000_000], ids=["small", "large"])
-async def test_an_upload_that_finds_no_room_in_memory_is_refused_in_time(
-    start_stand: StartStand, size: int
+@pytest.mark.parametrize(
+    ("body", "other"), [(SMALL, LARGE), (LARGE, SMALL)], ids=["small", "large"]
+)
+async def test_a_body_that_finds_no_room_is_refused_in_time(
+    http: aiohttp.ClientSession, body: bytes, other: bytes
 ) -> None:
-    one = {"uploads_in_memory_max": 1, "small_uploads_in_memory_max": 1, "body_read_s_max": 1.0}
-    stand = await start_stand("IE", limits=one)
-    head = f"POST /obp/v1/PMDR HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {stand.obp.token}\r\n"
-    writers = []
-    for _ in range(2):  # The first is read until it is too slow; the second has its place then.
-        port = int(stand.hub.url.rpartition(":")[2])
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(f"{head}Content-Length: {size}\r\n\r\n{{".encode())
-        await writer.drain()
-        writers.append(writer)
-        # A place is waited for as long as a body: who comes at once would give up at once, too.
-        await asyncio.sleep(0.3)
-    await stand.obp.get("requests")
-    message = {"transactionId": stand.obp.transaction_id("PMDR"), **product("IE")}
-    body = msgspec.json.encode(message)
-    other_size = 2_001_000 - size
-    (status, problem, headers), (other, _, _) = await asyncio.gather(
-        stand.obp.post("PMDR", body.ljust(size)), stand.obp.post("PMDR", body.ljust(other_size))
+    limits = LimitsConfig(
+        uploads_in_memory_max=1, small_uploads_in_memory_max=1, body_read_s_max=0.2
     )
-    assert (status, problem["detail"][:16]) == (503, "too many uploads"), problem
-    assert "Retry-After" in headers
-    assert other == 202  # Small and large ones do not wait for each other.
-    for writer in writers:
-        writer.transport.abort()
+    room = UploadRoom(limits)
+    inside: asyncio.Queue[int] = asyncio.Queue()
+    may_leave = asyncio.Event()
+
+    async def upload(request: web.Request) -> web.Response:
+        async with room.place(request):
+            inside.put_nowait(len(await request.read()))
+            await may_leave.wait()
+            return web.Response(status=202)
+
+    app = web.Application(middlewares=[render_errors], client_max_size=1 << 22)
+    app.router.add_post("/", upload)
+    site = await serve_app(app, "127.0.0.1", 0)
+
+    async def post(sent: bytes) -> tuple[int, str, bool]:
+        async with http.post(f"http://127.0.0.1:{site.port}/", data=io.BytesIO(sent)) as answer:
+            return answer.status, await answer.text(), "Retry-After" in answer.headers
+
+    async with asyncio.timeout(20):
+        first = asyncio.create_task(post(body))
+        assert await inside.get() == len(body)
+        status, text, is_told_when = await post(body)
+        assert (status, "too many uploads" in text, is_told_when) == (503, True, True)
+        beside = asyncio.create_task(post(other))
+        assert await inside.get() == len(other)  # Small and large ones do not wait for each other.
+        may_leave.set()
+        assert [(await first)[0], (await beside)[0], (await post(body))[0]] == [202] * 3
+    await site.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +86,19 @@ def test_every_answer_is_a_reply_or_has_a_name(
     assert one["body" if status else "trouble"] == text
     assert one["is_kept"] is is_kept
     assert float(str(one["took_s"])) < 1.5
+
+
+def test_what_the_generator_costs_is_measured() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "loadtests.generator_cost", "200", "1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    found = re.fullmatch(r"([0-9.]+) us of processor time a request at ([0-9]+)/s\n", done.stdout)
+    assert found is not None, done.stdout
+    assert float(found[1]) > 1
+    assert 100 < int(found[2]) < 300

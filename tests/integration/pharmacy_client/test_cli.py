@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -205,6 +206,13 @@ async def test_raw_exchange_has_no_secrets(wire: Wire, tmp_path: Path) -> None:
     assert '< {"operationCode"' in done.err
     assert "hush-hush" not in done.err
     assert "eyJ" not in done.err
+
+
+async def test_a_system_that_wants_time_is_named_the_time(wire: Wire, tmp_path: Path) -> None:
+    wire.answers = [http(503, b"later", "text/plain", "Retry-After: 40")]
+    done = await run("verify", SCAN, cwd=tmp_path, variables=rest_variables(wire) | {"TZ": "UTC"})
+    assert done.code == 6
+    assert re.search(r"Try again at \d\d:\d\d:\d\d UTC, not before\.", done.err), done
 
 
 async def test_answer_does_not_steer_the_terminal(wire: Wire, tmp_path: Path) -> None:

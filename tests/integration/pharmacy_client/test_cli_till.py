@@ -12,6 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from emvs.scan import parse_scan
+from emvs.states import Operation
+from pharmacy_client.offline_queue import OfflineQueue
+from pharmacy_client.results import PackCall
 from tests.integration.pharmacy_client.fault_proxy import Fault, FaultProxy, fault_proxy
 from tests.integration.pharmacy_client.test_cli import environment, run
 from tests.integration.pharmacy_client.test_national_system import Town, town
@@ -51,8 +55,14 @@ async def test_outage_on_the_command_line(town: Town, proxy: FaultProxy, tmp_pat
     assert "connection: FAILED" in sick.out
     assert "Is the system running?" in sick.out
     await proxy.start()
-    sent = await run("queue", "replay", *queue, "--json", cwd=here)
-    assert (sent.code, json.loads(sent.out)["outcome"]["category"]) == (0, "done")
+    (entry,) = map(
+        json.loads, (await run("queue", "list", *queue, "--json", cwd=here)).out.split("\n")[:-1]
+    )
+    assert entry["wait"] is None  # Its turn has come.
+    sent = await run("queue", "replay", *queue, cwd=here)
+    assert sent.code == 0, sent
+    assert "1 wait: the system works on it; its result is asked for at " in sent.out
+    assert "settled: done" in sent.out
     well, other = await asyncio.gather(
         run("doctor", *queue, "--scan", spelled(town, 0), cwd=here),
         run("queue", "list", *queue, "--participant", "1", cwd=here),
@@ -62,6 +72,34 @@ async def test_outage_on_the_command_line(town: Town, proxy: FaultProxy, tmp_pat
         assert f"{name}: OK" in well.out
     assert other.code == 2
     assert "belongs to" in other.err
+
+
+async def test_queues_are_looked_at_with_nothing_running(tmp_path: Path) -> None:
+    """The endpoints file goes when a simulator stops; what waits is still to be seen."""
+    state = {"XDG_STATE_HOME": str(tmp_path)}
+    paths = [tmp_path / "emvs" / f"pharmacy-queue-{number}.sqlite" for number in range(2)]
+    text = "]d201098765432109821728050010LOT-7A\x1d21SN1"
+    for number, path in enumerate(paths):
+        with OfflineQueue(path, f"till-{number} at 127.0.0.1:1") as queue:
+            if number:
+                queue.add(PackCall(Operation.SUPPLY, parse_scan(text)))
+    nowhere = tmp_path / "none.sqlite"
+    every, one, none = await asyncio.gather(
+        run("queue", "report", "--market", "IE", cwd=tmp_path, variables=state),
+        run("queue", "list", "--queue", str(paths[1]), "--json", cwd=tmp_path),
+        run("queue", "list", "--queue", str(nowhere), cwd=tmp_path),
+    )
+    assert every.code == 8
+    assert [line.rsplit(" of ", 1)[-1] for line in every.out.splitlines() if " of " in line] == [
+        "till-0 at 127.0.0.1:1)",
+        "till-1 at 127.0.0.1:1)",
+    ]
+    assert "as no system is known here" in every.err
+    listed = json.loads(one.out)
+    assert (one.code, one.err) == (8, "")
+    assert (listed["queue"], listed["pack"]["serial_number"]) == ("till-1 at 127.0.0.1:1", "SN1")
+    assert (none.code, none.out) == (0, f"Nothing waits: no queue was ever kept in {nowhere}.\n")
+    assert not nowhere.exists()
 
 
 async def test_doctor_finds_clock_login_and_scanner(town: Town, tmp_path: Path) -> None:
@@ -74,6 +112,14 @@ async def test_doctor_finds_clock_login_and_scanner(town: Town, tmp_path: Path) 
     assert checks["login"]["verdict"] == "failed"
     assert "locks the user" in checks["login"]["advice"]
     assert "keyboard layout" in checks["scanner"]["found"]
+    await town.system.advance_clock(3 * 86_400)
+    for dialect, clock in (("rest", "its token was issued"), ("soap", "Timestamp")):
+        queue = ["--queue", str(tmp_path / f"{dialect}.sqlite"), "--dialect", dialect]
+        done = await run("doctor", *queue, "--no-scanner", cwd=here)
+        assert done.code == 0, done
+        assert "clock: WARNING  this computer is 3 days behind the system, by the " in done.out
+        assert clock in done.out
+        assert "but by HTTP's Date it is right" in done.out
 
 
 @pytest.mark.parametrize("bulk", [(), ("--bulk",)])
@@ -132,6 +178,7 @@ async def test_a_till_on_a_pipe(town: Town, proxy: FaultProxy, tmp_path: Path) -
     assert "OK   A C T I V E" in out
     assert "CHECK   Q U E U E D" in out
     assert "1 wait" in out
+    assert "1 to be sent: the answer was lost; that is looked into at " in out
     assert out.count("O K   ") == 0
     assert "\x1b" not in out
 

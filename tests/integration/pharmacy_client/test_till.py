@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from pharmacy_client import Category, Profile, SystemUnreachableError
 from pharmacy_client.breaker import Breaker
 from pharmacy_client.offline_queue import OfflineQueue
 from pharmacy_client.queue_entries import Standing
+from pharmacy_client.queue_waits import Reason
 from pharmacy_client.replay import ReplayPlan
-from pharmacy_client.results import PackCall
+from pharmacy_client.results import PackCall, Result
 from pharmacy_client.till import Till, TillPlan
 from tests.integration.pharmacy_client.fault_proxy import Fault, FaultProxy, fault_proxy
 from tests.integration.pharmacy_client.test_national_system import DIALECTS, Town, town
@@ -80,6 +82,8 @@ async def test_an_outage_is_bridged(street: Street, dialect: str) -> None:
             assert {result.category for result in kept} == {Category.QUEUED}
             assert "5 wait" in kept[-1].advice.sentence
             assert till.is_offline
+            assert till.wait is not None
+            assert till.wait.reason is Reason.SYSTEM_AWAY
             with pytest.raises(SystemUnreachableError, match="5 operations wait"):
                 await till.verify(town.scan(9))
             # Order per pack: an undo waits behind its supply, even if the system is there again.
@@ -89,9 +93,12 @@ async def test_an_outage_is_bridged(street: Street, dialect: str) -> None:
             # A stuck scanner is no second supply.
             again = await till.supply(town.scan(0))
             assert again.queue_number == kept[0].queue_number
+            reasons: list[Reason | None] = []
             async with asyncio.timeout(60):
-                await till.replay()
+                await till.replay(lambda: reasons.append(till.wait and till.wait.reason))
+            assert set(reasons) == {None, Reason.RESULT_NOT_READY}
             assert till.waiting_count == 0
+            assert till.wait is None
             assert street.proxy.count(BULK) == 2
             entries = queue.entries(Standing.SETTLED)
             assert [entry.outcome and entry.outcome.category for entry in entries] == ["done"] * 6
@@ -209,6 +216,10 @@ async def test_a_system_that_wants_time_is_left_alone(street: Street) -> None:
             assert (await till.supply(town.scan())).category is Category.QUEUED
             assert till.is_offline
             assert till.breaker.wait_s > 25
+            assert till.wait is not None
+            assert till.wait.reason is Reason.SYSTEM_BUSY
+            assert till.wait.until_at is not None
+            assert (till.wait.until_at - datetime.now(UTC)).total_seconds() > 25
             before = len(proxy.requests)
             assert (await till.supply(town.scan(1))).category is Category.QUEUED
             with pytest.raises(SystemUnreachableError, match="left alone"):
@@ -246,3 +257,47 @@ async def test_bulk_is_an_iterator_over_results(street: Street, dialect: str) ->
     assert results[6].alert_id
     assert results[7].state is State.ACTIVE
     assert results[8].state is State.LOCKED
+
+
+UNIFORM = rb"G125Request|G127Request|G115Request|^POST /verification/product/packs"
+
+
+async def _bulk(till: Till, calls: list[PackCall]) -> list[Result]:
+    async with asyncio.timeout(60):
+        found = till.client.bulk(calls, first_poll_s=PLAN.replay.first_poll_s)
+        return [result async for result in found]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_what_asks_the_same_goes_as_a_plain_bulk(street: Street, dialect: str) -> None:
+    town, proxy = street.town, street.proxy
+    scans = [town.scan(number) for number in range(3)] + [town.scan(serial_number="NEVER1SEEN")]
+    async with street.till(dialect) as till:
+        results = await _bulk(till, [PackCall(Operation.SUPPLY, scan) for scan in scans])
+        assert [result.scan for result in results] == scans
+        assert [result.category for result in results] == [Category.DONE] * 3 + [Category.UNKNOWN]
+        assert [result.state for result in results[:3]] == [State.SUPPLIED] * 3
+        assert (results[3].alert_code, bool(results[3].alert_id)) == ("A3", True)
+        undone = await _bulk(till, [PackCall(Operation.UNDO_SUPPLY, scan) for scan in scans[:2]])
+        assert [result.state for result in undone] == [State.ACTIVE] * 2
+        assert (proxy.count(UNIFORM), proxy.count(BULK)) == (2, 0)
+        # Nobody could say which of two it was: each goes with an answer of its own.
+        twice = [PackCall(Operation.VERIFY, scans[0])] * 2
+        assert [result.ok for result in await _bulk(till, twice)] == [True, True]
+        assert (proxy.count(UNIFORM), proxy.count(BULK)) == (2, 1)
+
+
+async def test_a_wrong_batch_is_said_of_every_pack_of_a_plain_bulk(street: Street) -> None:
+    town, proxy = street.town, street.proxy
+    async with street.till("soap") as till:
+        calls = [PackCall(Operation.SUPPLY, town.scan(n, batch_id="OTHER")) for n in range(2)]
+        results = await _bulk(till, calls)
+        assert {result.return_code for result in results} == {"NMVS_FE_LOT_03"}
+        assert len({result.alert_id for result in results}) == 1
+        assert all(not result.ok for result in results)
+        # An expiry that is none is refused as a whole, so each pack gets its own answer.
+        calls = [PackCall(Operation.SUPPLY, town.scan(n, expiry="990230")) for n in range(2)]
+        results = await _bulk(till, calls)
+        assert [result.category for result in results] == [Category.INVALID] * 2
+        assert proxy.count(UNIFORM) == 2
+        assert proxy.count(BULK) == 1

@@ -151,6 +151,8 @@ async def test_a_login_that_terms_have_blocked_is_let_in_again(
         "starts_at": "2020-01-01T00:00:00Z",
         "accept_by": "2020-02-01T00:00:00Z",
     }
+    none = await run("terms", "--profile", str(path), cwd=tmp_path)
+    assert (none.code, "nothing to accept" in none.out) == (0, True), none
     await manage(system, "PUT", "/terms/3", text="Be kind.\nAlways.", **dates)
     with pytest.raises(LoginRefusedError, match="AU_23"):
         await accepts(profile, pack(system, serial))

@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from hub.epcis.document import keys_of, take_apart
 from hub.epcis.event_keys import KnownEvent, key_of
-from hub.epcis.events import keys_of, take_apart
 
 EVENT: dict[str, Any] = {
     "type": "ObjectEvent",

@@ -23,6 +23,7 @@ from loadtests.scenarios.mix import (
 from loadtests.scenarios.packs import MarketPacks, Pack, divide, fresh_packs
 from loadtests.scenarios.plan import Maker
 from loadtests.scenarios.presets import PRESETS, make_streams
+from loadtests.scenarios.recalls import market_of, recall_times, recalled_shards
 from loadtests.scenarios.shelves import Market, Mixture, Shelves, damaged
 from tests.unit.loadtests.load_plans import PACKS, make_plan
 
@@ -162,6 +163,11 @@ def test_generators_have_packs_of_their_own(generators: int) -> None:
     assert shares[0] == list(fresh_packs(packs, index=0, generators=generators))
 
 
+def test_each_generator_has_packs_that_are_not_recalled() -> None:
+    shards, _ = divide(1_000, generators=8, recalled=4)
+    assert {shard % 8 for shard in range(shards - 4)} == set(range(8))
+
+
 def test_more_packs_than_can_be_are_refused() -> None:
     with pytest.raises(ValueError, match="from 1 to"):
         divide(10**9, generators=1)
@@ -239,6 +245,28 @@ def test_a_short_upload_peak_has_uploads(duration_s: float) -> None:
     assert all(runs)
     serials = [sum(message.serials for message in messages) for messages in runs]
     assert planned / 2 < sum(serials) / len(runs) < planned * 2
+
+
+@pytest.mark.parametrize("generators", [1, 3])
+def test_recalled_batches_are_among_others(generators: int) -> None:
+    packs = MarketPacks("LV", "09527000000008", "000001", "301231", 9, 2_000)
+    plan = make_plan(recalls=3, recall_share=0.05, packs=[packs])
+    batches = {batch for _, _, batch in recall_times(plan)}
+    shards = recalled_shards(plan, packs)
+    assert batches == {packs.batch_id(shard) for shard in shards}
+    assert len(batches) == 3
+    drawn: Counter[str] = Counter()
+    numbers: set[int] = set()
+    for index in range(generators):
+        market = market_of(plan, packs, index=index, generators=generators)
+        for _ in range(3_000 // generators):
+            pack = market.fresh()
+            assert pack is not None
+            drawn[pack.batch] += 1
+            numbers.add(pack.number)
+        assert not batches & {pack.batch for pack in market.fresh_run(50)}
+    assert len(numbers) == drawn.total(), "each pack once"
+    assert 90 < sum(drawn[batch] for batch in batches) < 220
 
 
 def test_what_decommissions_is_complete() -> None:

@@ -13,7 +13,7 @@ from emvs.errors import UsageError
 from loadtests.run.audit_check import Entry, compare
 from loadtests.run.capacity import Step, answer, next_rate
 from loadtests.run.cli import app
-from loadtests.run.measured import groups_of, lateness_of, series_of
+from loadtests.run.measured import groups_of, lateness_of, series_of, span_of
 from loadtests.run.options import make_options, neighbour_of, packs_needed, systems_wanted
 from loadtests.run.results import evaluate
 from loadtests.run.server_side import quantile, server_times
@@ -77,9 +77,16 @@ def test_a_single_request_is_judged_by_itself() -> None:
     assert not rows_of(slow(1, took=0.4)[:1])["p95_ms"].kept
 
 
-@pytest.mark.parametrize(("over", "kept"), [((True, True), True), ((True, False), False)])
+@pytest.mark.parametrize(
+    ("over", "model", "kept"),
+    [
+        ((True, True), "open", True),
+        ((True, False), "open", False),
+        ((True, False), "closed", True),  # Tills have no share that was planned.
+    ],
+)
 def test_a_generator_that_died_has_not_sent_its_share(
-    tmp_path: Path, over: tuple[bool, ...], kept: bool
+    tmp_path: Path, over: tuple[bool, ...], model: str, kept: bool
 ) -> None:
     notes = [
         {
@@ -90,11 +97,19 @@ def test_a_generator_that_died_has_not_sent_its_share(
     ]  # fmt: skip
     lines = "".join(json.dumps(note) + "\n" for note in notes)
     (tmp_path / "generator.jsonl").write_text(lines)
-    plan = make_plan(rate=20.0)  # 200 in ten seconds; half of it came from the one that lived.
+    plan = make_plan(
+        rate=20.0, model=model
+    )  # 200 in ten seconds; half of it came from the one that lived.
     found = evaluate(plan, from_samples(GOOD), tmp_path, audits=[], audit_note="", limits=LIMITS)
     row = next(row for row in found.rows if row.name == "sent_share")
     assert row.kept is kept
     assert row.value == (1.0 if kept else 0.5)
+
+
+def test_a_run_that_was_stopped_is_as_long_as_it_was() -> None:
+    rows = from_samples([*GOOD, sample(planned=4.0, verdict=Verdict.UNKNOWN, code=b"stopped")])
+    assert span_of(rows, make_plan(), is_stopped=False) == 10.0
+    assert span_of(rows, make_plan(), is_stopped=True) == pytest.approx(4.0, abs=0.01)
 
 
 def test_a_run_that_sent_too_little_is_not_good() -> None:
@@ -151,6 +166,9 @@ ELSEWHERE = {"fault": Fault.ALREADY_INACTIVE, "verdict": Verdict.UNEXPECTED}
         ([*supplied(0), undone(0)], [(0, DONE)], (1, 0, 0, 0)),
         (supplied(0, verdict=Verdict.ERROR, code=b"timeout"), [(0, DONE)], (0, 0, 0, 1)),
         (supplied(0, verdict=Verdict.ERROR, code=b"timeout"), [], (0, 0, 0, 0)),
+        # Under way when the run was stopped.
+        (supplied(0, verdict=Verdict.UNKNOWN, code=b"stopped"), [(0, DONE)], (0, 0, 0, 1)),
+        (supplied(0, verdict=Verdict.UNKNOWN, code=b"stopped"), [], (0, 0, 0, 0)),
         ([], [(0, DONE)], (0, 0, 1, 0)),
         (supplied(0, fault=Fault.ALREADY_INACTIVE, code=b"NC_PCK_22"), [], (0, 0, 0, 0)),
         ([*supplied(0), *supplied(0, flags=Flag.REPEAT, code=b"NC_PCK_23")], [(0, DONE)], (0,) * 4),

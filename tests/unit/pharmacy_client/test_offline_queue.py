@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,8 @@ from pharmacy_client import BulkRefusedError, Profile, ProtocolError, SystemUnre
 from pharmacy_client.bulk import BulkItem
 from pharmacy_client.exchange import HttpReply, HttpRequest
 from pharmacy_client.offline_queue import OfflineQueue
-from pharmacy_client.queue_entries import Standing
+from pharmacy_client.queue_entries import OPEN, Standing
+from pharmacy_client.queue_waits import Reason, Wait
 from pharmacy_client.replay import Replay, ReplayPlan
 from pharmacy_client.rest_bulk import RestBulk
 from pharmacy_client.results import PackCall, Result
@@ -123,6 +126,52 @@ async def test_a_bulk_that_cannot_be_read_does_not_block_the_queue_for_ever(
     assert system.done == [entry.item_id]
 
 
+async def test_it_is_told_what_is_waited_for(queue: OfflineQueue, clock: Clock) -> None:
+    system = NationalSystem(lists_bulks=True)
+    replay = Replay(queue, system, system, PLAN, clock_s=clock)
+
+    async def waits() -> tuple[Wait | None, list[Wait | None]]:
+        with contextlib.suppress(SystemUnreachableError):
+            await replay.step()
+        entries = queue.entries(*OPEN)
+        found = queue.waits(entries)
+        return replay.wait, [found.get(entry.number) for entry in entries]
+
+    def later(seconds: float) -> datetime:
+        return datetime.fromtimestamp(clock.now_s + seconds, UTC)
+
+    assert await waits() == (None, [])
+    queue.add(supply(0))
+    queue.add(PackCall(Operation.UNDO_SUPPLY, pack(0)))
+    system.fault = "refused"
+    assert await waits() == (None, [None, Wait(Reason.BEHIND_ANOTHER)])
+    system.fault = "lost before"
+    lost = Wait(Reason.ANSWER_LOST, later(120))
+    assert await waits() == (None, [lost, Wait(Reason.BEHIND_ANOTHER)])
+    clock.now_s += 60
+    assert await waits() == (lost, [lost, Wait(Reason.BEHIND_ANOTHER)])
+    clock.now_s += 60
+    await replay.step()  # It has not arrived.
+    wait, each = await waits()
+    assert each == [Wait(Reason.RESULT_NOT_READY), Wait(Reason.BEHIND_ANOTHER)]
+    assert wait is not None
+    assert wait.reason is Reason.RESULT_NOT_READY
+    assert wait.until_at is not None
+    assert later(5) <= wait.until_at <= later(6)
+    system.work(trouble="busy")
+    await replay.step()
+    put_off = Wait(Reason.PUT_OFF, later(120))  # It was sent twice.
+    assert await waits() == (put_off, [put_off, Wait(Reason.BEHIND_ANOTHER)])
+    assert put_off.sentence.startswith(
+        "the system could not answer about it, and is asked again at"
+    )
+    clock.now_s += 120
+    assert queue.waits(queue.entries(*OPEN, count_max=1)) == {}
+    queue.claim(supply(1, "lost-0001"))
+    system.fault = "refused"
+    assert (await waits())[1][-1] == Wait(Reason.ANSWER_LOST, later(120))
+
+
 async def test_somebody_elses_page_settles_nothing(queue: OfflineQueue, clock: Clock) -> None:
     """The login page of a network answers a look at a pack: the pack is looked at later."""
 
@@ -228,6 +277,6 @@ async def test_a_bulk_that_rest_systems_refuse_is_known_as_refused(status: int) 
         client_id="till",
         client_secret="s",
     )
-    bulk = RestBulk(profile, Refusing(), TokenSource(profile, Refusing()))
+    bulk = RestBulk(profile, TokenSource(profile, Refusing()))
     with pytest.raises(BulkRefusedError):
         await bulk.submit([BulkItem(supply(), "item-0001")], "bulk-0001")
