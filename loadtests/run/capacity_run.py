@@ -8,10 +8,10 @@ from pathlib import Path
 
 import orjson
 
+from loadtests.pages.frame import page, table, verdict_cell
+from loadtests.pages.line_charts import Line, Mark, line_chart
 from loadtests.run.capacity import Step, answer, next_rate
-from loadtests.run.charts import Line, Mark, line_chart
 from loadtests.run.options import RunOptions
-from loadtests.run.page import page, table, verdict_cell
 from loadtests.run.results import Results
 from loadtests.run.running import Talk, finish, generate, prepare_plan
 from loadtests.run.systems import Systems
@@ -100,8 +100,8 @@ def write(steps: list[Step], options: RunOptions, folder: Path) -> None:
             f"{step.p95_ms:,.1f}",
             f"{step.p99_ms:,.1f}",
             "yes" if step.is_generators else "no",
-            verdict_cell(kept=step.kept),
-            f'<td class="text">{escape(step.why)}</td>',
+            verdict_cell("kept" if step.kept else "broken", is_good=step.kept),
+            escape(step.why),
         ]
         for step in ordered
     ]
@@ -110,6 +110,6 @@ def write(steps: list[Step], options: RunOptions, folder: Path) -> None:
         f"<h1>{escape(title)}</h1>"
         f'<p class="sub">steps of {options.duration_s:g} s · {escape(options.client)} client ·'
         f" Locust processes: {options.processes} · each step's own report is in step-NN/</p>"
-        f"{chart}<h2>Steps</h2>{table(heads, rows, texts=0)}"
+        f"{chart}<h2>Steps</h2>{table(heads, rows, texts=(7,))}"
     )
     (folder / "capacity.html").write_text(page(title, body), encoding="utf-8")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-from loadtests.run.charts import Line, Mark, bar_chart, line_chart
-from loadtests.run.page import card, page, table, verdict_cell
+from loadtests.pages.bar_charts import Bar, bar_chart
+from loadtests.pages.frame import bullets, card, page, table, verdict, verdict_cell
+from loadtests.pages.line_charts import Line, Mark, line_chart
 from loadtests.run.results import Results
 from loadtests.run.verdict import LIMITS
 
@@ -33,23 +34,21 @@ def _span(seconds: float) -> str:
 
 def _head(results: Results) -> str:
     broken = [row for row in results.rows if not row.kept]
-    if results.kept:
-        verdict = '<div class="verdict good">All limits are kept.</div>'
-    else:
-        verdict = (
-            f'<div class="verdict bad">{len(broken)} of {len(results.rows)} limits are not kept.'
-            "</div>"
-        )
+    told = verdict(
+        "All limits are kept."
+        if results.kept
+        else f"{len(broken)} of {len(results.rows)} limits are not kept.",
+        is_good=results.kept,
+    )
     remarks = ""
     if results.bottleneck.sentences:
-        items = "".join(f"<li>{escape(text)}</li>" for text in results.bottleneck.sentences)
         lead = (
             "<b>The load generator was the bottleneck.</b> The figures are a lower bound of what"
             " the servers hold."
             if results.bottleneck.is_generator
             else "<b>To be known when reading the figures:</b>"
         )
-        remarks = f'<div class="remark">{lead}<ul>{items}</ul></div>'
+        remarks = f'<div class="remark">{lead}{bullets(results.bottleneck.sentences)}</div>'
     single = [group for group in results.groups if group.is_single]
     errors = sum(group.errors for group in results.groups)
     unexpected = sum(group.unexpected for group in results.groups)
@@ -66,7 +65,7 @@ def _head(results: Results) -> str:
         card(_lost(results), "lost / doubled"),
         card(f"{results.lateness.own['p95']:.1f} ms", "generator's lateness, p95"),
     ]
-    return f'{verdict}{remarks}<div class="cards">{"".join(cards)}</div>'
+    return f'{told}{remarks}<div class="cards">{"".join(cards)}</div>'
 
 
 def _lost(results: Results) -> str:
@@ -136,20 +135,21 @@ def _charts(results: Results) -> str:
         ),
     ]
     bars = [
-        (code["code"], float(code["count"]), code["verdict"].lower()) for code in results.codes[:16]
+        Bar(code["code"], code["count"], f"{code['count']:,}", code["verdict"].lower())
+        for code in results.codes[:16]
     ]
-    charts.append(bar_chart("Codes (logarithmic)", bars))
+    charts.append(bar_chart("Codes (logarithmic)", bars, log=True))
     return f'<h2>Over time</h2><div class="charts">{"".join(charts)}</div>'
 
 
 def _tables(results: Results) -> str:
-    verdict = [
+    limits = [
         [
             escape(row.subject),
             escape(row.meaning),
             row.shown,
             f"{row.limit:g}",
-            verdict_cell(kept=row.kept),
+            verdict_cell("kept" if row.kept else "broken", is_good=row.kept),
         ]
         for row in results.rows
     ]
@@ -205,14 +205,14 @@ def _tables(results: Results) -> str:
     note = f'<p class="none">{escape(results.audit_note)}</p>' if results.audit_note else ""
     return (
         "<h2>Verdict</h2>"
-        + table(["of", "what", "value", "limit", ""], verdict, texts=2)
+        + table(["of", "what", "value", "limit", ""], limits, texts=range(2))
         + "<h2>Latency in milliseconds: from the planned moment, then as measured from the sending"
-        "</h2>" + table([*heads, "errors", "unexpected"], groups, texts=2)
+        "</h2>" + table([*heads, "errors", "unexpected"], groups, texts=range(2))
         + "<h2>Inside the servers, milliseconds: means and bounds of p95</h2>"
         + table(
             ["market", "operation", "count", "service", "p95 below", "ledger", "p95 below"],
             server,
-            texts=2,
+            texts=range(2),
         )
         + "<h2>Lateness of sending, milliseconds</h2>"
         + table(["of", *names], lateness)
@@ -226,7 +226,7 @@ def _tables(results: Results) -> str:
             )
         )
         + "<h2>Codes</h2>"
-        + table(["code", "judged", "count"], codes, texts=2)
+        + table(["code", "judged", "count"], codes, texts=range(2))
     )  # fmt: skip
 
 

@@ -26,6 +26,13 @@ from loadtests.bench.samples import Told, read
 from loadtests.bench.scale import QUICK
 from loadtests.http_answers import AnswerBuffer
 
+HTML = {
+    *("html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "div", "p", "ul", "li"),
+    *("table", "thead", "tbody", "tr", "th", "td", "figure", "figcaption", "span", "i"),
+    *("svg", "line", "path", "circle", "text"),
+}
+"""Elements of the page."""
+
 
 def soap(code: bytes, pack: bytes) -> bytes:
     return (
@@ -131,6 +138,46 @@ def test_every_report_has_every_goal_and_figure_and_the_page_needs_nothing_else(
     assert "<two>" not in page
     assert "&lt;note&gt;" in page
     assert not re.search(r"(src|href)=|https?://", page)
+
+
+def test_the_page_shows_how_the_run_ended_and_escapes_whatever_it_shows() -> None:
+    results = Results({"<about>": "<value>"})
+    results.add(Figure("<ours>", "</s>", [50.0, 60.0, 70.0], "rate", '"<note>'))
+    results.curves |= {"<curve>": [(10**5, 665.0), (10**6, 1375.0)], "<shares>": [(0.5, 2), (1, 9)]}
+    results.verdicts = judge(
+        results.figures,
+        [
+            Goal("<met>", "<ours>", "", 50.0, "part"),
+            Goal("<missed>", "<ours>", "", 40.0, "part", at_most=True, unit="<unit>"),
+            Goal("<beside>", "<ours>", "", None, "part"),
+            Goal("<unmeasured>", "<theirs>", "", 1.0, "part"),
+        ],
+        ["part"],
+    )
+    results.checks, results.left_out = ["<check>"], ["<reason>"]
+    results.broken, results.on_paper = ["<broken>"], ["<sentence>"]
+    page = as_html(results)
+    tags = {tag.strip("/").split()[0] for tag in re.findall(r"<([^!][^>]*)>", page)}
+    assert tags <= HTML, tags - HTML
+    assert "1 of 3 goals are not met, 1 not measured." in page
+    assert "not valid: &lt;broken&gt;" in page
+    assert "left out: &lt;reason&gt;" in page
+    assert all(f">{step}</text>" in page for step in ("10^5", "10^6", "50 %", "longest"))
+    # 60 of at least 50 is 1.2 goals, the whole width; 60 of at most 40 is two thirds of one.
+    for kind, width in (("good", 100.0), ("bad", 100 * 40 / 60 / 1.2)):
+        assert f'<span class="{kind}" style="width:{width:.1f}%">' in page
+    assert page.count(f'<i class="mark" style="left:{100 / 1.2:.1f}%">') == 2
+    assert f'style="left:{100 * 50 / 70:.1f}%;width:{100 * 20 / 70:.1f}%"' in page  # The spread.
+
+
+@pytest.mark.parametrize(("bound", "told"), [(1.0, "All goals are met."), (None, "")])
+def test_the_page_says_that_goals_are_met_where_there_are_some(
+    bound: float | None, told: str
+) -> None:
+    figures = {"ours": figure("ours", 1)}
+    goals = [Goal("goal", "ours", "", bound, "part")]
+    page = as_html(Results({}, figures, judge(figures, goals, ["part"])))
+    assert re.findall(r'class="verdict good">([^<]*)', page) == [told] * bool(told)
 
 
 def test_mixed_traffic_undoes_only_what_it_has_supplied_long_before() -> None:

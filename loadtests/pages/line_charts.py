@@ -1,4 +1,4 @@
-"""Charts as inline SVG: lines over time or over rate, and bars. No script, no file from elsewhere.
+"""Charts of lines as inline SVG: over time, over rate, or over steps. No script, no other file.
 
 Colours are CSS variables of the page, so that a chart follows light and dark.
 """
@@ -6,9 +6,11 @@ Colours are CSS variables of the page, so that a chart follows light and dark.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Final, NamedTuple
+
+from loadtests.pages.frame import figure
 
 _WIDTH, _HEIGHT = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 12, 34
@@ -30,6 +32,16 @@ class Mark(NamedTuple):
 
     name: str
     y: float
+
+
+class Point(NamedTuple):
+    """One point of a line over steps."""
+
+    step: str
+    """What stands below it."""
+    y: float
+    text: str
+    """What stands above it."""
 
 
 class Scale(NamedTuple):
@@ -62,12 +74,12 @@ def line_chart(
     title = f"{title}, {y_unit}"
     lines = [line for line in lines if any(y is not None for y in line.ys)]
     if not lines:
-        return _figure(title, '<p class="none">No data.</p>', "")
+        return figure(title, '<p class="none">No data.</p>')
     xs = [x for line in lines for x in line.xs]
     ys = [y for line in lines for y in line.ys if y is not None]
     scale = _scale([*ys, *(mark.y for mark in marks)], log=log)
     x_low, x_high = min(0.0, *xs), max(*xs, 1e-9)
-    parts = [_grid(scale, x_low, x_high, x_unit)]
+    parts = [_levels(scale), _axis(x_low, x_high, x_unit)]
     for mark in marks:
         y = scale.place(mark.y)
         parts.append(
@@ -85,26 +97,30 @@ def line_chart(
         f' style="background:var({COLOURS[number % len(COLOURS)]})"></i>{escape(line.name)}</span>'
         for number, line in enumerate(lines)
     )
-    return _figure(title, _svg(parts, title), legend)
+    return figure(title, _svg(parts, title), legend=legend)
 
 
-def bar_chart(title: str, bars: Sequence[tuple[str, float, str]]) -> str:
-    """Return a figure of lying bars on a logarithmic scale: name, value, CSS class."""
-    if not bars:
-        return _figure(title, '<p class="none">No data.</p>', "")
-    top = math.log10(max(value for _, value, _ in bars) + 1)
-    rows = "".join(
-        f'<tr><th>{escape(name)}</th><td class="bar"><span class="{kind}"'
-        f' style="width:{max(0.6, 100 * math.log10(value + 1) / max(top, 1e-9)):.1f}%"></span></td>'
-        f"<td>{value:,.0f}</td></tr>"
-        for name, value, kind in bars
-    )
-    return _figure(title, f'<table class="bars">{rows}</table>', "")
-
-
-def _figure(title: str, body: str, legend: str) -> str:
-    legend = f'<div class="legend">{legend}</div>' if legend else ""
-    return f"<figure><figcaption>{escape(title)}</figcaption>{legend}{body}</figure>"
+def step_chart(title: str, points: Sequence[Point]) -> str:
+    """Return a figure of one line whose points stand equally far apart, each with its figure."""
+    if not points:
+        return figure(title, '<p class="none">No data.</p>')
+    scale = _scale([point.y for point in points], log=False)
+    # Half a step is left on both sides, as words are wide.
+    low, high = -0.5, len(points) - 0.5
+    line = Line(title, range(len(points)), [point.y for point in points])
+    at = [_x(place, low, high) for place in line.xs]
+    parts = [
+        _levels(scale),
+        _words_below(zip(at, (point.step for point in points), strict=True)),
+        _path(line, scale, low, high, COLOURS[0]),
+    ]
+    parts += [
+        _dot(x, scale.place(point.y), COLOURS[0], f"{point.step}: {point.text}")
+        + f'<text class="x" x="{x:.1f}" y="{scale.place(point.y) - 9:.1f}">{escape(point.text)}'
+        "</text>"
+        for x, point in zip(at, points, strict=True)
+    ]
+    return figure(title, _svg(parts, title))
 
 
 def _svg(parts: Sequence[str], title: str) -> str:
@@ -143,7 +159,7 @@ def _ticks(scale: Scale) -> list[float]:
     return [tick for tick in ticks if scale.low <= tick <= scale.high]
 
 
-def _grid(scale: Scale, x_low: float, x_high: float, x_unit: str) -> str:
+def _levels(scale: Scale) -> str:
     parts = []
     for tick in _ticks(scale):
         y = scale.place(tick)
@@ -151,17 +167,23 @@ def _grid(scale: Scale, x_low: float, x_high: float, x_unit: str) -> str:
             f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text class="y" x="{_LEFT - 6}" y="{y + 4:.1f}">{_number(tick)}</text>'
         )
-    step = _step(x_high)
-    for number in range(math.floor(x_high / step + 1e-9) + 1):
-        x = _x(number * step, x_low, x_high)
-        parts.append(
-            f'<text class="x" x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 16}">{_number(number * step)}'
-            "</text>"
-        )
-    parts.append(
-        f'<text class="unit" x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 4}">{escape(x_unit)}</text>'
-    )
     return "".join(parts)
+
+
+def _axis(low: float, high: float, unit: str) -> str:
+    step = _step(high)
+    values = [number * step for number in range(math.floor(high / step + 1e-9) + 1)]
+    return (
+        _words_below((_x(value, low, high), _number(value)) for value in values)
+        + f'<text class="unit" x="{_WIDTH - _RIGHT}" y="{_HEIGHT - 4}">{escape(unit)}</text>'
+    )
+
+
+def _words_below(words: Iterable[tuple[float, str]]) -> str:
+    return "".join(
+        f'<text class="x" x="{x:.1f}" y="{_HEIGHT - _BOTTOM + 16}">{escape(word)}</text>'
+        for x, word in words
+    )
 
 
 def _number(value: float) -> str:
@@ -188,9 +210,19 @@ def _dots(  # noqa: PLR0917 - what a chart is drawn with.
     line: Line, scale: Scale, low: float, high: float, colour: str, x_unit: str, y_unit: str
 ) -> str:
     return "".join(
-        f'<circle cx="{_x(x, low, high):.1f}" cy="{scale.place(y):.1f}" r="4"'
-        f' style="fill:var({colour})"><title>{escape(line.name)}: {x:,.0f} {escape(x_unit)},'
-        f" {y:,.1f} {escape(y_unit)}</title></circle>"
+        _dot(
+            _x(x, low, high),
+            scale.place(y),
+            colour,
+            f"{line.name}: {x:,.0f} {x_unit}, {y:,.1f} {y_unit}",
+        )
         for x, y in zip(line.xs, line.ys, strict=True)
         if y is not None
+    )
+
+
+def _dot(x: float, y: float, colour: str, told: str) -> str:
+    return (
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" style="fill:var({colour})">'
+        f"<title>{escape(told)}</title></circle>"
     )

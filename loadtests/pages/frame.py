@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from html import escape
 from typing import Final
 
@@ -22,6 +22,7 @@ main{max-width:1180px;margin:0 auto;padding:24px 16px 64px}
 h1{font-size:1.5rem;margin:0 0 4px}h2{font-size:1.12rem;margin:36px 0 10px}
 .sub{color:var(--soft);margin:0 0 18px}
 .verdict{border-radius:8px;padding:14px 18px;font-weight:600;font-size:1.06rem}
+h1+.verdict,.verdict+.verdict{margin-top:10px}
 .verdict.good{background:var(--goodbg);color:var(--good)}
 .verdict.bad{background:var(--badbg);color:var(--bad)}
 .remark{border-radius:8px;padding:10px 18px;margin-top:10px;background:var(--warnbg);
@@ -32,6 +33,8 @@ color:var(--warn)}
 .cards b{display:block;font-size:1.3rem;font-variant-numeric:tabular-nums}
 .cards span{color:var(--soft);font-size:.86rem}
 .charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,480px),1fr));gap:14px}
+.charts.packed{display:block;columns:480px;column-gap:14px;margin-bottom:14px}
+.packed figure{break-inside:avoid;margin-bottom:14px}
 figure{margin:0;background:var(--card);border:1px solid var(--line);border-radius:8px;min-width:0;
 padding:12px 14px}
 figcaption{font-weight:600;margin-bottom:4px}
@@ -44,24 +47,35 @@ svg text{fill:var(--soft);font-size:12px}
 svg .y{text-anchor:end}svg .x{text-anchor:middle}svg .unit{text-anchor:end;font-style:italic}
 svg .grid{stroke:var(--line)}svg .line{fill:none;stroke-width:1.8;stroke-linejoin:round}
 svg .mark{stroke:var(--bad);stroke-dasharray:2 3}svg .marktext{fill:var(--bad);text-anchor:end}
+figure+.scroll{margin-top:14px}
 .scroll{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:8px}
 table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:6px 10px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 th:first-child,td:first-child,td.text,th.text{text-align:left}
 thead th{color:var(--soft);font-weight:600;font-size:.84rem}
 tbody tr:last-child>*{border-bottom:0}
+td.long{white-space:normal;min-width:20em}
+table.facts th,table.facts td{text-align:left;vertical-align:top}
+table.facts th{color:var(--soft);font-weight:600}table.facts td{white-space:normal;width:99%}
 td.good{color:var(--good);font-weight:600}td.bad{color:var(--bad);font-weight:600}
 table.bars th{font-weight:400;text-align:left}table.bars td.bar{width:60%}
+table.bars div{position:relative}
 table.bars span{display:block;height:12px;border-radius:3px;background:var(--c1)}
+table.bars span.good{background:var(--good)}table.bars span.bad{background:var(--bad)}
+table.bars i{position:absolute}
+table.bars i.spread{top:5px;height:2px;background:var(--fg)}
+table.bars i.mark{top:-13px;bottom:-13px;border-left:2px dashed var(--fg)}
 table.bars span.unexpected{background:var(--warn)}table.bars span.error{background:var(--bad)}
 .none{color:var(--soft)}code{font-size:.92em}
 footer{margin-top:40px;color:var(--soft);font-size:.86rem}
 @media (max-width:760px){.cards{grid-template-columns:repeat(2,1fr)}
 td.text{white-space:normal;min-width:7em}}
 @media (max-width:560px){main{padding:16px 10px 40px}th,td{padding:5px 8px}
-svg text{font-size:17px}h1{font-size:1.25rem}}
+svg text{font-size:17px}h1{font-size:1.25rem}
+table.bars th,table.bars td{white-space:normal;min-width:6em}table.bars td.bar{width:45%}}
 @media print{body{background:#fff}figure,.scroll{break-inside:avoid}}
 """
+_NOTHING: Final = '<p class="none">Nothing.</p>'
 
 
 def page(title: str, body: str) -> str:
@@ -74,12 +88,14 @@ def page(title: str, body: str) -> str:
     )
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1) -> str:
-    """Return a table; the first `texts` columns hold words. Cells are HTML already."""
+def table(
+    heads: Sequence[str], rows: Sequence[Sequence[str]], *, texts: Container[int] = (0,)
+) -> str:
+    """Return a table; the columns `texts` hold words. Cells are HTML already."""
     if not rows:
-        return '<p class="none">Nothing.</p>'
+        return _NOTHING
     head = "".join(
-        f'<th class="text">{escape(name)}</th>' if place < texts else f"<th>{escape(name)}</th>"
+        f'<th class="text">{escape(name)}</th>' if place in texts else f"<th>{escape(name)}</th>"
         for place, name in enumerate(heads)
     )
     body = "".join(
@@ -87,7 +103,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1
         + "".join(
             cell
             if cell.startswith("<td")
-            else (f'<td class="text">{cell}</td>' if place < texts else f"<td>{cell}</td>")
+            else (f'<td class="text">{cell}</td>' if place in texts else f"<td>{cell}</td>")
             for place, cell in enumerate(row)
         )
         + "</tr>"
@@ -99,9 +115,41 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]], *, texts: int = 1
     )
 
 
-def verdict_cell(*, kept: bool) -> str:
-    """Return a cell that says whether a limit was kept."""
-    return '<td class="good">kept</td>' if kept else '<td class="bad">broken</td>'
+def facts(pairs: Mapping[str, str]) -> str:
+    """Return a table of names and what they are."""
+    if not pairs:
+        return _NOTHING
+    rows = "".join(
+        f"<tr><th>{escape(name)}</th><td>{escape(value)}</td></tr>" for name, value in pairs.items()
+    )
+    return f'<div class="scroll"><table class="facts"><tbody>{rows}</tbody></table></div>'
+
+
+def bullets(sentences: Iterable[str]) -> str:
+    """Return a list."""
+    items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
+    return f"<ul>{items}</ul>" if items else _NOTHING
+
+
+def figure(title: str, body: str, *, legend: str = "") -> str:
+    """Return something drawn, with its title above it. Body and legend are HTML already."""
+    legend = f'<div class="legend">{legend}</div>' if legend else ""
+    return f"<figure><figcaption>{escape(title)}</figcaption>{legend}{body}</figure>"
+
+
+def verdict(text: str, *, is_good: bool) -> str:
+    """Return a sentence that says how all of it ended."""
+    return f'<div class="verdict {"good" if is_good else "bad"}">{escape(text)}</div>'
+
+
+def verdict_cell(text: str, *, is_good: bool) -> str:
+    """Return a cell that says how one thing ended."""
+    return f'<td class="{"good" if is_good else "bad"}">{escape(text)}</td>'
+
+
+def text_cell(text: str) -> str:
+    """Return a cell of words that may take several lines."""
+    return f'<td class="text long">{escape(text)}</td>'
 
 
 def card(value: str, label: str) -> str:
