@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from loadtests.run import cli_capacity, cli_halves, cli_presets, cli_run
+from loadtests.run import cli_by_hand, cli_capacity, cli_presets, cli_run
 
 app = typer.Typer(
     name="emvs load",
@@ -19,7 +19,7 @@ app = typer.Typer(
 cli_run.register(app)
 cli_capacity.register(app)
 cli_presets.register(app)
-cli_halves.register(app)
+cli_by_hand.register(app)
 
 
 def main() -> None:
