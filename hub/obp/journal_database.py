@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,19 +59,22 @@ class JournalDatabase:
         """Raise JournalError if the file cannot be used."""
         self._folder = folder
         self._lock = threading.RLock()
-        try:
-            self._connection = sqlite3.connect(
-                folder / "journal.sqlite3",
-                timeout=_WAIT_FOR_LOCK_S,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            self._connection.executescript(
-                f"pragma journal_mode = wal; pragma synchronous = full;"
-                f" pragma foreign_keys = on; {_SCHEMA}"
-            )
-        except sqlite3.Error as error:
-            raise unusable(folder, error) from error
+        with ExitStack() as undo:
+            try:
+                self._connection = sqlite3.connect(
+                    folder / "journal.sqlite3",
+                    timeout=_WAIT_FOR_LOCK_S,
+                    isolation_level=None,
+                    check_same_thread=False,
+                )
+                undo.callback(self._connection.close)
+                self._connection.executescript(
+                    f"pragma journal_mode = wal; pragma synchronous = full;"
+                    f" pragma foreign_keys = on; {_SCHEMA}"
+                )
+            except sqlite3.Error as error:
+                raise unusable(folder, error) from error
+            undo.pop_all()
 
     def close(self) -> None:
         """Let go of the file."""

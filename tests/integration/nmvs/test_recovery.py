@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 
 import asyncpg
 import pytest
@@ -123,20 +124,27 @@ async def test_an_unknown_pack_in_a_group_with_a_foreign_write_is_answered_all_t
     till = RestTill(running.http, running.service, await running.register("pharmacy", 1))
     await till.log_in()
     connection = await asyncpg.connect(dsn, server_settings={"search_path": f"{schema_name}_ie"})
-    await connection.execute("update pack set state = 4, set_by = 1, version = version + 1")
-    await connection.close()
     batch = (running.product_code, "UNKNOWN", "LOT1", "301231")
-    answers = await asyncio.gather(
-        till.supply(running.product_code, serial, "LOT1", "301231"),
-        *(till.ask(*batch) for _ in range(10)),
-    )
-    # One that comes in while the packs are read again may be asked to come back.
-    assert {answer.code for answer in answers[1:]} <= {"41020010", "B0020000"}
-    trail = await running.ask_management(
-        "/trail", product_code=running.product_code, serial="UNKNOWN"
-    )
-    told = [answer for answer in answers[1:] if answer.code == "41020010"]
-    assert len(trail["entries"]) == len(told) > 0
+    told = 0
+    for _ in range(20):
+        await connection.execute("update pack set state = 4, set_by = 1, version = version + 1")
+        answers = await asyncio.gather(
+            till.supply(running.product_code, serial, "LOT1", "301231"),
+            *(till.ask(*batch) for _ in range(10)),
+        )
+        # Those that come in while the packs are read again are asked to come back: on a busy
+        # machine that may be all of them.
+        codes = Counter(answer.code for answer in answers[1:])
+        assert codes.keys() <= {"41020010", "B0020000"}
+        told += codes["41020010"]
+        trail = await running.ask_management(
+            "/trail", product_code=running.product_code, serial="UNKNOWN"
+        )
+        assert len(trail["entries"]) == told
+        if told:
+            break
+    await connection.close()
+    assert told
 
 
 async def test_the_check_finds_no_difference_while_packs_move(
