@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import secrets
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
 import asyncpg
 import msgspec
 import orjson
-from aiohttp import web
+from aiohttp import StreamReader, web
 
 from emvs.errors import BadRequestError, EmvsError, OverloadedError, TooLargeError, UnavailableError
 from emvs.infra.body_parts import BodyParts, coding_of
@@ -43,8 +43,7 @@ async def read_body(request: web.BaseRequest, *, bytes_max: int, timeout_s: floa
     """
     content = request.content
     if content.is_eof() and not coding_of(request):  # The usual case: it came with the head.
-        chunks = [content.read_nowait()] if content.total_bytes else []
-        return _joined(chunks, bytes_max)
+        return _joined(_chunks_of(content), bytes_max)
     parts: list[bytes] = []
     await _receive(request, parts.append, bytes_max=bytes_max, timeout_s=timeout_s)
     return b"".join(parts)
@@ -87,8 +86,17 @@ async def _receive(
         take(part)
 
 
-def _joined(chunks: list[bytes], bytes_max: int) -> bytes:
-    body = chunks[0] if chunks else b""
+def _chunks_of(content: StreamReader) -> Sequence[bytes]:
+    """Return what a stream that has ended still holds, if possible without reading it: each read
+    has aiohttp go through its parser and its transport once more, as more might come."""
+    chunks: Sequence[bytes] | None = getattr(content, "_buffer", None)
+    if chunks is None:
+        return [content.read_nowait()] if content.total_bytes else []
+    return chunks
+
+
+def _joined(chunks: Sequence[bytes], bytes_max: int) -> bytes:
+    body = b"".join(chunks) if len(chunks) > 1 else chunks[0] if chunks else b""
     if len(body) > bytes_max:
         raise TooLargeError(f"the body has more than {bytes_max} bytes")
     return body
