@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Final, NamedTuple
 
-from loadtests.pages.frame import figure
+from loadtests.pages.frame import empty_figure, figure
 
 _SHARE_MIN: Final = 0.6
 """Percent of the width that even nothing is drawn with, to be seen."""
@@ -30,7 +30,7 @@ def bar_chart(
 ) -> str:
     """Return a figure; a sentence where there is nothing to draw. `mark`: a level that matters."""
     if not bars:
-        return figure(title, '<p class="none">No data.</p>')
+        return empty_figure(title)
     ends = [bar.spread[1] if bar.spread else bar.value for bar in bars]
     top = _length(max(*ends, mark or 0.0, 1e-9), log=log)
     rows = "".join(_row(bar, mark, top, log=log) for bar in bars)

@@ -137,6 +137,11 @@ def figure(title: str, body: str, *, legend: str = "") -> str:
     return f"<figure><figcaption>{escape(title)}</figcaption>{legend}{body}</figure>"
 
 
+def empty_figure(title: str) -> str:
+    """Return what stands where there is nothing to draw."""
+    return figure(title, '<p class="none">No data.</p>')
+
+
 def verdict(text: str, *, is_good: bool) -> str:
     """Return a sentence that says how all of it ended."""
     return f'<div class="verdict {"good" if is_good else "bad"}">{escape(text)}</div>'

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Final, NamedTuple
 
-from loadtests.pages.frame import figure
+from loadtests.pages.frame import empty_figure, figure
 
 _WIDTH, _HEIGHT = 720, 260
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 12, 34
@@ -74,7 +74,7 @@ def line_chart(
     title = f"{title}, {y_unit}"
     lines = [line for line in lines if any(y is not None for y in line.ys)]
     if not lines:
-        return figure(title, '<p class="none">No data.</p>')
+        return empty_figure(title)
     xs = [x for line in lines for x in line.xs]
     ys = [y for line in lines for y in line.ys if y is not None]
     scale = _scale([*ys, *(mark.y for mark in marks)], log=log)
@@ -103,7 +103,7 @@ def line_chart(
 def step_chart(title: str, points: Sequence[Point]) -> str:
     """Return a figure of one line whose points stand equally far apart, each with its figure."""
     if not points:
-        return figure(title, '<p class="none">No data.</p>')
+        return empty_figure(title)
     scale = _scale([point.y for point in points], log=False)
     # Half a step is left on both sides, as words are wide.
     low, high = -0.5, len(points) - 0.5

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import orjson
 
-from loadtests.pages.frame import page, table, verdict_cell
+from loadtests.pages.frame import page, table
 from loadtests.pages.line_charts import Line, Mark, line_chart
 from loadtests.run.capacity import Step, answer, next_rate
 from loadtests.run.options import RunOptions
+from loadtests.run.report import kept_cell
 from loadtests.run.results import Results
 from loadtests.run.running import Talk, finish, generate, prepare_plan
 from loadtests.run.systems import Systems
@@ -100,7 +101,7 @@ def write(steps: list[Step], options: RunOptions, folder: Path) -> None:
             f"{step.p95_ms:,.1f}",
             f"{step.p99_ms:,.1f}",
             "yes" if step.is_generators else "no",
-            verdict_cell("kept" if step.kept else "broken", is_good=step.kept),
+            kept_cell(kept=step.kept),
             escape(step.why),
         ]
         for step in ordered

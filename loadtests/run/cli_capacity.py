@@ -11,7 +11,6 @@ import typer
 from emvs.errors import UsageError
 from emvs.infra.launch.ending import end, make_console
 from emvs.infra.launch.errors import ExitCode
-from emvs.infra.launch.signals import run_until_signal
 from loadtests.run.capacity_run import find_capacity
 from loadtests.run.cli_options import (
     ClientOption,
@@ -30,8 +29,8 @@ from loadtests.run.cli_options import (
 from loadtests.run.cli_output import print_capacity, talking
 from loadtests.run.locust_process import need_locust
 from loadtests.run.options import LANES_DEFAULT, make_options
-from loadtests.run.running import new_folder
-from loadtests.run.systems import choose_systems, systems_for
+from loadtests.run.running import new_folder, over_systems
+from loadtests.run.systems import Systems, choose_systems
 from loadtests.run.verdict import read_limits
 
 
@@ -74,17 +73,14 @@ def capacity(  # noqa: PLR0913, PLR0917 - typer calls it by name: each parameter
         folder = new_folder(options)
         found: list[bool] = []
 
-        async def work() -> ExitCode:
+        async def work(systems: Systems) -> ExitCode:
             best = await find_capacity(options, systems, folder, talk, start=start, most=most)
             found.append(best is not None)
             print_capacity(best, folder, console, most=most)
             return ExitCode.OK
 
         with talking(console) as talk:
-            talk.step(f"results go to {folder}")
-            talk.step(chosen)
-            with systems_for(options, folder) as systems:
-                code = run_until_signal(work())
+            code = over_systems(options, chosen, folder, talk, work)
         if code is ExitCode.OK and not all(found):
             return ExitCode.LIMIT_BROKEN
         return code

@@ -13,7 +13,6 @@ from rich.console import Console
 
 from emvs.infra.launch.ending import end, make_console
 from emvs.infra.launch.errors import ExitCode
-from emvs.infra.launch.signals import run_until_signal
 from loadtests.run.cli_options import (
     AlertsOption,
     BulkOption,
@@ -46,8 +45,8 @@ from loadtests.run.cli_output import print_results, talking
 from loadtests.run.locust_process import need_locust
 from loadtests.run.options import LANES_DEFAULT, RunOptions, make_options
 from loadtests.run.results import ROWS_NAME, Results
-from loadtests.run.running import Talk, finish, generate, new_folder, prepare_plan
-from loadtests.run.systems import Systems, choose_systems, systems_for
+from loadtests.run.running import Talk, finish, generate, new_folder, over_systems, prepare_plan
+from loadtests.run.systems import Systems, choose_systems
 from loadtests.run.verdict import read_limits
 
 
@@ -117,16 +116,13 @@ def _run(
     folder = new_folder(options)
     found: list[Results] = []
 
-    async def work() -> ExitCode:
+    async def work(systems: Systems) -> ExitCode:
         found.append(await _drive(options, systems, folder, talk, with_audit=with_audit))
         return ExitCode.OK
 
     try:
         with talking(console) as talk:
-            talk.step(f"results go to {folder}")
-            talk.step(chosen)
-            with systems_for(options, folder) as systems:
-                code = run_until_signal(work())
+            code = over_systems(options, chosen, folder, talk, work)
     finally:
         with suppress(OSError):
             folder.rmdir()  # If nothing came of it.

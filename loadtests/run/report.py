@@ -28,6 +28,11 @@ def write_report(results: Results, path: Path) -> None:
     path.write_text(page(title, body), encoding="utf-8")
 
 
+def kept_cell(*, kept: bool) -> str:
+    """Return a cell that says whether limits were kept."""
+    return verdict_cell("kept" if kept else "broken", is_good=kept)
+
+
 def _span(seconds: float) -> str:
     return f"{seconds / 60:g} min" if seconds >= 60 and seconds % 60 == 0 else f"{seconds:g} s"
 
@@ -149,7 +154,7 @@ def _tables(results: Results) -> str:
             escape(row.meaning),
             row.shown,
             f"{row.limit:g}",
-            verdict_cell("kept" if row.kept else "broken", is_good=row.kept),
+            kept_cell(kept=row.kept),
         ]
         for row in results.rows
     ]

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import aiohttp
 
-from emvs.infra.launch.errors import LaunchError
+from emvs.infra.launch.errors import ExitCode, LaunchError
+from emvs.infra.launch.signals import run_until_signal
 from loadtests.run.audit_check import AuditResult, check_market
 from loadtests.run.locust_process import last_words, locust_running, need_locust
 from loadtests.run.options import RunOptions
 from loadtests.run.preparing import Progress, prepare
 from loadtests.run.progress import LiveFigures
 from loadtests.run.results import CSV_NAME, REPORT_NAME, ROWS_NAME, Results, as_json, evaluate
-from loadtests.run.systems import Systems
+from loadtests.run.systems import Systems, systems_for
 from loadtests.run.watching import watch_servers
 from loadtests.scenarios.plan import Plan, read_plan
 from loadtests.scenarios.samples import Rows, read_rows
@@ -47,6 +48,21 @@ def new_folder(options: RunOptions) -> Path:
     except OSError as error:
         raise LaunchError(f"{folder}: {error.strerror}") from error
     return folder
+
+
+def over_systems(
+    options: RunOptions,
+    chosen: str,
+    folder: Path,
+    talk: Talk,
+    work: Callable[[Systems], Coroutine[Any, Any, ExitCode]],
+) -> ExitCode:
+    """Return what `work` returns, over systems that are found or started for it and that it is
+    told about; a signal ends it in order. `chosen` says which systems these are."""
+    talk.step(f"results go to {folder}")
+    talk.step(chosen)
+    with systems_for(options, folder) as systems:
+        return run_until_signal(work(systems))
 
 
 async def prepare_plan(options: RunOptions, systems: Systems, folder: Path, talk: Talk) -> Plan:
