@@ -43,7 +43,10 @@ async def read_body(request: web.BaseRequest, *, bytes_max: int, timeout_s: floa
     """
     content = request.content
     if content.is_eof() and not coding_of(request):  # The usual case: it came with the head.
-        return _joined(_chunks_of(content), bytes_max)
+        body = b"".join(_held(content))  # A lone chunk is not copied.
+        if len(body) > bytes_max:
+            raise TooLargeError(f"the body has more than {bytes_max} bytes")
+        return body
     parts: list[bytes] = []
     await _receive(request, parts.append, bytes_max=bytes_max, timeout_s=timeout_s)
     return b"".join(parts)
@@ -86,20 +89,13 @@ async def _receive(
         take(part)
 
 
-def _chunks_of(content: StreamReader) -> Sequence[bytes]:
+def _held(content: StreamReader) -> Sequence[bytes]:
     """Return what a stream that has ended still holds, if possible without reading it: each read
     has aiohttp go through its parser and its transport once more, as more might come."""
     chunks: Sequence[bytes] | None = getattr(content, "_buffer", None)
-    if chunks is None:
-        return [content.read_nowait()] if content.total_bytes else []
-    return chunks
-
-
-def _joined(chunks: Sequence[bytes], bytes_max: int) -> bytes:
-    body = b"".join(chunks) if len(chunks) > 1 else chunks[0] if chunks else b""
-    if len(body) > bytes_max:
-        raise TooLargeError(f"the body has more than {bytes_max} bytes")
-    return body
+    if chunks is not None:
+        return chunks
+    return [content.read_nowait()] if content.total_bytes else []
 
 
 def decode_body(body: bytes, kind: type[_Message]) -> _Message:
